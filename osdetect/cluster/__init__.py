@@ -1,0 +1,14 @@
+"""The door to OpenSearch, and the only importer of opensearch-py.
+
+`Connection` says where the cluster is and who we are; `Cluster` asks it things; every failure comes out as
+`ClusterRefused` (terminal) or `ClusterUnavailable` (transient, after the retries made here).
+
+`import osdetect.cluster` is cheap: opensearch-py is imported at the first `Cluster.connect`.
+"""
+
+from osdetect.cluster.bulk import ItemOutcome
+from osdetect.cluster.connection import Connection
+from osdetect.cluster.door import Cluster
+from osdetect.cluster.store import StoredDocument
+
+__all__ = ["Cluster", "Connection", "ItemOutcome", "StoredDocument"]

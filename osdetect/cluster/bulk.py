@@ -1,0 +1,110 @@
+"""Bulk requests whose items are told apart, and repeated one by one where the cluster was too busy."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenacity import wait_random_exponential
+from tenacity.wait import wait_base
+
+from osdetect.cluster.translate import reason_of
+from osdetect.errors import ClusterUnavailable
+
+if TYPE_CHECKING:
+    from osdetect.cluster.door import Cluster
+
+_BUSY = frozenset({429, 503})
+_REPLY = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOutcome:
+    """What became of one action of a bulk request (OpenSearch docs, "Bulk API")."""
+
+    status: int
+    error_type: str = ""
+    reason: str = ""
+
+    @property
+    def created(self) -> bool:
+        """The document was written."""
+        return self.status in (200, 201)
+
+    @property
+    def exists(self) -> bool:
+        """`create` found the id taken: the document was there already."""
+        return self.status == 409  # noqa: PLR2004  # HTTP 409 Conflict
+
+    @property
+    def failed(self) -> bool:
+        """The cluster refused the document."""
+        return not (self.created or self.exists)
+
+
+_CREATED = ItemOutcome(201)
+
+
+def send(
+    cluster: "Cluster", actions: Sequence[bytes], params: Mapping[str, str], *, retry_for_s: float
+) -> tuple[ItemOutcome, ...]:
+    r"""Send `actions` in one bulk request and give their outcomes in the same order.
+
+    Items that the cluster was too busy for (429, 503) are sent again, alone, with growing pauses.
+
+    Args:
+        cluster: where to.
+        actions: each the action line and the source line, `b'{"create":{...}}\n{...}\n'`.
+        params: query parameters, for example `{"pipeline": "_none"}`.
+        retry_for_s: how long busy items are repeated, in seconds.
+
+    Raises:
+        ClusterUnavailable: items were still refused as busy at the end of that time.
+        ClusterRefused: the request as a whole was refused.
+    """
+    outcomes: dict[int, ItemOutcome] = {}
+    waiting = list(range(len(actions)))
+    pause: wait_base = wait_random_exponential(multiplier=0.25, max=8)
+    deadline = time.monotonic() + retry_for_s
+    attempt = _Attempt()
+    while waiting:
+        reply = cluster.request(
+            "POST",
+            "/_bulk",
+            params={"filter_path": _REPLY, **params},
+            body=b"".join(actions[i] for i in waiting),
+        )
+        items = [_outcome(item) for item in reply["items"]]
+        if len(items) != len(waiting):
+            raise ClusterUnavailable(
+                f"the cluster answered {len(items)} of {len(waiting)} bulk items",
+                cure="run the command again: what is stored already is not stored twice",
+            )
+        outcomes.update(zip(waiting, items, strict=True))
+        waiting = [i for i in waiting if outcomes[i].status in _BUSY]
+        if waiting and time.monotonic() > deadline:
+            raise ClusterUnavailable(
+                f"the cluster was too busy for {len(waiting)} of {len(actions)} documents",
+                cause=outcomes[waiting[0]].reason,
+                cure="run the command again later: what is stored already is not stored twice",
+            )
+        if waiting:
+            attempt = _Attempt(attempt.attempt_number + 1)
+            time.sleep(pause(attempt))  # type: ignore[arg-type]  # the wait reads only attempt_number
+    return tuple(outcomes[i] for i in range(len(actions)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    attempt_number: int = 1
+
+
+def _outcome(item: Mapping[str, Mapping[str, object]]) -> ItemOutcome:
+    (result,) = item.values()
+    status = result["status"]
+    assert isinstance(status, int)
+    error = result.get("error")
+    if not error:
+        return _CREATED if status == _CREATED.status else ItemOutcome(status)
+    kind = str(error.get("type", "")) if isinstance(error, Mapping) else ""
+    return ItemOutcome(status, kind, reason_of({"error": error}))

@@ -1,0 +1,219 @@
+"""One class through which everything asks the cluster: connect, request, and the checks at the start."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from tenacity import Retrying, retry_if_exception, stop_after_delay, stop_any, wait_random_exponential
+from tenacity.stop import stop_never
+
+from osdetect.cluster import bulk, store
+from osdetect.cluster.connection import Connection
+from osdetect.cluster.translate import from_connection, from_status
+from osdetect.errors import ClusterRefused, OsdetectError
+
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch
+
+OLDEST = (2, 19)
+"""The oldest OpenSearch that osdetect is tested for."""
+
+
+class _Orjson:
+    """The serializer that opensearch-py is given: bytes pass as they are, replies are read by orjson."""
+
+    mimetype = "application/json"
+
+    def loads(self, text: str | bytes) -> Any:
+        return orjson.loads(text)
+
+    def dumps(self, data: Any) -> Any:
+        return data if isinstance(data, (str, bytes)) else orjson.dumps(data).decode()
+
+
+class Cluster:
+    """A connected OpenSearch cluster. Safe to use from several threads.
+
+    Construct it with `Cluster.connect`.
+    """
+
+    def __init__(self, client: "OpenSearch", connection: Connection, version: tuple[int, ...]) -> None:
+        self._client = client
+        self._connection = connection
+        self.version = version
+        """For example (3, 8, 0)."""
+
+    @classmethod
+    def connect(cls, connection: Connection) -> "Cluster":
+        """Reach the cluster and check that it is an OpenSearch we know.
+
+        Raises:
+            ClusterUnavailable: it cannot be reached.
+            ClusterRefused: wrong credentials or certificate, not OpenSearch, or too old a version.
+        """
+        made = cls(_client(connection), connection, ())
+        info = made.request("GET", "/")
+        version = info.get("version", {}) if isinstance(info, Mapping) else {}
+        number = str(version.get("number", ""))
+        if version.get("distribution") != "opensearch":
+            raise ClusterRefused(
+                f"what answers at {connection.url} is not OpenSearch",
+                cause=f"it calls itself {version.get('distribution') or 'nothing'} {number}".strip(),
+                cure="give --url of an OpenSearch cluster, or start the embedded node: osdetect node up",
+            )
+        parsed = tuple(int(part) for part in number.split("-")[0].split(".") if part.isdigit())
+        if parsed[:2] < OLDEST:
+            raise ClusterRefused(
+                f"OpenSearch {number} is too old",
+                cure=f"use OpenSearch {'.'.join(map(str, OLDEST))} or later",
+            )
+        return cls(made._client, connection, parsed)
+
+    @property
+    def url(self) -> str:
+        """The cluster's URL; it never holds credentials."""
+        return self._connection.url
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        accept: tuple[int, ...] = (),
+        timeout_s: float | None = None,
+        repeat: bool = True,
+    ) -> Any:
+        """Ask the cluster and give its JSON reply.
+
+        A request that fails in passing (no connection, time-out, 429, 502 to 504) is repeated with growing
+        pauses for `Connection.retry_for_s` seconds. Every request of ours is safe to repeat: writes have
+        ids and use `create` or compare-and-set.
+
+        Args:
+            method: the HTTP method.
+            path: the path, percent-encoded where needed.
+            params: query parameters.
+            body: JSON-able, or bytes that are sent as they are.
+            accept: error statuses whose reply is given instead of raised.
+            timeout_s: for this request, in seconds.
+            repeat: false to fail at the first failure.
+
+        Raises:
+            ClusterRefused: the cluster answered no.
+            ClusterUnavailable: it did not answer, also after repeating.
+        """
+        once = repeat and self._connection.retry_for_s > 0
+        for attempt in Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, OsdetectError) and e.transient),
+            stop=stop_any(stop_after_delay(self._connection.retry_for_s if once else 0), stop_never),
+            wait=wait_random_exponential(multiplier=0.25, max=8),
+            reraise=True,
+        ):
+            with attempt:
+                return self._ask(method, path, params, body, accept, timeout_s)
+        raise AssertionError  # Retrying gives a reply or raises
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Any,
+        accept: tuple[int, ...],
+        timeout_s: float | None,
+    ) -> Any:
+        import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second
+
+        try:
+            return self._client.transport.perform_request(
+                method,
+                path,
+                params={**(params or {}), "request_timeout": timeout_s or self._connection.timeout_s},
+                body=body,
+                headers={"content-type": "application/x-ndjson"} if path.endswith("_bulk") else None,
+            )
+        except theirs.ConnectionError as error:
+            raise from_connection(error, self.url) from error
+        except theirs.TransportError as error:
+            status = error.status_code if isinstance(error.status_code, int) else 0
+            if status in accept:
+                return error.info
+            raise from_status(status, error.info, f"{method} {path}") from error
+        except theirs.SerializationError as error:
+            raise ClusterRefused(
+                f"what answers at {self.url} does not speak JSON",
+                cause=str(error)[:200],
+                cure="give --url of an OpenSearch cluster, not of a proxy or of Dashboards",
+            ) from error
+
+    def require_percolator(self) -> None:
+        """Check that this cluster has the percolator.
+
+        Raises:
+            ClusterRefused: it has not.
+        """
+        body = {"settings": {}, "mappings": {"properties": {"query": {"type": "percolator"}}}}
+        path = "/_index_template/_simulate"
+        template = {"index_patterns": ["osdetect-percolator-check"], "priority": 1000000, "template": body}
+        reply = self.request("POST", path, body=template, accept=(400,))
+        if isinstance(reply, Mapping) and "error" in reply:
+            raise ClusterRefused(
+                "this cluster has no percolator",
+                cause=str(reply["error"])[:300],
+                cure="install OpenSearch's percolator module (it is part of the standard distribution)",
+            )
+
+    def bulk(
+        self, actions: Sequence[bytes], *, params: Mapping[str, str] | None = None
+    ) -> tuple[bulk.ItemOutcome, ...]:
+        """See `osdetect.cluster.bulk.send`."""
+        return bulk.send(self, actions, params or {}, retry_for_s=self._connection.retry_for_s)
+
+    def read_document(self, index: str, doc_id: str) -> store.StoredDocument | None:
+        """See `osdetect.cluster.store.read`."""
+        return store.read(self, index, doc_id)
+
+    def create_document(self, index: str, doc_id: str, source: Mapping[str, Any]) -> bool:
+        """See `osdetect.cluster.store.create`."""
+        return store.create(self, index, doc_id, source)
+
+    def replace_document(
+        self, index: str, doc_id: str, source: Mapping[str, Any], *, seq_no: int, primary_term: int
+    ) -> bool:
+        """See `osdetect.cluster.store.replace`."""
+        return store.replace(self, index, doc_id, source, seq_no=seq_no, primary_term=primary_term)
+
+
+def _client(connection: Connection) -> "OpenSearch":
+    from opensearchpy import OpenSearch  # noqa: PLC0415  # importing it costs half a second
+
+    tls: dict[str, Any] = {}
+    if connection.url.startswith("https:"):
+        tls = {
+            "verify_certs": connection.verify_tls,
+            "ssl_show_warn": False,
+            "ca_certs": str(connection.ca_certs) if connection.ca_certs else None,
+            "client_cert": str(connection.client_cert) if connection.client_cert else None,
+            "client_key": str(connection.client_key) if connection.client_key else None,
+        }
+    return OpenSearch(
+        [connection.url],
+        http_auth=(connection.username, connection.secret()) if connection.username else None,
+        max_retries=0,
+        serializer=_Orjson(),
+        serializers={"application/json": _Orjson()},
+        pool_maxsize=8,
+        **{name: value for name, value in tls.items() if value is not None},
+    )

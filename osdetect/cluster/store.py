@@ -1,0 +1,45 @@
+"""Single documents with compare-and-set (OpenSearch docs, "Index document": if_seq_no, if_primary_term)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from osdetect.cluster.door import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as stored, with what a compare-and-set of it needs."""
+
+    source: Mapping[str, Any]
+    seq_no: int
+    primary_term: int
+
+
+def _path(index: str, endpoint: str, doc_id: str) -> str:
+    return f"/{quote(index, safe='')}/{endpoint}/{quote(doc_id, safe='')}"
+
+
+def read(cluster: "Cluster", index: str, doc_id: str) -> StoredDocument | None:
+    """The document, as of now (also before a refresh), or None when it or its index is missing."""
+    reply = cluster.request("GET", _path(index, "_doc", doc_id), accept=(404,))
+    if not reply.get("found"):
+        return None
+    return StoredDocument(reply["_source"], reply["_seq_no"], reply["_primary_term"])
+
+
+def create(cluster: "Cluster", index: str, doc_id: str, source: Mapping[str, Any]) -> bool:
+    """Write a new document; false when the id is taken."""
+    reply = cluster.request("PUT", _path(index, "_create", doc_id), body=source, accept=(409,))
+    return "error" not in reply
+
+
+def replace(
+    cluster: "Cluster", index: str, doc_id: str, source: Mapping[str, Any], *, seq_no: int, primary_term: int
+) -> bool:
+    """Write a document over the version that was read; false when somebody else wrote since."""
+    params = {"if_seq_no": seq_no, "if_primary_term": primary_term}
+    reply = cluster.request("PUT", _path(index, "_doc", doc_id), params=params, body=source, accept=(409,))
+    return "error" not in reply

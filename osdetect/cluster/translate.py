@@ -1,0 +1,73 @@
+"""opensearch-py's exceptions, turned into ours: one table, by HTTP status or by class."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
+
+_TRANSIENT_STATUS = frozenset({408, 429, 502, 503, 504})
+
+_CURES: Mapping[int, str] = {
+    401: "check OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE (or OSDETECT_PASSWORD)",
+    403: "give this user the right that the message names, or use another user",
+    413: "raise http.max_content_length on the cluster",
+    429: "the cluster is overloaded or out of disk: see its logs, then run the command again",
+}
+_MEANINGS: Mapping[int, str] = {
+    401: "the cluster does not accept this user name and password",
+    403: "the cluster forbids this to this user",
+    404: "the cluster does not have this",
+    429: "the cluster is too busy",
+}
+
+
+def reason_of(info: Any) -> str:
+    """OpenSearch's own words for an error reply: the type and reason of its root cause."""
+    if not isinstance(info, Mapping):
+        return str(info)[:500] if info else ""
+    error = info.get("error", info)
+    if isinstance(error, str):
+        return error[:500]
+    if not isinstance(error, Mapping):
+        return ""
+    roots = error.get("root_cause") or [error]
+    root = roots[0] if isinstance(roots, list) and roots and isinstance(roots[0], Mapping) else error
+    said = f"{root.get('type', '')}: {root.get('reason', '')}".strip(": ")
+    inner = error.get("caused_by")
+    if isinstance(inner, Mapping) and str(inner.get("reason")) not in said:
+        said += f" ({inner.get('reason')})"
+    return said[:1000]
+
+
+def from_status(status: int, info: Any, asked: str) -> ClusterError:
+    """The error for an HTTP status that opensearch-py reported; `asked` is the method and path."""
+    kind = ClusterUnavailable if status in _TRANSIENT_STATUS else ClusterRefused
+    return kind(
+        _MEANINGS.get(status, f"the cluster answered {status}") + f" ({asked})",
+        cause=reason_of(info),
+        cure=_CURES.get(status, ""),
+    )
+
+
+def from_connection(error: Exception, url: str) -> ClusterError:
+    """The error for a request that got no HTTP answer."""
+    import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second
+
+    said = str(getattr(error, "info", "") or error)[:500]
+    if isinstance(error, theirs.SSLError):
+        return ClusterRefused(
+            f"no trusted TLS connection to {url}",
+            cause=said,
+            cure="name the authority's certificate in OSDETECT_CA_CERTS, and the host as the certificate does",
+        )
+    if isinstance(error, theirs.ConnectionTimeout):
+        return ClusterUnavailable(
+            f"the cluster at {url} did not answer in time",
+            cause=said,
+            cure="raise OSDETECT_TIMEOUT_S, or see the cluster's logs",
+        )
+    return ClusterUnavailable(
+        f"the cluster at {url} cannot be reached",
+        cause=said,
+        cure="check the URL; for the embedded node: osdetect node status",
+    )
