@@ -34,7 +34,7 @@ class ItemOutcome:
     @property
     def exists(self) -> bool:
         """`create` found the id taken: the document was there already."""
-        return self.status == 409  # noqa: PLR2004  # HTTP 409 Conflict
+        return self.status == 409  # Conflict
 
     @property
     def failed(self) -> bool:

@@ -1,11 +1,10 @@
 """One class through which everything asks the cluster: connect, request, and the checks at the start."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
-from tenacity import Retrying, retry_if_exception, stop_after_delay, stop_any, wait_random_exponential
-from tenacity.stop import stop_never
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from osdetect.cluster import bulk, store
 from osdetect.cluster.connection import Connection
@@ -61,7 +60,7 @@ class Cluster:
                 cause=f"it calls itself {version.get('distribution') or 'nothing'} {number}".strip(),
                 cure="give --url of an OpenSearch cluster, or start the embedded node: osdetect node up",
             )
-        parsed = tuple(int(part) for part in number.split("-")[0].split(".") if part.isdigit())
+        parsed = tuple(int(part) for part in number.partition("-")[0].split(".") if part.isdigit())
         if parsed[:2] < OLDEST:
             raise ClusterRefused(
                 f"OpenSearch {number} is too old",
@@ -78,7 +77,7 @@ class Cluster:
         """Let go of the connections."""
         self._client.close()
 
-    def __enter__(self) -> "Cluster":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,10 +113,10 @@ class Cluster:
             ClusterRefused: the cluster answered no.
             ClusterUnavailable: it did not answer, also after repeating.
         """
-        once = repeat and self._connection.retry_for_s > 0
+        patience = self._connection.retry_for_s if repeat else 0
         for attempt in Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, OsdetectError) and e.transient),
-            stop=stop_any(stop_after_delay(self._connection.retry_for_s if once else 0), stop_never),
+            stop=stop_after_delay(patience),
             wait=wait_random_exponential(multiplier=0.25, max=8),
             reraise=True,
         ):

@@ -1,0 +1,74 @@
+"""One rule, compiled: the document that is deployed for it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from osdetect.compiler.prefilter import Prefilter, prefilter
+from osdetect.compiler.search_query import search_query
+from osdetect.compiler.stored_query import is_column, is_token, stored_query
+from osdetect.documents.stored_rule import StoredRule
+from osdetect.expr import Exists, leaves
+from osdetect.schema.attack import threat
+from osdetect.schema.event_fields import EventFields
+from osdetect.sigma import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What is deployed for a rule, and how the percolator will take it."""
+
+    stored: StoredRule
+    source: dict[str, Any]
+    """The percolator document."""
+    prefilter: Prefilter
+
+
+def compile_rule(rule: Rule, fields: EventFields) -> Compiled:
+    """Compile a rule against the event mapping. The same rule and mapping give the same document.
+
+    Args:
+        rule: the rule.
+        fields: what the event index knows of each field, for the search query.
+    """
+    every = tuple(dict.fromkeys(leaves(rule.tree)))
+    stored = StoredRule(
+        id=rule.id,
+        hash=rule.hash(),
+        words={"rule": _words(rule), "threat": threat(rule.tags)},
+        tree=rule.tree,
+        columns=tuple(sorted({leaf.field for leaf in every if is_column(leaf.test)})),
+        presence=tuple(sorted({leaf.field for leaf in every if isinstance(leaf.test, Exists)})),
+        tests=tuple(leaf for leaf in every if is_token(leaf.test)),
+    )
+    filtered = prefilter(rule.tree)
+    source = stored.to_source(
+        query=stored_query(rule.tree),
+        search=search_query(rule.tree, fields),
+        extra={
+            "logsource": {
+                "category": rule.logsource.category,
+                "product": rule.logsource.product,
+                "service": rule.logsource.service,
+            },
+            "tags": list(rule.tags),
+            "status": rule.status,
+            "description": rule.description,
+            "falsepositives": list(rule.falsepositives),
+            "prefilter": {"kind": filtered.word, "reason": filtered.reason},
+        },
+    )
+    return Compiled(stored, source, filtered)
+
+
+def _words(rule: Rule) -> dict[str, Any]:
+    """The alert's `rule` object. The author stays with every alert: Detection Rule License 1.1."""
+    words = {
+        "id": rule.id,
+        "name": rule.title,
+        "level": rule.level.value,
+        "author": rule.author,
+        "license": rule.license,
+        "reference": list(rule.references),
+        "hash": rule.hash(),
+    }
+    return {name: value for name, value in words.items() if value}

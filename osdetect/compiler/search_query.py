@@ -1,0 +1,153 @@
+"""The search query: the rule over stored events. It may find too much, and never too little.
+
+What the event index cannot say, because the field is not indexed there or the test is none of Lucene's, becomes
+"anything" where the rule asks for it and "nothing" where the rule excludes it. The exact check that follows a
+search (`osdetect.expr.evaluate`) decides. Structured Query DSL only: no query_string, no scripts.
+
+Why a wildcard also takes events without the field: a text longer than `ignore_above` is no term, so to the index
+such an event has no such field. An attacker chooses the length of a user agent.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from osdetect.expr import (
+    All,
+    AnyOf,
+    Boolean,
+    Cidr,
+    Equals,
+    Exists,
+    Expr,
+    Gap,
+    Leaf,
+    Not,
+    Null,
+    Wildcard,
+)
+from osdetect.expr.values import fold_case
+from osdetect.schema.event_fields import EventFields
+
+Query = dict[str, Any]
+
+ANYTHING: Query = {"match_all": {}}
+NOTHING: Query = {"match_none": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """Two queries around a meaning: `over` finds every event it holds for, `under` none that it does not."""
+
+    over: Query
+    under: Query
+
+
+_UNKNOWN = _Bounds(over=ANYTHING, under=NOTHING)
+
+
+def search_query(expr: Expr[str], fields: EventFields) -> Query:
+    """A query that finds every stored event that the tree matches, and possibly more.
+
+    >>> fields = EventFields(frozenset({"eventName"}), {}, 8191)
+    >>> search_query(All((Leaf("eventName", Equals("GetUser")), Leaf("other", Exists()))), fields)
+    {'bool': {'filter': [{'term': {'eventName': 'getuser'}}]}}
+    """
+    return _bounds(expr, fields).over
+
+
+def _bounds(expr: Expr[str], fields: EventFields) -> _Bounds:
+    match expr:
+        case Leaf():
+            return _leaf(expr, fields)
+        case Not(part=part):
+            inner = _bounds(part, fields)
+            return _Bounds(over=_without(inner.under), under=_without(inner.over))
+        case All(parts=parts):
+            return _each(_conjoined, [_bounds(part, fields) for part in parts])
+        case AnyOf(parts=parts):
+            return _each(_disjoined, [_bounds(part, fields) for part in parts])
+        case _:
+            assert_never(expr)
+
+
+def _each(join: Callable[[Iterable[Query]], Query], parts: list[_Bounds]) -> _Bounds:
+    return _Bounds(join(part.over for part in parts), join(part.under for part in parts))
+
+
+def _without(query: Query) -> Query:
+    if query == ANYTHING:
+        return NOTHING
+    return ANYTHING if query == NOTHING else {"bool": {"must_not": [query]}}
+
+
+def _conjoined(queries: Iterable[Query]) -> Query:
+    parts = [query for query in queries if query != ANYTHING]
+    if NOTHING in parts:
+        return NOTHING
+    return {"bool": {"filter": parts}} if parts else ANYTHING
+
+
+def _disjoined(queries: Iterable[Query]) -> Query:
+    parts = [query for query in queries if query != NOTHING]
+    if ANYTHING in parts:
+        return ANYTHING
+    if len(parts) <= 1:
+        return parts[0] if parts else NOTHING
+    return {"bool": {"should": parts, "minimum_should_match": 1}}
+
+
+def _leaf(leaf: Leaf[str], fields: EventFields) -> _Bounds:
+    path, test = leaf.field, leaf.test
+    if path not in fields.keywords:
+        return _UNKNOWN
+    there: Query = {"exists": {"field": path}}
+    match test:
+        case Equals(text=text, cased=cased):
+            return _equals(path, text, exact=not cased, fields=fields)
+        case Boolean(value=value):
+            return _equals(path, "true" if value else "false", exact=True, fields=fields)
+        case Exists():
+            # A field that is null, an empty list or too long is present, but not to the index.
+            return _Bounds(over=ANYTHING, under=there)
+        case Null():
+            # What the index holds no term of is absent, null, empty or too long; a null may stand among terms.
+            return _UNKNOWN
+        case Wildcard():
+            return _Bounds(over=_or_unindexed(path, _wildcard(path, test)), under=NOTHING)
+        case Cidr(network=network) if path in fields.ips and _is_network(network):
+            return _Bounds(over=_or_unindexed(path, {"term": {fields.ips[path]: network}}), under=NOTHING)
+        case _:
+            return _UNKNOWN
+
+
+def _equals(path: str, text: str, *, exact: bool, fields: EventFields) -> _Bounds:
+    if len(text) > fields.ignore_above:
+        return _UNKNOWN
+    query: Query = {"term": {path: fold_case(text)}}
+    return _Bounds(over=query, under=query if exact else NOTHING)
+
+
+def _or_unindexed(path: str, query: Query) -> Query:
+    unindexed: Query = {"bool": {"must_not": [{"exists": {"field": path}}]}}
+    return {"bool": {"should": [query, unindexed], "minimum_should_match": 1}}
+
+
+_META = str.maketrans({"\\": "\\\\", "*": "\\*", "?": "\\?"})
+
+
+def _wildcard(path: str, test: Wildcard) -> Query:
+    """OpenSearch docs, "Wildcard query": the same two signs, backslash escapes."""
+    pattern = "".join(
+        part.value if isinstance(part, Gap) else fold_case(part).translate(_META) for part in test.parts
+    )
+    return {"wildcard": {path: {"value": pattern}}}
+
+
+def _is_network(network: str) -> bool:
+    try:
+        ipaddress.ip_network(network)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,92 @@
+"""The percolator document of a deployed rule: all that `detect` knows of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from osdetect.errors import RuleError
+from osdetect.expr import Expr, Leaf, from_json, to_json
+
+FORMAT = 1
+"""Version of what a stored rule means; a detector refuses a release of another format."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRule:
+    """A rule as deployed. `words` goes into each of its alerts as it stands."""
+
+    id: str
+    hash: str
+    words: Mapping[str, Any]
+    """The alert's `rule` and `threat` objects (ECS)."""
+    tree: Expr[str]
+    columns: tuple[str, ...]
+    """The paths whose values the stored query asks for."""
+    presence: tuple[str, ...]
+    """The paths whose presence the stored query asks for."""
+    tests: tuple[Leaf[str], ...]
+    """The tests that the stored query asks for by token."""
+
+    def to_source(
+        self, *, query: Mapping[str, Any], search: Mapping[str, Any], extra: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The document's `_source`."""
+        return {
+            **self.words,
+            **extra,
+            "query": query,
+            "search": search,
+            "detection": {
+                "format": FORMAT,
+                "hash": self.hash,
+                "tree": to_json(self.tree),
+                "columns": list(self.columns),
+                "presence": list(self.presence),
+                "tests": [to_json(leaf) for leaf in self.tests],
+            },
+        }
+
+    @staticmethod
+    def from_source(rule_id: str, source: Mapping[str, Any]) -> "StoredRule":
+        """Read a stored rule back.
+
+        Raises:
+            RuleError: it is not what `to_source` writes, or of another format.
+        """
+        match source:
+            case {
+                "rule": Mapping() as rule,
+                "threat": Mapping() as threat,
+                "detection": {
+                    "format": int(version),
+                    "hash": str(digest),
+                    "tree": tree,
+                    "columns": list(columns),
+                    "presence": list(presence),
+                    "tests": list(tests),
+                },
+            } if version == FORMAT:
+                leaves = tuple(from_json(test) for test in tests)
+                if not all(isinstance(leaf, Leaf) for leaf in leaves):
+                    raise _unreadable(rule_id, "a test of it is no leaf")
+                return StoredRule(
+                    id=rule_id,
+                    hash=digest,
+                    words={"rule": dict(rule), "threat": dict(threat)},
+                    tree=from_json(tree),
+                    columns=tuple(map(str, columns)),
+                    presence=tuple(map(str, presence)),
+                    tests=tuple(leaf for leaf in leaves if isinstance(leaf, Leaf)),
+                )
+            case {"detection": {"format": int(version)}}:
+                raise _unreadable(rule_id, f"it has format {version}, this osdetect reads {FORMAT}")
+            case _:
+                raise _unreadable(rule_id, "it is not a document that osdetect deploys")
+
+
+def _unreadable(rule_id: str, cause: str) -> RuleError:
+    return RuleError(
+        f"the deployed rule {rule_id} cannot be read",
+        cause=cause,
+        cure="deploy the rules again: osdetect deploy",
+    )

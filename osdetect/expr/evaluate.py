@@ -1,0 +1,102 @@
+"""The definition of what a tree means for an event. Everything else is measured against this."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from osdetect.expr.nodes import All, AnyOf, Exists, Expr, Leaf, Not, Null, SameAs, Test
+from osdetect.expr.predicates import predicate
+from osdetect.expr.render import render_test
+from osdetect.expr.values import fold_case, resolve, text_of
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a leaf held: the field, the test in words, and the text of the value that it held for."""
+
+    field: str
+    test: str
+    value: str
+    """Empty when the field is absent or null."""
+
+
+def evaluate(expr: Expr[str], event: Event) -> bool:
+    """Whether the event matches.
+
+    >>> from osdetect.expr.nodes import All, Equals, Exists, Leaf, Not
+    >>> rule = All((Leaf("eventName", Equals("createapikey")), Not(Leaf("errorCode", Exists()))))
+    >>> evaluate(rule, {"eventName": "CreateApiKey"})
+    True
+    >>> evaluate(rule, {"eventName": "CreateApiKey", "errorCode": "AccessDenied"})
+    False
+    """
+    match expr:
+        case Leaf(field=path, test=test):
+            return holds(path, test, event)
+        case Not(part=part):
+            return not evaluate(part, event)
+        case All(parts=parts):
+            return all(evaluate(part, event) for part in parts)
+        case AnyOf(parts=parts):
+            return any(evaluate(part, event) for part in parts)
+        case _:
+            assert_never(expr)
+
+
+def holds(path: str, test: Test, event: Event) -> bool:
+    """Whether one test holds for the values at `path`."""
+    values = resolve(event, path)
+    if isinstance(test, Exists):
+        return values is not None
+    if isinstance(test, Null):
+        return not values or None in values
+    return values is not None and _first(test, values, event) is not None
+
+
+_NOTHING: tuple[Any, ...] = ()
+
+
+def _first(test: Test, values: tuple[Any, ...], event: Event) -> tuple[Any] | None:
+    """The first value that the test holds for, boxed so that a null can be told from none."""
+    match test:
+        case Null() | Exists():
+            return (values[0],) if values else None
+        case SameAs(path=other):
+            texts = {fold_case(t) for v in resolve(event, other) or _NOTHING if (t := text_of(v)) is not None}
+            return next(
+                ((v,) for v in values if (t := text_of(v)) is not None and fold_case(t) in texts), None
+            )
+        case _:
+            decide = predicate(test)
+            return next(((value,) for value in values if decide(value)), None)
+
+
+def evidence(expr: Expr[str], event: Event) -> tuple[Evidence, ...] | None:
+    """The leaves that made the event match, in the tree's order; None when it does not match.
+
+    Under `Not` nothing is listed: what made it true is that its part did not hold.
+    """
+    if not evaluate(expr, event):
+        return None
+    found: dict[Evidence, None] = {}
+    _collect(expr, event, found)
+    return tuple(found)
+
+
+def _collect(expr: Expr[str], event: Event, found: dict[Evidence, None]) -> None:
+    match expr:
+        case Leaf(field=path, test=test):
+            if holds(path, test, event):
+                boxed = _first(test, resolve(event, path) or (), event)
+                value = text_of(boxed[0]) if boxed else None
+                found[Evidence(path, render_test(test), value or "")] = None
+        case Not():
+            return
+        case All(parts=parts) | AnyOf(parts=parts):
+            for part in parts:
+                if evaluate(part, event):
+                    _collect(part, event, found)
+        case _:
+            assert_never(expr)

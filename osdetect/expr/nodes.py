@@ -1,0 +1,133 @@
+"""What a tree is made of: four kinds of node, and the tests that a leaf makes of a field's values.
+
+`Expr[F]` is generic in the field: `Expr[str]` names fields by their Sigma path, `Expr[Column]` by their place
+in an index. Handing an unbound tree to something that needs a bound one is a type error.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, Literal, TypeVar
+
+F_co = TypeVar("F_co", covariant=True)
+
+
+class Gap(Enum):
+    """What stands between the literals of a wildcard pattern (Sigma rules specification, "Wildcard")."""
+
+    ANY = "*"
+    """Any number of characters, none included."""
+    ONE = "?"
+    """Exactly one character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """A value's text is this text; letter case counts only when `cased`."""
+
+    text: str
+    cased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """A value's whole text fits the pattern; letter case counts only when `cased`."""
+
+    parts: tuple[str | Gap, ...]
+    cased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """The pattern is found somewhere in a value's text (RE2 syntax, linear time)."""
+
+    pattern: str
+    flags: str = ""
+    """Letters out of "ims", sorted: ignore case, multi-line, dot matches line ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cidr:
+    """A value is an IP address inside the network, for example 10.0.0.0/8 or 2001:db8::/32."""
+
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A value is this number, or its text is the number's text."""
+
+    value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A value is a number, or text that reads as one, on this side of the bound."""
+
+    operator: Literal["lt", "lte", "gt", "gte"]
+    value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """A value is this truth value, or the text "true" or "false" in any letter case."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """The field is absent, has no value, or a null is among its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The field is present, whatever its value, be it empty or null."""
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs:
+    """A value's text is the text of a value of another field, in any letter case."""
+
+    path: str
+
+
+Test = Equals | Wildcard | Regex | Cidr | Number | Compare | Boolean | Null | Exists | SameAs
+"""What a leaf asks of a field. All but `Null` and `Exists` ask it of each value; one that holds is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf(Generic[F_co]):
+    """A test of one field."""
+
+    field: F_co
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Generic[F_co]):
+    """True where `part` is false, also when the field is absent."""
+
+    part: "Expr[F_co]"
+
+
+@dataclass(frozen=True, slots=True)
+class All(Generic[F_co]):
+    """True where every part is; `All(())` is true."""
+
+    parts: "tuple[Expr[F_co], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Generic[F_co]):
+    """True where some part is; `AnyOf(())` is false."""
+
+    parts: "tuple[Expr[F_co], ...]"
+
+
+Expr = Leaf[F_co] | Not[F_co] | All[F_co] | AnyOf[F_co]
+
+TRUE: All[str] = All(())
+FALSE: AnyOf[str] = AnyOf(())
+
+MAX_DEPTH = 64
+"""How many nodes may stand in one another; the rule reader and the tree reader refuse more."""

@@ -1,0 +1,196 @@
+"""Each test as a function of one value. Made once a test, kept for the life of the process."""
+
+import ipaddress
+import math
+import operator
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, assert_never
+
+import re2
+
+from osdetect.expr.nodes import Boolean, Cidr, Compare, Equals, Gap, Number, Regex, Wildcard
+from osdetect.expr.values import fold_case, text_of
+
+Predicate = Callable[[Any], bool]
+ValueTest = Equals | Wildcard | Regex | Cidr | Number | Compare | Boolean
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
+
+
+@lru_cache(maxsize=100_000)
+def predicate(test: ValueTest) -> Predicate:
+    """The function that decides `test` of one value.
+
+    Raises:
+        re2.error: the pattern of a `Regex` is not one that RE2 takes; `check_regex` tells beforehand.
+    """
+    match test:
+        case Equals():
+            return _equals(test)
+        case Wildcard():
+            return _wildcard(test)
+        case Regex():
+            return _regex(test)
+        case Cidr():
+            return _cidr(test)
+        case Number():
+            return _number(test)
+        case Compare():
+            return _compare(test)
+        case Boolean():
+            return _boolean(test)
+        case _:
+            assert_never(test)
+
+
+def check_regex(test: Regex) -> str | None:
+    """Why RE2 does not take the pattern, in its words; None when it does."""
+    try:
+        _compiled(test.pattern, test.flags)
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return None
+
+
+def _on_text(decide: Callable[[str], bool]) -> Predicate:
+    def holds(value: Any) -> bool:
+        text = text_of(value)
+        return text is not None and decide(text)
+
+    return holds
+
+
+def _equals(test: Equals) -> Predicate:
+    if test.cased:
+        return _on_text(lambda text: text == test.text)
+    wanted = fold_case(test.text)
+    return _on_text(lambda text: fold_case(text) == wanted)
+
+
+def _wildcard(test: Wildcard) -> Predicate:
+    def same(text: str) -> str:
+        return text if test.cased else fold_case(text)
+
+    parts = tuple(part if isinstance(part, Gap) else same(part) for part in test.parts)
+    if Gap.ONE in parts:
+        pattern = "".join(_re2_part(part) for part in parts)
+        whole = _compiled(rf"\A(?:{pattern})\z", "s")
+        return _on_text(lambda text: whole.search(_encodable(same(text))) is not None)
+    pieces = _between_gaps(parts)
+    return _on_text(lambda text: _fits(same(text), pieces))
+
+
+def _between_gaps(parts: tuple[str | Gap, ...]) -> tuple[str, ...]:
+    """The literals between the `*`: ("a", ANY, "b") gives ("a", "b"); a leading `*` gives a leading ""."""
+    pieces = [""]
+    for part in parts:
+        if isinstance(part, Gap):
+            pieces.append("")
+        else:
+            pieces[-1] += part
+    return tuple(pieces)
+
+
+def _fits(text: str, pieces: tuple[str, ...]) -> bool:
+    """Whether `*` between the pieces can make the text. The leftmost place for each piece is enough."""
+    first, last = pieces[0], pieces[-1]
+    if len(pieces) == 1:
+        return text == first
+    end = len(text) - len(last)
+    if not (text.startswith(first) and text.endswith(last)) or end < len(first):
+        return False
+    at = len(first)
+    for piece in pieces[1:-1]:
+        found = text.find(piece, at, end)
+        if found == -1:
+            return False
+        at = found + len(piece)
+    return True
+
+
+def _re2_part(part: str | Gap) -> str:
+    if part is Gap.ANY:
+        return ".*"
+    return "." if part is Gap.ONE else str(re2.escape(part))  # type: ignore[no-untyped-call]  # re2 is untyped
+
+
+def _regex(test: Regex) -> Predicate:
+    compiled = _compiled(test.pattern, test.flags)
+    return _on_text(lambda text: compiled.search(_encodable(text)) is not None)
+
+
+def _compiled(pattern: str, flags: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 8 << 20
+    prefix = f"(?{flags})" if flags else ""
+    return re2.compile(_encodable(prefix + pattern), options=options)  # type: ignore[no-untyped-call]  # re2 is untyped
+
+
+def _encodable(text: str) -> str:
+    """The text with what UTF-8 cannot hold (a lone surrogate) replaced; RE2 reads UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
+
+
+def _cidr(test: Cidr) -> Predicate:
+    network = ipaddress.ip_network(test.network, strict=False)
+
+    def inside(text: str) -> bool:
+        try:
+            return ipaddress.ip_address(text) in network
+        except ValueError:
+            return False
+
+    return _on_text(inside)
+
+
+def _as_number(value: Any) -> int | float | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, (int, float)):
+        return value
+    if not isinstance(value, str):
+        return None
+    try:
+        number = float(value) if not value.lstrip("+-").isdigit() else int(value[:400])
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _number(test: Number) -> Predicate:
+    value = test.value
+    wanted = str(int(value)) if value == int(value) else text_of(value)  # 1 and 1.0 are the same number
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return value == test.value
+        return isinstance(value, str) and value == wanted
+
+    return holds
+
+
+def _compare(test: Compare) -> Predicate:
+    decide = _OPERATORS[test.operator]
+
+    def holds(value: Any) -> bool:
+        number = _as_number(value)
+        return number is not None and decide(number, test.value)
+
+    return holds
+
+
+def _boolean(test: Boolean) -> Predicate:
+    wanted = "true" if test.value else "false"
+    return _on_text(lambda text: fold_case(text) == wanted)

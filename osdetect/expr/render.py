@@ -1,0 +1,94 @@
+"""A tree as one line of text that a person reads; two different trees never render alike."""
+
+import json
+from typing import assert_never
+
+from osdetect.expr.nodes import (
+    All,
+    AnyOf,
+    Boolean,
+    Cidr,
+    Compare,
+    Equals,
+    Exists,
+    Expr,
+    Gap,
+    Leaf,
+    Not,
+    Null,
+    Number,
+    Regex,
+    SameAs,
+    Test,
+    Wildcard,
+)
+
+_SIGNS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+
+
+def render(expr: Expr[str]) -> str:
+    """The tree as text.
+
+    >>> render(All((Leaf("a", Equals("x")), Not(AnyOf((Leaf("b", Exists()), Leaf("c", Null())))))))
+    'a is "x" and not (b exists or c is null)'
+    """
+    match expr:
+        case Leaf(field=path, test=test):
+            return f"{path} {render_test(test)}"
+        case Not(part=part):
+            return f"not {_inner(part)}"
+        case All(parts=parts):
+            return " and ".join(_inner(part) for part in parts) or "everything"
+        case AnyOf(parts=parts):
+            return " or ".join(_inner(part) for part in parts) or "nothing"
+        case _:
+            assert_never(expr)
+
+
+def _inner(part: Expr[str]) -> str:
+    return f"({render(part)})" if isinstance(part, (All, AnyOf)) else render(part)
+
+
+def render_test(test: Test) -> str:
+    """A test as text, without its field.
+
+    >>> render_test(Wildcard((Gap.ANY, "kali", Gap.ANY))), render_test(Regex("^a", "i"))
+    ('like "*kali*"', 'matches /^a/i')
+    """
+    match test:
+        case Equals(text=text, cased=cased):
+            return f"is{_case(cased)} {_quoted(text)}"
+        case Wildcard(parts=parts, cased=cased):
+            return f"like{_case(cased)} {_quoted(''.join(_pattern_part(part) for part in parts))}"
+        case Regex(pattern=pattern, flags=flags):
+            return f"matches /{pattern}/{flags}"
+        case Cidr(network=network):
+            return f"in {network}"
+        case Number(value=value):
+            return f"is {value!r}"
+        case Compare(operator=name, value=value):
+            return f"{_SIGNS[name]} {value!r}"
+        case Boolean(value=value):
+            return f"is {'true' if value else 'false'}"
+        case Null():
+            return "is null"
+        case Exists():
+            return "exists"
+        case SameAs(path=path):
+            return f"is the same as {path}"
+        case _:
+            assert_never(test)
+
+
+def _case(cased: bool) -> str:
+    return " exactly" if cased else ""
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _pattern_part(part: str | Gap) -> str:
+    if isinstance(part, Gap):
+        return part.value
+    return part.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")

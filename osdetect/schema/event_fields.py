@@ -1,0 +1,52 @@
+"""What the event index knows of each field, read from `mappings/events.template.json`: the one place that says it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from osdetect.resources import folder
+
+
+@dataclass(frozen=True, slots=True)
+class EventFields:
+    """The fields that stored events can be searched by."""
+
+    keywords: frozenset[str]
+    """Paths whose texts are terms, in lower case, up to `ignore_above` characters."""
+    ips: Mapping[str, str]
+    """Paths that are also read as IP addresses, and the field that holds them."""
+    ignore_above: int
+    """Characters above which a text is not a term."""
+
+    @staticmethod
+    def shipped() -> "EventFields":
+        """The fields of the template that `osdetect deploy` installs."""
+        template = orjson.loads((folder("mappings") / "events.template.json").read_bytes())
+        return EventFields.of(template["template"]["mappings"]["properties"])
+
+    @staticmethod
+    def of(properties: Mapping[str, Any]) -> "EventFields":
+        """The fields of a mapping's `properties`."""
+        lowered = {
+            path: field
+            for path, field in _leaves(properties, "")
+            if field.get("type") == "keyword" and field.get("normalizer") == "lowercase"
+        }
+        ips = {
+            path: f"{path}.{name}"
+            for path, field in lowered.items()
+            for name, inner in field.get("fields", {}).items()
+            if inner.get("type") == "ip"
+        }
+        above = min((field.get("ignore_above", 8191) for field in lowered.values()), default=0)
+        return EventFields(frozenset(lowered), ips, above)
+
+
+def _leaves(properties: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, field in properties.items():
+        if "properties" in field:
+            yield from _leaves(field["properties"], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field

@@ -1,0 +1,82 @@
+"""A rule as the rest of osdetect knows it: its words, and its tree."""
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+
+from osdetect.errors import RuleError, Where
+from osdetect.expr import Expr, to_json
+from osdetect.vocabulary import Level
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """What a rule is for (Sigma rules specification, "Log Source"); empty where the rule says nothing."""
+
+    category: str = ""
+    product: str = ""
+    service: str = ""
+
+    def covers_cloudtrail(self) -> bool:
+        """Whether the rule is for AWS CloudTrail: `product: aws`, and `service: cloudtrail` or none."""
+        return self.product == "aws" and self.service in {"", "cloudtrail"} and not self.category
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One Sigma detection rule. Texts are as the author wrote them; nothing is filled in later."""
+
+    id: str
+    title: str
+    description: str
+    status: str
+    level: Level
+    author: str
+    license: str
+    date: str
+    modified: str
+    references: tuple[str, ...]
+    falsepositives: tuple[str, ...]
+    tags: tuple[str, ...]
+    logsource: LogSource
+    tree: Expr[str]
+    where: Where
+
+    def content(self) -> dict[str, object]:
+        """What the rule says, as JSON-able data; the file that it stands in is no part of it."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "description": self.description,
+            "status": self.status,
+            "level": self.level.value,
+            "author": self.author,
+            "license": self.license,
+            "date": self.date,
+            "modified": self.modified,
+            "references": list(self.references),
+            "falsepositives": list(self.falsepositives),
+            "tags": list(self.tags),
+            "logsource": {
+                "category": self.logsource.category,
+                "product": self.logsource.product,
+                "service": self.logsource.service,
+            },
+            "tree": to_json(self.tree),
+        }
+
+    def hash(self) -> str:
+        """32 hexadecimal digits that change when the rule's words or meaning do."""
+        return hashlib.sha256(orjson.dumps(self.content(), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """What a set of rule files held; each document is in exactly one of the three."""
+
+    rules: tuple[Rule, ...]
+    refused: tuple[RuleError, ...]
+    other_sources: int
+    """Rules for other log sources than AWS CloudTrail: read as YAML, but not judged further."""
+    files: int

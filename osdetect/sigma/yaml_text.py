@@ -1,0 +1,141 @@
+"""YAML of rule files, read as the hostile input it is: limits, no duplicate keys, positions kept.
+
+Only the safe C loader is used, and only up to its node graph: values are built here, so that aliases cannot
+multiply (an "alias bomb"), a key given twice is an error instead of a silent choice, and every key and item
+keeps its line and column.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from osdetect.errors import RuleError
+from osdetect.source import SourceText
+
+MAX_NODES = 50_000
+"""Nodes of one document, aliases counted each time they are used."""
+MAX_DEPTH = 32
+MAX_DOCUMENTS = 500
+
+Path = tuple[str | int, ...]
+Position = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: its data, and where each key and list item stands."""
+
+    source: SourceText
+    data: Any
+    positions: Mapping[Path, Position]
+    """(line, column), from 1, of the key or item that a path names; `()` is the document's beginning."""
+
+    def error(
+        self, what: str, *, at: Path = (), cause: str = "", cure: str = "", line: int = 0, column: int = 0
+    ) -> RuleError:
+        """A refusal placed at the path, or at its nearest known ancestor."""
+        while not line:
+            line, column = self.positions.get(at, (0, 0))
+            if not at:
+                break
+            at = at[:-1]
+        return RuleError(what, cause=cause, cure=cure, where=self.source.where(line, column))
+
+
+def documents(source: SourceText) -> Iterator[Document | RuleError]:
+    """The documents of a file, in order; a refusal in the place of one that cannot be read.
+
+    After text that is not YAML nothing more of the file can be read: that refusal is the last.
+    """
+    loader = yaml.CSafeLoader(source.text)
+    try:
+        for _ in range(MAX_DOCUMENTS):
+            if not loader.check_node():
+                return
+            node = loader.get_node()
+            assert node is not None  # check_node saw one
+            try:
+                document = _Builder(source, loader).document(node)
+            except RuleError as refusal:
+                yield refusal
+                continue
+            if document.data is not None:
+                yield document
+        yield RuleError(f"more than {MAX_DOCUMENTS} documents in one file", where=source.where())
+    except yaml.MarkedYAMLError as error:
+        yield _unreadable(source, error)
+    except yaml.YAMLError as error:
+        yield RuleError("this is not YAML", cause=" ".join(str(error).split())[:200], where=source.where())
+    except RecursionError:
+        yield RuleError("this YAML is nested too deeply", where=source.where())
+    finally:
+        loader.dispose()
+
+
+def _unreadable(source: SourceText, error: yaml.MarkedYAMLError) -> RuleError:
+    mark = error.problem_mark or error.context_mark
+    where = source.where(mark.line + 1, mark.column + 1) if mark else source.where()
+    cause = ", ".join(str(part) for part in (error.context, error.problem) if part)
+    return RuleError("this is not YAML", cause=cause, cure="mend the file at this place", where=where)
+
+
+class _Builder:
+    """Builds one document; its counters live as long as that takes."""
+
+    def __init__(self, source: SourceText, loader: yaml.CSafeLoader) -> None:
+        self._source = source
+        self._loader = loader
+        self._positions: dict[Path, Position] = {}
+        self._nodes = 0
+
+    def document(self, node: yaml.Node) -> Document:
+        self._mark((), node)
+        data = self._value(node, ())
+        return Document(self._source, data, self._positions)
+
+    def _mark(self, path: Path, node: yaml.Node) -> None:
+        self._positions[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _refuse(self, node: yaml.Node, what: str, cause: str = "") -> RuleError:
+        where = self._source.where(node.start_mark.line + 1, node.start_mark.column + 1)
+        return RuleError(what, cause=cause, where=where)
+
+    def _value(self, node: yaml.Node, path: Path) -> Any:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise self._refuse(
+                node, f"this document has more than {MAX_NODES} nodes", "its aliases may multiply"
+            )
+        if len(path) > MAX_DEPTH:
+            raise self._refuse(node, f"this document is nested more than {MAX_DEPTH} deep")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(item, (*path, i)) for i, item in enumerate(node.value)]
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            raise self._refuse(
+                node, "this value cannot be read", " ".join(str(error).split())[:200]
+            ) from error
+
+    def _item(self, node: yaml.Node, path: Path) -> Any:
+        self._mark(path, node)
+        return self._value(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._refuse(key_node, "a key must be plain text")
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise self._refuse(key_node, "merge keys (<<) are not part of Sigma")
+            key = str(key_node.value)
+            if key in built:
+                line, _ = self._positions[*path, key]
+                raise self._refuse(key_node, f"the key {key!r} stands here twice", f"first in line {line}")
+            self._mark((*path, key), key_node)
+            built[key] = self._value(value_node, (*path, key))
+        return built
