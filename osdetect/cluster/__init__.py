@@ -9,6 +9,6 @@
 from osdetect.cluster.bulk import ItemOutcome
 from osdetect.cluster.connection import Connection
 from osdetect.cluster.door import Cluster
-from osdetect.cluster.store import StoredDocument
+from osdetect.cluster.store import StoredDocument, Version
 
-__all__ = ["Cluster", "Connection", "ItemOutcome", "StoredDocument"]
+__all__ = ["Cluster", "Connection", "ItemOutcome", "StoredDocument", "Version"]

@@ -174,6 +174,20 @@ class Cluster:
                 cure="install OpenSearch's percolator module (it is part of the standard distribution)",
             )
 
+    def create_index(self, index: str, body: Mapping[str, Any]) -> bool:
+        """Make an index; false when it is there already.
+
+        Raises:
+            ClusterRefused: the cluster refused it for another reason.
+        """
+        reply = self.request("PUT", f"/{index}", body=body, accept=(400,))
+        error = reply.get("error")
+        if not error:
+            return True
+        if error.get("type") == "resource_already_exists_exception":
+            return False
+        raise from_status(400, reply, f"PUT /{index}")
+
     def bulk(
         self, actions: Sequence[bytes], *, params: Mapping[str, str] | None = None
     ) -> tuple[bulk.ItemOutcome, ...]:
@@ -184,15 +198,15 @@ class Cluster:
         """See `osdetect.cluster.store.read`."""
         return store.read(self, index, doc_id)
 
-    def create_document(self, index: str, doc_id: str, source: Mapping[str, Any]) -> bool:
+    def create_document(self, index: str, doc_id: str, source: Mapping[str, Any]) -> store.Version | None:
         """See `osdetect.cluster.store.create`."""
         return store.create(self, index, doc_id, source)
 
     def replace_document(
-        self, index: str, doc_id: str, source: Mapping[str, Any], *, seq_no: int, primary_term: int
-    ) -> bool:
+        self, index: str, doc_id: str, source: Mapping[str, Any], version: store.Version
+    ) -> store.Version | None:
         """See `osdetect.cluster.store.replace`."""
-        return store.replace(self, index, doc_id, source, seq_no=seq_no, primary_term=primary_term)
+        return store.replace(self, index, doc_id, source, version)
 
 
 def _client(connection: Connection) -> "OpenSearch":

@@ -2,20 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from osdetect.cluster.door import Cluster
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document as stored, with what a compare-and-set of it needs."""
+class Version(NamedTuple):
+    """Which write of a document this is; what a compare-and-set compares."""
 
-    source: Mapping[str, Any]
     seq_no: int
     primary_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as stored, and which write of it."""
+
+    source: Mapping[str, Any]
+    version: Version
 
 
 def _path(index: str, endpoint: str, doc_id: str) -> str:
@@ -27,19 +33,23 @@ def read(cluster: "Cluster", index: str, doc_id: str) -> StoredDocument | None:
     reply = cluster.request("GET", _path(index, "_doc", doc_id), accept=(404,))
     if not reply.get("found"):
         return None
-    return StoredDocument(reply["_source"], reply["_seq_no"], reply["_primary_term"])
+    return StoredDocument(reply["_source"], _version(reply))
 
 
-def create(cluster: "Cluster", index: str, doc_id: str, source: Mapping[str, Any]) -> bool:
-    """Write a new document; false when the id is taken."""
+def _version(reply: Mapping[str, Any]) -> Version:
+    return Version(reply["_seq_no"], reply["_primary_term"])
+
+
+def create(cluster: "Cluster", index: str, doc_id: str, source: Mapping[str, Any]) -> Version | None:
+    """Write a new document; None when the id is taken."""
     reply = cluster.request("PUT", _path(index, "_create", doc_id), body=source, accept=(409,))
-    return "error" not in reply
+    return None if "error" in reply else _version(reply)
 
 
 def replace(
-    cluster: "Cluster", index: str, doc_id: str, source: Mapping[str, Any], *, seq_no: int, primary_term: int
-) -> bool:
-    """Write a document over the version that was read; false when somebody else wrote since."""
-    params = {"if_seq_no": seq_no, "if_primary_term": primary_term}
+    cluster: "Cluster", index: str, doc_id: str, source: Mapping[str, Any], version: Version
+) -> Version | None:
+    """Write a document over the version that was read; None when somebody else wrote since."""
+    params = {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
     reply = cluster.request("PUT", _path(index, "_doc", doc_id), params=params, body=source, accept=(409,))
-    return "error" not in reply
+    return None if "error" in reply else _version(reply)

@@ -1,7 +1,7 @@
 """Documents of the state index: where each shard's judging stands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -25,6 +25,10 @@ class Cursor:
     def id(self) -> str:
         """The id of its document."""
         return f"cursor:{self.namespace}:{self.index_uuid}:{self.shard}"
+
+    def at(self, seq_no: int) -> "Cursor":
+        """The same shard's cursor at another sequence number."""
+        return replace(self, seq_no=seq_no)
 
     def to_source(self, updated: str) -> dict[str, Any]:
         """The document's `_source`; `updated` is the time of writing, ISO 8601."""

@@ -13,11 +13,10 @@ exact. A text longer than a term can be is left out of `values`: a test of it is
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
-from osdetect.documents.stored_rule import StoredRule
 from osdetect.expr import Leaf, to_json
 from osdetect.expr.evaluate import holds
 from osdetect.expr.values import fold_case, resolve, text_of
@@ -50,6 +49,17 @@ def token(leaf: Leaf[str]) -> str:
     return hashlib.sha256(orjson.dumps(to_json(leaf), option=orjson.OPT_SORT_KEYS)).hexdigest()[:24]
 
 
+class Reader(Protocol):
+    """What reads events: a stored rule says which columns, presences and tests its stored query asks for."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102  # documented where it is implemented
+    @property
+    def presence(self) -> tuple[str, ...]: ...  # noqa: D102  # as above
+    @property
+    def tests(self) -> tuple[Leaf[str], ...]: ...  # noqa: D102  # as above
+
+
 @dataclass(frozen=True, slots=True)
 class Projection:
     """What a set of rules reads of an event."""
@@ -60,7 +70,7 @@ class Projection:
     """Token and test."""
 
     @staticmethod
-    def of(rules: Iterable[StoredRule]) -> "Projection":
+    def of(rules: Iterable[Reader]) -> "Projection":
         """What these rules read, each thing once."""
         columns: set[str] = set()
         presence: set[str] = set()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from osdetect.errors import InputError, RuleError, Where
-from osdetect.sigma.reader import log_source_of, read_rule
+from osdetect.sigma.reader import log_source_of, read_rule, warnings_of
 from osdetect.sigma.rule import Rule, RuleSet
 from osdetect.sigma.yaml_text import Document, documents
 from osdetect.source import SourceText
@@ -20,6 +20,7 @@ SUFFIXES = (".yml", ".yaml")
 class _Gathered:
     rules: dict[str, Rule] = field(default_factory=dict)
     refused: list[RuleError] = field(default_factory=list)
+    warnings: list[RuleError] = field(default_factory=list)
     other_sources: int = 0
     files: int = 0
 
@@ -46,7 +47,9 @@ def read_rules(paths: Iterable[Path]) -> RuleSet:
             cure="name a Sigma rule file, or a folder that holds some",
         )
     rules = tuple(gathered.rules.values())
-    return RuleSet(rules, tuple(gathered.refused), gathered.other_sources, gathered.files)
+    return RuleSet(
+        rules, tuple(gathered.refused), gathered.other_sources, gathered.files, tuple(gathered.warnings)
+    )
 
 
 def _rule_files(path: Path, refused: list[RuleError]) -> Iterator[Path]:
@@ -123,6 +126,7 @@ def _read_document(document: Document, gathered: _Gathered) -> None:
     first = gathered.rules.get(rule.id)
     if first is None:
         gathered.rules[rule.id] = rule
+        gathered.warnings += warnings_of(document)
         return
     same = "the same rule" if first.hash() == rule.hash() else "another rule"
     gathered.refused.append(

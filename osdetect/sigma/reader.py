@@ -131,6 +131,19 @@ def read_rule(document: Document, logsource: LogSource) -> Rule:
     )
 
 
+def warnings_of(document: Document) -> tuple[RuleError, ...]:
+    """What a rule says that has no effect. The rule is used all the same."""
+    if "timeframe" not in document.data["detection"]:
+        return ()
+    warning = document.error(
+        "timeframe has no effect",
+        at=("detection", "timeframe"),
+        cause="it belongs to aggregations, which Sigma 2 replaced by correlation rules; this rule has none",
+        cure="leave it out",
+    )
+    return (warning,)
+
+
 def _kind(data: object) -> str:
     return "list" if isinstance(data, list) else "text" if isinstance(data, str) else type(data).__name__
 
@@ -162,13 +175,6 @@ def _check_shape(document: Document) -> None:
     detection = data.get("detection")
     if not isinstance(detection, dict):
         raise document.error("a rule needs a detection", at=("detection",))
-    if "timeframe" in detection:
-        raise document.error(
-            "timeframe inside a detection is not supported",
-            at=("detection", "timeframe"),
-            cause="it belongs to aggregations, which Sigma 2 replaced by correlation rules",
-            cure="write the rule without it, and a correlation rule that counts its matches",
-        )
     _check_condition(document, detection.get("condition"))
     for path, key, value in _items(detection, ("detection",)):
         _check_item(document, path, key, value)
@@ -212,7 +218,7 @@ def _items(node: object, path: Path) -> Iterator[tuple[Path, str, object]]:
     elif isinstance(node, dict):
         for key, value in node.items():
             at = (*path, key)
-            if len(path) == 1 and key != "condition":
+            if len(path) == 1 and key not in {"condition", "timeframe"}:
                 yield from _items(value, at)
             elif len(path) > 1:
                 yield at, key, value

@@ -73,10 +73,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """What a set of rule files held; each document is in exactly one of the three."""
+    """What a set of rule files held; each document is in exactly one of the first three."""
 
     rules: tuple[Rule, ...]
     refused: tuple[RuleError, ...]
     other_sources: int
     """Rules for other log sources than AWS CloudTrail: read as YAML, but not judged further."""
     files: int
+    warnings: tuple[RuleError, ...]
+    """What rules say that has no effect; the rules are used."""

@@ -1,0 +1,105 @@
+"""`osdetect deploy`: rules into the cluster."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from osdetect import deploy as deploying
+from osdetect.cli.connect import connect
+from osdetect.cli.options import CaCerts, Insecure, Output, Url, Verbose
+from osdetect.cli.output import (
+    OutputFormat,
+    error_json,
+    out,
+    print_error,
+    print_json,
+    print_refusals,
+    progress_bar,
+)
+from osdetect.cli.rules import CompiledSet, compile_rules
+from osdetect.vocabulary import ExitCode
+
+Rules = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Sigma rule files and folders; default: the rules that come with osdetect.", metavar="[RULES]..."
+    ),
+]
+
+
+def deploy(
+    rules: Rules = None,
+    url: Url = None,
+    ca_certs: CaCerts = None,
+    insecure: Insecure = False,
+    output: Output = OutputFormat.TABLE,
+    verbose: Verbose = False,
+) -> int:
+    """Make these rules the live ones: templates, pipelines, a new rules index, one atomic switch.
+
+    Rules that cannot be used are refused with file and line, and set exit code 1; the others are deployed.
+
+    Examples: `osdetect deploy` · `osdetect deploy my-rules/ --output json`
+    """
+    compiled = compile_rules(rules or [])
+    with (
+        connect(url, ca_certs=ca_certs, insecure=insecure) as cluster,
+        progress_bar("Deploying rules") as tell,
+    ):
+        report = deploying.deploy(cluster, compiled.compiled, on_progress=tell)
+    refused = (*compiled.refused, *deploying.refusals(report))
+    if output is OutputFormat.JSON:
+        print_json({**_json(compiled, report), "refused": [error_json(error) for error in refused]})
+    else:
+        print_refusals(refused, all_of_them=verbose)
+        for warning in compiled.read.warnings if verbose else ():
+            print_error(warning, word="warning")
+        _print(compiled, report, len(refused))
+    return ExitCode.LOSS if refused else ExitCode.OK
+
+
+def _unfiltered(compiled: CompiledSet) -> list[tuple[str, str, str]]:
+    """Rules that the percolator cannot pre-filter by a value: title, kind, reason."""
+    return [
+        (one.source["rule"]["name"], one.prefilter.word, one.prefilter.reason)
+        for one in compiled.compiled
+        if one.prefilter.kind
+    ]
+
+
+def _json(compiled: CompiledSet, report: deploying.DeployReport) -> dict[str, Any]:
+    return {
+        "index": report.index,
+        "rules": report.rules,
+        "changed": report.changed,
+        "installed": report.installed,
+        "deleted": report.deleted,
+        "files": compiled.read.files,
+        "other_log_sources": compiled.read.other_sources,
+        "warnings": [error_json(warning) for warning in compiled.read.warnings],
+        "not_prefiltered": [
+            {"rule": title, "kind": kind, "reason": reason} for title, kind, reason in _unfiltered(compiled)
+        ],
+    }
+
+
+def _print(compiled: CompiledSet, report: deploying.DeployReport, refused: int) -> None:
+    if not report.changed:
+        out.print(f"nothing to do: these {report.rules} rules are live already ({report.index})")
+    else:
+        for name in report.installed:
+            out.print(f"installed {name}")
+        out.print(f"live: {report.rules} rules in {report.index}")
+    for name in report.deleted:
+        out.print(f"deleted the old release {name}")
+    read = compiled.read
+    out.print(
+        f"{read.files} files: {len(compiled.compiled)} rules compiled, {refused} refused, "
+        f"{read.other_sources} for other log sources, {len(read.warnings)} warnings"
+    )
+    unfiltered = _unfiltered(compiled)
+    if not unfiltered:
+        out.print("every rule is pre-filtered by a value that it names")
+    for title, kind, reason in unfiltered:
+        out.print(f"not pre-filtered by a value ({kind}): {title}: {reason}", markup=False, soft_wrap=True)

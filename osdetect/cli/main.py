@@ -1,0 +1,90 @@
+"""The program: commands put together, and what becomes of what they raise."""
+
+import os
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import click
+import typer
+
+from osdetect import __version__
+from osdetect.cli import deploy, detect, load, node, quickstart, scenario
+from osdetect.cli.output import print_error
+from osdetect.errors import OsdetectError
+from osdetect.vocabulary import ExitCode
+
+app = typer.Typer(
+    name="osdetect",
+    help="Sigma rules in, alerts out, on OpenSearch, for AWS CloudTrail.",
+    epilog="Start with: osdetect quickstart. Exit codes: docs/exit-codes.md.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(quickstart.quickstart)
+app.command()(deploy.deploy)
+app.command()(load.load)
+app.command()(detect.detect)
+app.add_typer(node.app, name="node")
+app.command()(scenario.scenario)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"osdetect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its status."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        sys.exit(run())
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and give its exit status; every failure is told on standard error."""
+    try:
+        status = typer.main.get_command(app).main(args=arguments, prog_name="osdetect", standalone_mode=False)
+        return int(status or ExitCode.OK)
+    except OsdetectError as error:
+        print_error(error)
+        return int(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo("interrupted: what was done is kept; run the same command again to go on", err=True)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get("OSDETECT_DEBUG"):
+            raise
+        print_error(
+            OsdetectError(
+                "osdetect has a defect",
+                cause=f"{type(error).__name__}: {error}",
+                cure="run the command again with OSDETECT_DEBUG=1 and report what it prints",
+            )
+        )
+        return int(ExitCode.INTERNAL)

@@ -1,0 +1,131 @@
+"""How results, progress and errors look. Results go to standard output, all else to standard error."""
+
+import csv
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from osdetect.errors import OsdetectError
+from osdetect.source import printable
+
+LISTED = 20
+"""Refusals that are shown one by one; all are counted."""
+
+
+class OutputFormat(StrEnum):
+    """How a command writes its result."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class RowsFormat(StrEnum):
+    """How a command writes rows."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(data: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.flush()
+
+
+def print_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows as CSV that no spreadsheet takes for formulas (OWASP, "CSV Injection")."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_inert(cell) for cell in row] for row in rows)
+    sys.stdout.flush()
+
+
+def _inert(cell: str) -> str:
+    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
+
+
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """Rows as a table; on a pipe it is as wide as it needs to be."""
+    table = Table(title=title or None, title_justify="left", title_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
+    if out.is_terminal:
+        out.print(table)
+    else:
+        Console(width=240, highlight=False).print(table)
+
+
+def say(text: str) -> None:
+    """A line for people, beside the result."""
+    err.print(escape(text), soft_wrap=True)
+
+
+def print_error(error: OsdetectError, *, word: str = "error") -> None:
+    """What happened, where, why, and what to do."""
+    colour = "red" if word == "error" else "yellow"
+    err.print(f"[bold {colour}]{word}:[/] {escape(printable(error.what, 600))}", soft_wrap=True)
+    if error.where:
+        err.print(f"  [cyan]{escape(printable(str(error.where), 600))}[/]", soft_wrap=True)
+        if error.where.excerpt:
+            err.print(f"    | {escape(error.where.excerpt)}", soft_wrap=True)
+    if error.cause:
+        err.print(f"  cause: {escape(printable(error.cause, 1200))}", soft_wrap=True)
+    if error.cure:
+        err.print(f"  cure:  {escape(printable(error.cure, 600))}", soft_wrap=True)
+
+
+def print_refusals(refused: Sequence[OsdetectError], *, all_of_them: bool) -> None:
+    """Refusals one by one, up to `LISTED` unless all are wanted; the rest as a number."""
+    shown = refused if all_of_them else refused[:LISTED]
+    for refusal in shown:
+        print_error(refusal, word="refused")
+    if len(refused) > len(shown):
+        say(f"... and {len(refused) - len(shown)} more refused; --verbose lists all")
+
+
+def error_json(error: OsdetectError) -> dict[str, Any]:
+    """An error for machines."""
+    where = error.where
+    return {
+        "what": error.what,
+        "cause": error.cause,
+        "cure": error.cure,
+        **({"file": where.file, "line": where.line, "column": where.column} if where else {}),
+    }
+
+
+@contextmanager
+def progress_bar(label: str, *, unit_bytes: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error while the work goes on; nothing where that is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn() if unit_bytes else MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+        task = bars.add_task(label, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -1,0 +1,75 @@
+"""What a file is when it is not a delivery: named, so that the user knows what to do with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from osdetect.cloudtrail.split import BOM, keys, value_end
+
+DIGEST = "a CloudTrail digest file"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A layout and the top-level keys that give it away, all of which must be there."""
+
+    keys: frozenset[bytes]
+    name: str
+
+
+def _sign(name: str, *names: str) -> _Sign:
+    return _Sign(frozenset(f'"{key}"'.encode() for key in names), name)
+
+
+# AWS docs: "CloudTrail digest file structure", "LookupEvents", "Using subscription filters" (CloudWatch Logs),
+# "FilterLogEvents", "AWS events delivered via CloudTrail" (EventBridge), "Example configuration snapshot" (Config).
+_SIGNS = (
+    _sign(DIGEST, "digestStartTime", "digestEndTime", "logFiles"),
+    _sign("the output of `aws cloudtrail lookup-events`", "Events"),
+    _sign("a CloudWatch Logs subscription message", "messageType", "logEvents"),
+    _sign("a Lambda event of a CloudWatch Logs subscription", "awslogs"),
+    _sign("the output of `aws logs filter-log-events`", "events"),
+    _sign("EventBridge events", "detail-type", "detail"),
+    _sign("EventBridge events without their frame", "detail"),
+    _sign("an AWS Config file", "configurationItems"),
+)
+_BINARY: Mapping[bytes, str] = {
+    b"PK\x03\x04": "a zip archive",
+    b"BZh": "bzip2 data",
+    b"\xfd7zXZ": "xz data",
+    b"(\xb5/\xfd": "zstd data",
+    b"PAR1": "a Parquet file",
+    b"Obj\x01": "an Avro file",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
+
+
+def recognise(text: bytes) -> str:
+    """What the text of a file seems to be; never "a delivery"."""
+    for magic, name in _BINARY.items():
+        if text.startswith(magic):
+            return name
+    stripped = text.removeprefix(BOM).lstrip()
+    if not stripped:
+        return "empty"
+    if stripped.startswith(b"["):
+        return "a JSON list, not an object with `Records`"
+    if not stripped.startswith(b"{"):
+        return "a web page" if stripped[:1] == b"<" else "not JSON"
+    return _object(stripped)
+
+
+def _object(text: bytes) -> str:
+    found = {name for name, _ in keys(text)}
+    for sign in _SIGNS:
+        if sign.keys <= found:
+            return sign.name
+    if b'"Records"' in found:
+        return "an object whose `Records` is not a list"
+    end = value_end(text, 0)
+    if end is None:
+        return "not JSON, or cut off before any record"
+    several = bool(text[end:].strip())
+    if found & {b'"eventName"', b'"eventSource"', b'"eventVersion"', b'"eventID"'}:
+        return "records one after the other (NDJSON), without `Records`" if several else "a single record"
+    return "several JSON values" if several else "a JSON object without `Records`"

@@ -1,0 +1,5 @@
+"""Bring rules, templates and pipelines into a cluster: `deploy`."""
+
+from osdetect.deploy.release import DeployReport, Refused, deploy, refusals
+
+__all__ = ["DeployReport", "Refused", "deploy", "refusals"]

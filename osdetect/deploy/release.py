@@ -1,0 +1,202 @@
+"""A release: a set of rules in an index of its own, made live by moving one alias.
+
+The index's name is a function of the rules' content, so the same rules are the same release. It is filled, counted
+and only then given the alias, in one atomic request: a detector sees the old set or the new one, never a part.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from osdetect.cluster import Cluster
+from osdetect.compiler import Compiled
+from osdetect.deploy.mappings import install
+from osdetect.documents.stored_rule import FORMAT
+from osdetect.errors import ClusterError, ClusterRefused, RuleError
+from osdetect.schema.projection import VALUES, column_key
+from osdetect.vocabulary import OWNER, RULES_ALIAS, RULES_PREFIX
+
+BATCH = 500
+KEPT = 5
+"""Releases that stay in the cluster, the live one among them; older ones are deleted."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A rule that the cluster did not take."""
+
+    compiled: Compiled
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployReport:
+    """What a deploy did."""
+
+    index: str
+    """The live rules index."""
+    rules: int
+    """Rules in it."""
+    changed: bool
+    """False when this release was live already."""
+    installed: tuple[str, ...]
+    """Templates and pipelines that were written."""
+    refused: tuple[Refused, ...]
+    deleted: tuple[str, ...]
+    """Older releases that were deleted."""
+
+
+def deploy(cluster: Cluster, compiled: Sequence[Compiled], *, on_progress: Progress) -> DeployReport:
+    """Make this set of rules the live one.
+
+    Args:
+        cluster: where.
+        compiled: the rules.
+        on_progress: called with rules written and rules in all.
+
+    Raises:
+        ClusterRefused: no percolator, a missing right, or every rule was refused.
+        ClusterUnavailable: the cluster went away; the release that was live still is.
+    """
+    cluster.require_percolator()
+    installed = install(cluster)
+    ordered = sorted(compiled, key=lambda one: one.stored.id)
+    index = release_index(ordered)
+    if _is_live(cluster, index):
+        on_progress(len(ordered), len(ordered))
+        return DeployReport(
+            index, _count(cluster, index), bool(installed), installed, _recorded(cluster, index, ordered), ()
+        )
+    _create(cluster, index, ordered)
+    refused = _fill(cluster, index, ordered, on_progress)
+    if ordered and len(refused) == len(ordered):
+        cluster.request("DELETE", f"/{index}")
+        raise ClusterRefused("the cluster refused every rule", cause=refused[0].reason)
+    _finish(cluster, index, ordered, refused)
+    return DeployReport(index, len(ordered) - len(refused), True, installed, refused, _prune(cluster, index))
+
+
+def release_index(compiled: Iterable[Compiled]) -> str:
+    """The name of the index for this set of rules: a function of what is stored for them."""
+    digest = hashlib.sha256(str(FORMAT).encode())
+    for one in compiled:
+        digest.update(orjson.dumps([one.stored.id, one.source], option=orjson.OPT_SORT_KEYS))
+    return RULES_PREFIX + digest.hexdigest()[:16]
+
+
+def _meta(cluster: Cluster, index: str) -> dict[str, Any]:
+    reply = cluster.request("GET", f"/{index}/_mapping", accept=(404,))
+    found: dict[str, Any] = reply.get(index, {}).get("mappings", {}).get("_meta", {})
+    return found
+
+
+def _is_live(cluster: Cluster, index: str) -> bool:
+    reply = cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,))
+    return set(reply) == {index} and _meta(cluster, index).get("complete") is True
+
+
+def _count(cluster: Cluster, index: str) -> int:
+    return int(cluster.request("GET", f"/{index}/_count")["count"])
+
+
+def _create(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> None:
+    """Make the index with a column for each path that the rules name; what a killed deploy left goes first."""
+    left = _meta(cluster, index)
+    if left and left.get("owner") != OWNER:
+        raise ClusterRefused(
+            f"the index {index} is there already, and osdetect did not make it", cure="delete it"
+        )
+    if left.get("complete") is True:
+        return
+    if left:
+        cluster.request("DELETE", f"/{index}", accept=(404,))
+    paths = sorted({path for one in compiled for path in one.stored.columns})
+    columns = {column_key(path): {"type": "keyword", "doc_values": False} for path in paths}
+    mappings = {
+        "_meta": {"owner": OWNER, "format": FORMAT, "complete": False},
+        "properties": {VALUES: {"type": "object", "dynamic": False, "properties": columns}},
+    }
+    cluster.create_index(index, {"mappings": mappings})
+
+
+def _fill(
+    cluster: Cluster, index: str, compiled: Sequence[Compiled], on_progress: Progress
+) -> tuple[Refused, ...]:
+    refused: list[Refused] = []
+    for start in range(0, len(compiled), BATCH):
+        batch = compiled[start : start + BATCH]
+        outcomes = cluster.bulk([_action(index, one) for one in batch])
+        refused += [
+            Refused(one, outcome.reason)
+            for one, outcome in zip(batch, outcomes, strict=True)
+            if outcome.failed
+        ]
+        on_progress(start + len(batch), len(compiled))
+    return tuple(refused)
+
+
+def _action(index: str, one: Compiled) -> bytes:
+    action = {"index": {"_index": index, "_id": one.stored.id}}
+    return orjson.dumps(action) + b"\n" + orjson.dumps(one.source) + b"\n"
+
+
+def _finish(cluster: Cluster, index: str, compiled: Sequence[Compiled], refused: Sequence[Refused]) -> None:
+    """Check that all is there, say so in the index, and move the alias to it in one request."""
+    cluster.request("POST", f"/{index}/_refresh")
+    found, wanted = _count(cluster, index), len(compiled) - len(refused)
+    if found != wanted:
+        raise ClusterError(
+            f"the rules index {index} holds {found} rules instead of {wanted}",
+            cause="another deploy of the same rules may have been under way",
+            cure="run the command again",
+        )
+    meta = {
+        "owner": OWNER,
+        "format": FORMAT,
+        "complete": True,
+        "refused": {one.compiled.stored.id: one.reason for one in refused},
+    }
+    cluster.request("PUT", f"/{index}/_mapping", body={"_meta": meta})
+    actions = [
+        {"remove": {"index": f"{RULES_PREFIX}*", "alias": RULES_ALIAS, "must_exist": False}},
+        {"add": {"index": index, "alias": RULES_ALIAS}},
+    ]
+    cluster.request("POST", "/_aliases", body={"actions": actions})
+
+
+def _recorded(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> tuple[Refused, ...]:
+    """What the cluster refused when this release was filled: said again each time it is deployed."""
+    refused = _meta(cluster, index).get("refused", {})
+    return tuple(Refused(one, str(refused[one.stored.id])) for one in compiled if one.stored.id in refused)
+
+
+def _prune(cluster: Cluster, live: str) -> tuple[str, ...]:
+    """Delete all but the newest releases; only indices that carry our mark."""
+    params = {"filter_path": "*.settings.index.creation_date,*.mappings._meta"}
+    found = cluster.request("GET", f"/{RULES_PREFIX}*", params=params)
+    ours = {
+        name: int(entry["settings"]["index"]["creation_date"])
+        for name, entry in found.items()
+        if entry.get("mappings", {}).get("_meta", {}).get("owner") == OWNER and name != live
+    }
+    old = sorted(ours, key=lambda name: ours[name], reverse=True)[KEPT - 1 :]
+    for name in old:
+        cluster.request("DELETE", f"/{name}", accept=(404,))
+    return tuple(old)
+
+
+def refusals(report: DeployReport) -> tuple[RuleError, ...]:
+    """The refused rules as errors that a user can read."""
+    return tuple(
+        RuleError(
+            f"the cluster refused the rule {one.compiled.stored.id}",
+            cause=one.reason,
+            cure="report this: osdetect should not compile to a query that OpenSearch refuses",
+        )
+        for one in report.refused
+    )

@@ -1,0 +1,68 @@
+"""The live release: the rules as deployed."""
+
+from dataclasses import dataclass
+
+from osdetect.cluster import Cluster
+from osdetect.documents.stored_rule import StoredRule
+from osdetect.errors import ClusterRefused, RuleError
+from osdetect.schema.projection import Projection
+from osdetect.vocabulary import RULES_ALIAS, RULES_PREFIX
+
+PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The rules that a run judges by."""
+
+    index: str
+    """The rules index itself, not the alias: a deploy in the middle of a run changes nothing in it."""
+    rules: dict[str, StoredRule]
+    unreadable: tuple[RuleError, ...]
+    """Stored rules that are none; they do not run, and the run says so."""
+    projection: Projection
+
+    @property
+    def name(self) -> str:
+        """The release's own part of the index name."""
+        return self.index.removeprefix(RULES_PREFIX)
+
+
+def live_release(cluster: Cluster) -> Release:
+    """Read the deployed rules.
+
+    Raises:
+        ClusterRefused: nothing is deployed.
+    """
+    index = _live_index(cluster)
+    rules: dict[str, StoredRule] = {}
+    unreadable: list[RuleError] = []
+    after: list[object] | None = None
+    while True:
+        body = {
+            "size": PAGE,
+            "_source": ["rule", "threat", "detection"],
+            "sort": [{"rule.id": "asc"}],
+            **({"search_after": after} if after else {}),
+        }
+        hits = cluster.request("POST", f"/{index}/_search", body=body)["hits"]["hits"]
+        for hit in hits:
+            try:
+                rules[hit["_id"]] = StoredRule.from_source(hit["_id"], hit["_source"])
+            except RuleError as error:
+                unreadable.append(error)
+        if len(hits) < PAGE:
+            return Release(index, rules, tuple(unreadable), Projection.of(rules.values()))
+        after = hits[-1]["sort"]
+
+
+def _live_index(cluster: Cluster) -> str:
+    reply = cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,))
+    indices = [name for name in reply if name.startswith(RULES_PREFIX)]
+    if len(indices) != 1:
+        raise ClusterRefused(
+            "no rules are deployed" if not indices else f"{RULES_ALIAS} stands for {len(indices)} indices",
+            cause=f"the alias {RULES_ALIAS} must stand for one rules index",
+            cure="deploy rules: osdetect deploy",
+        )
+    return str(indices[0])

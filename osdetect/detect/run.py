@@ -1,0 +1,183 @@
+"""One pass over a target: for each shard, judge what is new, store the alerts, and only then move the cursor.
+
+Killed anywhere, the next pass begins at the cursor: it may judge events again, whose alerts are there already
+(`create`, 409), and it never skips one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from osdetect.cluster import Cluster, ItemOutcome
+from osdetect.detect.actions import create_action
+from osdetect.detect.cursors import HeldCursor, move_cursor, read_cursor
+from osdetect.detect.events import StoredEvent, pages
+from osdetect.detect.judge import judge
+from osdetect.detect.losses import store_dead_letters
+from osdetect.detect.percolate import candidates
+from osdetect.detect.release import Release, live_release
+from osdetect.detect.report import Counts, RunReport
+from osdetect.detect.shards import Shard, shards_of
+from osdetect.documents.alert import RunReference
+from osdetect.errors import ClusterRefused
+from osdetect.vocabulary import DEFAULT_NAMESPACE, EVENTS_PREFIX, RUNS_PREFIX
+
+Clock = Callable[[], datetime]
+Progress = Callable[[int, int], None]
+
+_ALERT_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class DetectOptions:
+    """What a detector watches, and where its alerts go."""
+
+    namespace: str = DEFAULT_NAMESPACE
+    """Names the alerts' indices and the detector's cursors."""
+    target: str = ""
+    """Index, pattern or alias to watch; empty: the events that `osdetect load` stored in the namespace."""
+
+    def watched(self) -> str:
+        """The target, or the default one."""
+        return self.target or f"{EVENTS_PREFIX}{self.namespace}-*"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What every step of a run needs."""
+
+    id: str
+    cluster: Cluster
+    options: DetectOptions
+    release: Release
+    clock: Clock
+
+
+def detect_once(
+    cluster: Cluster, options: DetectOptions, *, run_id: str, clock: Clock, on_progress: Progress
+) -> RunReport:
+    """Judge every event that is new since the last pass.
+
+    Args:
+        cluster: where.
+        options: which events, which namespace.
+        run_id: the run's name; it goes into its alerts.
+        clock: gives the time, in UTC.
+        on_progress: called with sequence numbers passed and sequence numbers to pass, over all shards.
+
+    Raises:
+        ClusterRefused: nothing is deployed, or a right is missing.
+        ClusterUnavailable: the cluster went away; what was done stays done, the rest is for the next run.
+    """
+    run = _Run(run_id, cluster, options, live_release(cluster), clock)
+    _require_templates(cluster)
+    started = clock()
+    shards = shards_of(cluster, options.watched())
+    for index in sorted({shard.index for shard in shards}):
+        cluster.request("POST", f"/{index}/_refresh")
+    work = [(shard, read_cursor(cluster, options.namespace, shard)) for shard in shards]
+    progress = _Progress(on_progress, sum(_ahead(shard, held) for shard, held in work))
+    counts, left_to_others = Counts(), 0
+    for shard, held in work:
+        done, ours = _judge_shard(run, shard, held, progress)
+        counts += done
+        left_to_others += not ours
+    progress.finish()
+    report = RunReport(
+        id=run_id,
+        ruleset=run.release.name,
+        rules=len(run.release.rules),
+        unreadable=run.release.unreadable,
+        shards=len(shards),
+        left_to_others=left_to_others,
+        counts=counts,
+    )
+    _store_run(run, report, started)
+    return report
+
+
+def _ahead(shard: Shard, held: HeldCursor) -> int:
+    return max(0, shard.checkpoint - held.cursor.seq_no)
+
+
+class _Progress:
+    """Adds up what the shards pass."""
+
+    def __init__(self, tell: Progress, total: int) -> None:
+        self._tell, self._total, self._passed = tell, total, 0
+
+    def add(self, passed: int) -> None:
+        self._passed += passed
+        self._tell(self._passed, self._total)
+
+    def finish(self) -> None:
+        self._tell(self._total, self._total)
+
+
+def _require_templates(cluster: Cluster) -> None:
+    """Alerts must never be written into an index that OpenSearch maps by guessing."""
+    reply = cluster.request("GET", "/_index_template/osdetect-alerts", accept=(404,))
+    if "index_templates" not in reply:
+        raise ClusterRefused("the alerts template is not installed", cure="install it: osdetect deploy")
+
+
+def _judge_shard(run: _Run, shard: Shard, held: HeldCursor, progress: _Progress) -> tuple[Counts, bool]:
+    """What was done in the shard, and whether it stayed ours to the end."""
+    counts = Counts()
+    for page in pages(run.cluster, shard, held.cursor.seq_no):
+        counts += _judge_page(run, page)
+        last = page[-1].at.seq_no
+        moved = move_cursor(run.cluster, held, last, run.clock())
+        if moved is None:
+            return counts, False
+        progress.add(last - held.cursor.seq_no)
+        held = moved
+    return counts, True
+
+
+def _judge_page(run: _Run, page: Sequence[StoredEvent]) -> Counts:
+    """Judge the events of a page and store what follows from it. Raising leaves the cursor before the page."""
+    pairs = candidates(run.cluster, run.release, page)
+    reference = RunReference(run.id, run.clock())
+    seen, alerts, unjudged = judge(pairs, run.release, run.options.namespace, reference)
+    outcomes: list[ItemOutcome] = []
+    for start in range(0, len(alerts), _ALERT_BATCH):
+        batch = alerts[start : start + _ALERT_BATCH]
+        outcomes += run.cluster.bulk([create_action(alert.index, alert.id, alert.source) for alert in batch])
+    refused = [(alert, outcome) for alert, outcome in zip(alerts, outcomes, strict=True) if outcome.failed]
+    store_dead_letters(run.cluster, run.options.namespace, refused, unjudged, run.clock())
+    lost = {one.candidate[0].at.seq_no for one in unjudged}
+    lost |= {alert.source["osdetect"]["source"]["seq_no"] for alert, _ in refused}
+    return Counts(
+        events=len(page),
+        judged=len(page) - len(lost),
+        deadlettered=len(lost),
+        candidates=seen,
+        matches=len(alerts),
+        alerts_created=sum(outcome.created for outcome in outcomes),
+        alerts_there=sum(outcome.exists for outcome in outcomes),
+    )
+
+
+def _store_run(run: _Run, report: RunReport, started: datetime) -> None:
+    """Keep what the run did; an idle run that found all in order is not kept."""
+    if not report.counts.events and not report.unreadable:
+        return
+    ended = run.clock()
+    source = {
+        "@timestamp": ended.isoformat(),
+        "run": {
+            "id": run.id,
+            "namespace": run.options.namespace,
+            "target": run.options.watched(),
+            "ruleset": report.ruleset,
+            "started": started.isoformat(),
+            "ended": ended.isoformat(),
+            "outcome": "loss" if report.counts.deadlettered or report.unreadable else "complete",
+            "rules": report.rules,
+            "rules_unreadable": len(report.unreadable),
+            "shards": report.shards,
+            **report.counts.to_json(),
+        },
+    }
+    run.cluster.create_document(f"{RUNS_PREFIX}{ended.strftime('%Y.%m')}", run.id, source)

@@ -1,0 +1,50 @@
+"""Which shards a target has, and up to which sequence number each may be read.
+
+The bound is the primary's global checkpoint: every operation up to it is on all in-sync copies, so no event
+with a smaller number can still appear. The highest visible number would be no such bound: under concurrent writers
+an event with a smaller number can become visible later (OpenSearch docs, "Index stats", `seq_no`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from osdetect.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Shard:
+    """A primary shard of a concrete index."""
+
+    index: str
+    index_uuid: str
+    number: int
+    checkpoint: int
+    """The global checkpoint: -1 when the shard never had an operation."""
+
+
+def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
+    """The shards of an index, a pattern, an alias or a data stream, in a fixed order.
+
+    A target that stands for nothing yet has no shards.
+    """
+    params = {
+        "level": "shards",
+        "expand_wildcards": "open",
+        "ignore_unavailable": "true",
+        "filter_path": "indices.*.uuid,indices.*.shards.*.routing,indices.*.shards.*.seq_no",
+    }
+    reply = cluster.request(
+        "GET", f"/{quote(target, safe='*,-._')}/_stats/docs", params=params, accept=(404,)
+    )
+    found = [
+        Shard(name, entry["uuid"], int(number), _checkpoint(copies))
+        for name, entry in reply.get("indices", {}).items()
+        for number, copies in entry.get("shards", {}).items()
+    ]
+    return tuple(sorted(found))
+
+
+def _checkpoint(copies: list[dict[str, Any]]) -> int:
+    primary = [copy for copy in copies if copy["routing"].get("primary")]
+    return int(primary[0]["seq_no"]["global_checkpoint"]) if primary else -1

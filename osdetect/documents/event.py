@@ -1,0 +1,211 @@
+"""The event document of a CloudTrail record: which index, which id, which content.
+
+The ingest pipeline in `mappings/cloudtrail.pipeline.json` makes the same document from the same record; what is said here is
+said there in Painless, and tests/mappings/test_pipeline.py compares them on every known record.
+
+    index    osdetect-cloudtrail-{namespace}-{yyyy.MM of eventTime}; `undated` without a usable eventTime
+    id       {account}-{eventID}; {account}-~{hash of the content} without a usable eventID
+    content  the record as it is, and behind it `@timestamp`, `event.ingested`, and `osdetect.problems` if there are any
+
+The id depends on the record alone, so storing it again with `create` adds nothing.
+"""
+
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from osdetect.errors import RecordError, UsageError
+from osdetect.vocabulary import EVENTS_PREFIX, UNDATED
+
+RESERVED = frozenset({"@timestamp", "event", "osdetect"})
+"""Top-level names that osdetect writes: a record must not bring them, nor a dotted name below them."""
+METADATA = frozenset(
+    {
+        "_field_names",
+        "_id",
+        "_if_primary_term",
+        "_if_seq_no",
+        "_ignored",
+        "_index",
+        "_nested_path",
+        "_primary_term",
+        "_routing",
+        "_seq_no",
+        "_source",
+        "_version",
+        "_version_type",
+    }
+)
+"""Names that OpenSearch and its ingest pipelines keep for themselves at the top of a document."""
+
+NO_TIME = "no usable eventTime"
+NO_ID = "no usable eventID"
+NO_ACCOUNT = "unknown"
+"""Stands for the account in the id of a record that names none."""
+
+_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_]{0,47}")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(\.\d{1,9})?Z?", re.ASCII)
+_ACCOUNT = re.compile(r"[A-Za-z0-9_]{1,64}")
+_EVENT_ID = re.compile(r"[!-~]{1,256}")
+_DATE_TEXT = len("2023-07-10")
+
+
+@dataclass(frozen=True, slots=True)
+class EventDocument:
+    """A document ready to be stored."""
+
+    index: str
+    id: str
+    source: bytes
+    """One line of JSON."""
+    problems: tuple[str, ...]
+    """What the record lacked, as stored in `osdetect.problems`."""
+
+
+def check_namespace(namespace: str) -> str:
+    """`namespace`, which becomes part of index names.
+
+    Raises:
+        UsageError: it cannot be: it must be 1 to 48 of a-z, 0-9 and _, and not begin with _.
+    """
+    if not _NAMESPACE.fullmatch(namespace):
+        raise UsageError(
+            f"{namespace!r} cannot be a namespace",
+            cause="a namespace is 1 to 48 of the characters a-z, 0-9 and _, and does not begin with _",
+            cure="give another --namespace",
+        )
+    return namespace
+
+
+def event_document(
+    raw: bytes,
+    content: Mapping[str, Any],
+    *,
+    namespace: str,
+    by_day: bool,
+    ingested: str,
+    problems: tuple[str, ...] = (),
+) -> EventDocument:
+    """The document for one record.
+
+    Args:
+        raw: the record, a JSON object on one line.
+        content: the same, parsed.
+        namespace: checked by `check_namespace`.
+        by_day: an index for each day instead of each month.
+        ingested: when it is stored, for example "2024-05-01T12:00:00.000Z".
+        problems: what is known to be wrong with the record already.
+
+    Raises:
+        RecordError: the record uses a name that is not its own.
+    """
+    _refuse_reserved(content)
+    period, timestamp = _times(content.get("eventTime"), by_day=by_day)
+    event_id = content.get("eventID")
+    usable = isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id) is not None
+    found = (NO_TIME,) * (timestamp is None) + (NO_ID,) * (not usable) + problems
+    added: dict[str, Any] = {"event": {"ingested": ingested}}
+    if timestamp is not None:
+        added["@timestamp"] = timestamp
+    if found:
+        added["osdetect"] = {"problems": found}
+    tail = json.dumps(added, separators=(",", ":")).encode()
+    source = raw.rstrip()[:-1] + b"," + tail[1:] if content else tail
+    account = account_of(content)
+    doc_id = f"{account}-{event_id}" if usable else f"{account}-~{content_hash(raw)}"
+    return EventDocument(f"{EVENTS_PREFIX}{namespace}-{period}", doc_id, source, found)
+
+
+def other_id(doc_id: str, raw: bytes) -> str:
+    """The id for a record whose own id is taken by a record of other content."""
+    return f"{doc_id}~{content_hash(raw)}"
+
+
+def account_of(content: Mapping[str, Any]) -> str:
+    """The account that the record was delivered to, else the caller's, else `NO_ACCOUNT`."""
+    account = content.get("recipientAccountId")
+    if isinstance(account, str) and _ACCOUNT.fullmatch(account):
+        return account
+    identity = content.get("userIdentity")
+    account = identity.get("accountId") if isinstance(identity, Mapping) else None
+    return account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else NO_ACCOUNT
+
+
+def _refuse_reserved(content: Mapping[str, Any]) -> None:
+    for name in content:
+        first = name.partition(".")[0]
+        if first in RESERVED or first in METADATA:
+            raise RecordError(
+                f"the record has a field {name[:80]!r}, a name that osdetect or OpenSearch writes itself",
+                cure="take out what a shipper added; CloudTrail's own records have no such field",
+            )
+
+
+def _times(event_time: object, *, by_day: bool) -> tuple[str, str | None]:
+    """The index's period and `@timestamp`.
+
+    CloudTrail writes `2023-07-10T11:42:36Z` (AWS docs, "CloudTrail record contents"). Read as well: a fraction of up to 9
+    digits, a space for the T, no Z; all are UTC.
+    """
+    found = _TIME.fullmatch(event_time) if isinstance(event_time, str) else None
+    period = _period(found[1], by_day) if found else None
+    if found is None or period is None:
+        return UNDATED, None
+    return period, f"{found[1]}T{found[2]}:{found[3]}:{found[4]}{found[5] or ''}Z"
+
+
+@lru_cache(maxsize=4096)
+def _period(date: str, by_day: bool) -> str | None:  # lru_cache is simplest with positions
+    """`2023.07` or `2023.07.10`, or None when there is no such day or CloudTrail cannot have been there.
+
+    The years are bounded, so that made-up times cannot make indices without end.
+    """
+    year, month, day = int(date[:4]), int(date[5:7]), int(date[8:])
+    if not (2006 <= year <= 2099 and 1 <= month <= 12 and 1 <= day <= _days(year, month)):
+        return None
+    return date.replace("-", ".")[: _DATE_TEXT if by_day else len("2023.07")]
+
+
+def _days(year: int, month: int) -> int:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in (4, 6, 9, 11) else 31
+
+
+def content_hash(raw: bytes) -> str:
+    """SHA-256 of the record's canonical text: equal for the same content, however it is spaced, ordered or escaped."""
+    return hashlib.sha256(canonical(json.loads(raw)).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """A text that two readers of the same JSON make alike, in Python as in Painless.
+
+    Names sorted by UTF-16 code unit (Java's order); a number with a fraction or exponent as the bits of its double.
+    """
+    match value:
+        case None:
+            return "n"
+        case True:
+            return "t"
+        case False:
+            return "f"
+        case str():
+            return _quoted(value)
+        case int():
+            return f"i{value}"
+        case float():
+            return f"d{int.from_bytes(struct.pack('>d', value), 'big'):x}"
+        case list():
+            return f"[{','.join(map(canonical, value))}]"
+        case _:
+            names = sorted(value, key=lambda name: name.encode("utf-16-be"))
+            return "{" + ",".join(f"{_quoted(name)}:{canonical(value[name])}" for name in names) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

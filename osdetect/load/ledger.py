@@ -1,0 +1,91 @@
+"""Which files are loaded: one document a file in the state index, written when all its records are acknowledged.
+
+The key is the namespace and the SHA-256 of the file's bytes: a copy or a renamed file is the same file, a file that has
+grown since is another one, whose old records are then found to be there already.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from osdetect.cluster import Cluster
+from osdetect.errors import ClusterRefused
+from osdetect.vocabulary import STATE_INDEX
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger keeps of a loaded file."""
+
+    sha256: str
+    path: str
+    records: int
+    """Records in it, dead letters included."""
+    dead_letters: int
+    cut: str
+    """Why it was read in part only; empty for a whole file."""
+    cut_offset: int
+
+
+def _id(namespace: str, sha256: str) -> str:
+    return f"load:{namespace}:{sha256}"
+
+
+def known(cluster: Cluster, namespace: str, hashes: Iterable[str]) -> Mapping[str, Entry]:
+    """The entries of those files among `hashes` that are loaded, by hash."""
+    ids = [_id(namespace, sha256) for sha256 in hashes]
+    reply = cluster.request("POST", f"/{STATE_INDEX}/_mget", body={"ids": ids}) if ids else {"docs": []}
+    entries = [_entry(doc["_source"]) for doc in reply["docs"] if doc.get("found")]
+    return {entry.sha256: entry for entry in entries}
+
+
+def _entry(source: Mapping[str, Any]) -> Entry:
+    file = source["file"]
+    return Entry(
+        file["sha256"],
+        file["path"],
+        source["records"],
+        source["dead_letters"],
+        source.get("cut", ""),
+        source.get("cut_offset", -1),
+    )
+
+
+def write(cluster: Cluster, namespace: str, entries: Sequence[Entry], *, loaded: str) -> None:
+    """Remember that these files are loaded; `loaded` is when.
+
+    Raises:
+        ClusterRefused: the cluster does not take an entry.
+    """
+    actions = [
+        orjson.dumps({"create": {"_index": STATE_INDEX, "_id": _id(namespace, entry.sha256)}})
+        + b"\n"
+        + orjson.dumps(
+            {
+                "kind": "load",
+                "namespace": namespace,
+                "loaded": loaded,
+                "file": {"path": printable(entry.path), "sha256": entry.sha256},
+                "records": entry.records,
+                "dead_letters": entry.dead_letters,
+                "cut": entry.cut,
+                "cut_offset": entry.cut_offset,
+            }
+        )
+        + b"\n"
+        for entry in entries
+    ]
+    for outcome in cluster.bulk(actions) if actions else ():
+        if outcome.failed:
+            raise ClusterRefused(
+                "the ledger of loaded files cannot be written",
+                cause=f"{outcome.error_type}: {outcome.reason}",
+                cure="run the command again when that is mended: what is stored already is not stored twice",
+            )
+
+
+def printable(path: str) -> str:
+    """A file name as text that can be stored: names are bytes, and need not be Unicode."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,111 @@
+"""Certificates for the secured variant, made anew at each start: an authority, the node's and the administrator's.
+
+What the security plugin wants of them: OpenSearch documentation, "Configuring TLS certificates" (PEM, keys in
+PKCS#8, a subject alternative name for the address) and "Configuring admin certificates".
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from osdetect.node.configure import LOOPBACK
+
+NODE = "osdetect-node"
+ADMIN = "osdetect-admin"
+_AUTHORITY = "osdetect-authority"
+_VALID = timedelta(days=366)
+_SKEW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate and its private key, as PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """All that one node needs. The authority's key is not kept: nothing more can be signed."""
+
+    authority: bytes
+    node: Pair
+    admin: Pair
+
+
+def make_certificates(now: datetime) -> Certificates:
+    """New certificates, valid for a year from `now`."""
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    issuer = _name(_AUTHORITY)
+    authority = (
+        _unsigned(issuer, issuer, authority_key.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    return Certificates(
+        authority.public_bytes(Encoding.PEM),
+        _leaf(NODE, issuer, authority_key, now),
+        _leaf(ADMIN, issuer, authority_key, now),
+    )
+
+
+def _leaf(name: str, issuer: x509.Name, authority_key: ec.EllipticCurvePrivateKey, now: datetime) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    addresses = [x509.IPAddress(ipaddress.ip_address(LOOPBACK)), x509.DNSName("localhost")]
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    certificate = (
+        _unsigned(_name(name), issuer, key.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+        )
+        .sign(authority_key, hashes.SHA256())
+    )
+    return Pair(
+        certificate.public_bytes(Encoding.PEM),
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    )
+
+
+def _unsigned(
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + _VALID)
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=not signs_certificates,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
