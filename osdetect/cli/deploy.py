@@ -23,7 +23,7 @@ from osdetect.vocabulary import ExitCode
 Rules = Annotated[
     list[Path] | None,
     typer.Argument(
-        help="Sigma rule files and folders; default: the rules that come with osdetect.", metavar="[RULES]..."
+        help="Sigma rule files and folders; default: the rules that come with osdetect.", metavar="RULES"
     ),
 ]
 

@@ -15,7 +15,7 @@ from osdetect.vocabulary import ExitCode
 
 Paths = Annotated[
     list[Path],
-    typer.Argument(help="CloudTrail log files (.json, .json.gz) and folders of them.", metavar="PATH..."),
+    typer.Argument(help="CloudTrail log files (.json, .json.gz) and folders of them.", metavar="PATH"),
 ]
 ByDay = Annotated[
     bool, typer.Option("--by-day", help="An index for each day of events instead of each month.")

@@ -84,7 +84,7 @@ def quickstart(
         list[Path] | None,
         typer.Argument(
             help="CloudTrail log files and folders; default: a made-up attack (docs/scenario.md).",
-            metavar="[PATH]...",
+            metavar="PATH",
         ),
     ] = None,
     rules: Annotated[

@@ -25,8 +25,8 @@ from osdetect.node.progress import OnProgress, Progress, Stage
 MIRROR_VARIABLE = "OSDETECT_MAVEN_MIRROR"
 THREADS = 8
 ATTEMPTS = 3
-TIMEOUT_S = 60
-"""Of one HTTP request."""
+TIMEOUT_S = 20
+"""Of silence, in one HTTP request."""
 
 
 @dataclass(frozen=True, slots=True)

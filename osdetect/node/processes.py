@@ -57,25 +57,34 @@ def _born_ps(pid: int) -> str:
 
 def marked(directory: Path) -> list[Identity]:
     """The processes whose command line says that they are the node of `directory`."""
-    mark = f"{MARKER}{directory}"
-    found = [identify(pid) for pid, words in _command_lines() if mark in words and MAIN_CLASS in words]
+    wanted = tuple(
+        (f"{between}{MARKER}{directory}{between}", f"{between}{MAIN_CLASS}{between}")
+        for between in ("\0", " ")
+    )
+    found = [
+        identify(pid)
+        for pid, line in _command_lines()
+        if any(mark in line and main in line for mark, main in wanted)
+    ]
     return [identity for identity in found if identity]
 
 
-def _command_lines() -> list[tuple[int, list[str]]]:
+def _command_lines() -> list[tuple[int, str]]:
+    """Each process's command line; the words are divided and the line is ended by NUL (proc(5)) or a space (ps)."""
     if not _PROC.joinpath("self").exists():
         listed = subprocess.run(
-            ["/bin/ps", "-axo", "pid=,command="], capture_output=True, text=True, check=True
+            ["/bin/ps", "-axwwo", "pid=,command="], capture_output=True, text=True, check=True
         ).stdout.splitlines()
-        return [(int(line.split(None, 1)[0]), line.split()[1:]) for line in listed]
+        pairs = [line.strip().partition(" ") for line in listed]
+        return [(int(pid), f"{line} ") for pid, _, line in pairs]
     lines = []
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
             try:
-                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                line = (entry / "cmdline").read_bytes().decode(errors="replace")
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue  # it ended meanwhile, or is hidden from us and so not ours
-            lines.append((int(entry.name), words))
+            lines.append((int(entry.name), line))
     return lines
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from osdetect.errors import InputError, RuleError, Where
-from osdetect.sigma.reader import log_source_of, read_rule, warnings_of
 from osdetect.sigma.rule import Rule, RuleSet
 from osdetect.sigma.yaml_text import Document, documents
 from osdetect.source import SourceText
@@ -111,6 +110,12 @@ def _text(file: Path) -> SourceText:
 
 
 def _read_document(document: Document, gathered: _Gathered) -> None:
+    from osdetect.sigma.reader import (  # noqa: PLC0415  # pySigma takes half a second to import
+        log_source_of,
+        read_rule,
+        warnings_of,
+    )
+
     logsource = log_source_of(document)
     if isinstance(logsource, RuleError):
         gathered.refused.append(logsource)

@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all the set-up that they need; everything else is for those who work on osdetect.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help demo test check test-long bench lock docs clean
+
+help: ## Say what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+demo: $(VENV)/run.ready ## Start OpenSearch, deploy rules, load a made-up attack, show the alerts
+	$(BIN)/osdetect quickstart
+
+test: $(VENV)/dev.ready check ## Types, style, import contracts, and every test on a real node
+	$(PYTEST) -m "not long"
+
+check: $(VENV)/dev.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test-long: $(VENV)/dev.ready ## The tests that take many minutes
+	$(PYTEST) -m long --timeout 3600
+
+bench: $(VENV)/dev.ready ## Measure: load, detect, compile (benchmarks/README.md)
+	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/detect.py
+	$(BIN)/python benchmarks/compile.py
+
+docs: $(VENV)/dev.ready ## Write docs/commands.md again from the commands themselves
+	$(BIN)/typer osdetect.cli.main utils docs --name osdetect --output docs/commands.md
+
+lock: $(VENV)/dev.ready ## Resolve the dependencies again; commit what changes in requirements/
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
+		--extra embedded --group build pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
+		--constraint requirements/run.txt --extra embedded --group dev pyproject.toml -o requirements/dev.txt
+
+clean: ## Delete the environment and all that was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "osdetect needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/%.ready: requirements/%.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,82 @@
+"""The wheel as a user gets it: built, installed into an environment of its own, and run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    _run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            str(folder),
+            str(REPOSITORY),
+        ]
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_carries_rules_and_mappings(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder in ("rules", "mappings"):
+        expected = {
+            f"osdetect/_data/{path.relative_to(REPOSITORY)}"
+            for path in (REPOSITORY / folder).rglob("*")
+            if path.is_file()
+        }
+        assert expected <= names
+    assert "osdetect/node/artifacts.json" in names
+    assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the node's account can enter (pytest's tmp_path is closed to it)."""
+    made = Path(tempfile.mkdtemp(prefix="osdetect-wheel-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+def test_the_installed_wheel_finds_the_attack(wheel: Path, folder: Path, tmp_path: Path) -> None:
+    environment = folder / "venv"
+    _run([sys.executable, "-m", "venv", str(environment)])
+    python = environment / "bin" / "python"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, "--require-hashes", "-r", str(REPOSITORY / "requirements" / "run.txt")])
+    _run([*pip, "--no-deps", str(wheel)])
+    settings = {**os.environ, "OSDETECT_DATA_DIR": str(folder / "data")}
+    found = _run(
+        [str(python.parent / "osdetect"), "quickstart", "--output", "json"], cwd=tmp_path, env=settings
+    )
+    report = json.loads(found)
+    assert report["load"]["created"] == report["detect"]["judged"] > 3000
+    assert len(report["alerts"]) >= 50
+    assert not report["losses"]
+
+
+def _run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
