@@ -38,10 +38,16 @@ def connect_to_node(node: RunningNode) -> Cluster:
     """Connect to an embedded node, as its administrator if it has users."""
     known = node.credentials
     if known is None:
-        return Cluster.connect(Connection.from_environment(url=node.url, username="", password=""))
+        return Cluster.connect(Connection(url=node.url, username="", client_cert=None))
     password = orjson.loads(known.password_file.read_bytes())[known.admin_user]
     return Cluster.connect(
-        Connection.from_environment(
-            url=node.url, username=known.admin_user, password=password, ca_certs=known.ca_file
+        Connection(
+            url=node.url,
+            username=known.admin_user,
+            password=password,
+            password_file=None,
+            ca_certs=known.ca_file,
+            client_cert=None,
+            verify_tls=True,
         )
     )

@@ -11,11 +11,11 @@ from osdetect.cli.options import CaCerts, Insecure, Output, Url, Verbose
 from osdetect.cli.output import (
     OutputFormat,
     error_json,
-    out,
     print_error,
     print_json,
     print_refusals,
     progress_bar,
+    write_line,
 )
 from osdetect.cli.rules import CompiledSet, compile_rules
 from osdetect.vocabulary import ExitCode
@@ -86,20 +86,20 @@ def _json(compiled: CompiledSet, report: deploying.DeployReport) -> dict[str, An
 
 def _print(compiled: CompiledSet, report: deploying.DeployReport, refused: int) -> None:
     if not report.changed:
-        out.print(f"nothing to do: these {report.rules} rules are live already ({report.index})")
+        write_line(f"nothing to do: these {report.rules} rules are live already ({report.index})")
     else:
         for name in report.installed:
-            out.print(f"installed {name}")
-        out.print(f"live: {report.rules} rules in {report.index}")
+            write_line(f"installed {name}")
+        write_line(f"live: {report.rules} rules in {report.index}")
     for name in report.deleted:
-        out.print(f"deleted the old release {name}")
+        write_line(f"deleted the old release {name}")
     read = compiled.read
-    out.print(
+    write_line(
         f"{read.files} files: {len(compiled.compiled)} rules compiled, {refused} refused, "
         f"{read.other_sources} for other log sources, {len(read.warnings)} warnings"
     )
     unfiltered = _unfiltered(compiled)
     if not unfiltered:
-        out.print("every rule is pre-filtered by a value that it names")
+        write_line("every rule is pre-filtered by a value that it names")
     for title, kind, reason in unfiltered:
-        out.print(f"not pre-filtered by a value ({kind}): {title}: {reason}", markup=False, soft_wrap=True)
+        write_line(f"not pre-filtered by a value ({kind}): {title}: {reason}")

@@ -9,7 +9,7 @@ import typer
 from osdetect import load as loading
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url, Verbose
-from osdetect.cli.output import OutputFormat, error_json, out, print_json, print_refusals, progress_bar
+from osdetect.cli.output import OutputFormat, error_json, print_json, print_refusals, progress_bar, write_line
 from osdetect.errors import RecordError
 from osdetect.vocabulary import ExitCode
 
@@ -89,9 +89,9 @@ def load_json(report: loading.LoadReport) -> dict[str, Any]:
 def print_load(report: loading.LoadReport) -> None:
     """The counts for people."""
     if not report.files_read and not report.refused:
-        out.print(f"nothing new: {_files(report.files_already_loaded)} loaded already")
+        write_line(f"nothing new: {_files(report.files_already_loaded)} loaded already")
         return
-    out.print(
+    write_line(
         f"{report.records_read:,} records in {_files(report.files_read)}: {report.created:,} events stored, "
         f"{report.already_there:,} there already, {report.dead_letters:,} dead letters"
     )
@@ -104,13 +104,13 @@ def print_load(report: loading.LoadReport) -> None:
     }
     said = [f"{number} {what}" for what, number in others.items() if number]
     if said:
-        out.print("files: " + ", ".join(said))
+        write_line("files: " + ", ".join(said))
     if report.reused_ids:
-        out.print(
+        write_line(
             f"{report.reused_ids:,} records reuse another record's eventID: stored under ids of their own"
         )
     for what, number in report.flawed:
-        out.print(f"{number:,} events stored with {what}")
+        write_line(f"{number:,} events stored with {what}")
 
 
 def _files(number: int) -> str:

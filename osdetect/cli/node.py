@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from osdetect import node
 from osdetect.cli.options import Output
-from osdetect.cli.output import OutputFormat, err, out, print_json, print_table, say
+from osdetect.cli.output import OutputFormat, err, print_json, print_table, say, write_line
 from osdetect.vocabulary import ExitCode
 
 app = typer.Typer(
@@ -73,12 +73,12 @@ def up(
     state = (
         "was running already" if running.already_running else f"is up after {running.seconds_to_ready:.1f} s"
     )
-    out.print(f"OpenSearch {running.version} ({running.name}) {state}: {running.url}")
-    out.print(f"data: {'deleted when it stops' if running.ephemeral else running.data_dir}", soft_wrap=True)
+    write_line(f"OpenSearch {running.version} ({running.name}) {state}: {running.url}")
+    write_line(f"data: {'deleted when it stops' if running.ephemeral else running.data_dir}")
     if running.credentials:
-        out.print(f"certificate authority: {running.credentials.ca_file}", soft_wrap=True)
-        out.print(f"passwords: {running.credentials.password_file}", soft_wrap=True)
-    out.print(f"stop it: osdetect node down{'' if name == 'default' else f' --name {name}'}")
+        write_line(f"certificate authority: {running.credentials.ca_file}")
+        write_line(f"passwords: {running.credentials.password_file}")
+    write_line(f"stop it: osdetect node down{'' if name == 'default' else f' --name {name}'}")
 
 
 @app.command()
@@ -93,7 +93,7 @@ def status(name: Name = "default", output: Output = OutputFormat.TABLE) -> int:
         )
         print_json({"running": found is not None, **(_json(found.node) if found else {}), **extra})
     elif found is None:
-        out.print(f"the node {name} does not run; start it: osdetect node up")
+        write_line(f"the node {name} does not run; start it: osdetect node up")
     else:
         rows = [
             ("url", found.node.url),
@@ -115,7 +115,7 @@ def logs(
 ) -> None:
     """Print the end of the node's log."""
     for line in node.logs(lines, name):
-        out.print(line, markup=False, soft_wrap=True)
+        write_line(line)
 
 
 @app.command()
@@ -125,10 +125,10 @@ def down(name: Name = "default", output: Output = OutputFormat.TABLE) -> None:
     if output is OutputFormat.JSON:
         print_json({"stopped": stopped is not None, "name": name})
     elif stopped is None:
-        out.print(f"the node {name} was not running")
+        write_line(f"the node {name} was not running")
     else:
         kept = "its data is deleted" if stopped.ephemeral else f"its data stays in {stopped.data_dir}"
-        out.print(f"stopped the node {name}; {kept}", soft_wrap=True)
+        write_line(f"stopped the node {name}; {kept}")
 
 
 def _json(running: node.RunningNode) -> dict[str, object]:

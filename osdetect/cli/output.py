@@ -67,7 +67,7 @@ def _inert(cell: str) -> str:
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """Rows as a table; on a pipe it is as wide as it needs to be."""
-    table = Table(title=title or None, title_justify="left", title_style="bold")
+    table = Table(title=title or None, title_justify="left", title_style="bold", show_header=any(header))
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows:
@@ -76,6 +76,11 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str |
         out.print(table)
     else:
         Console(width=240, highlight=False).print(table)
+
+
+def write_line(text: str) -> None:
+    """A line of the result, as it is and on one line however narrow the terminal."""
+    out.print(text, markup=False, soft_wrap=True)
 
 
 def say(text: str) -> None:

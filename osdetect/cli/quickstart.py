@@ -25,13 +25,13 @@ from osdetect.cli.node import node_progress
 from osdetect.cli.output import (
     RowsFormat,
     error_json,
-    out,
     print_csv,
     print_json,
     print_refusals,
     print_table,
     progress_bar,
     say,
+    write_line,
 )
 from osdetect.cli.rules import CompiledSet, compile_rules
 from osdetect.cluster import Cluster
@@ -150,7 +150,9 @@ def _node(*, keep: bool) -> Iterator[nodes.RunningNode]:
     try:
         yield running
     finally:
-        if not keep and not running.already_running:
+        if running.already_running and not keep:
+            say(f"the node was up before and stays up; stop it: osdetect node down --name {NODE}")
+        elif not keep:
             nodes.stop(NODE)
 
 
@@ -206,24 +208,24 @@ def _show(outcome: _Outcome, output: RowsFormat, limit: int, *, all_losses: bool
     if rows:
         print_table("", _HEADER, rows)
     if len(shown) < len(ordered):
-        out.print(
+        write_line(
             f"... and {len(ordered) - len(shown):,} more: --limit 0 shows all, --output json or csv writes all"
         )
 
 
 def _print_summary(outcome: _Outcome) -> None:
     compiled, counts = outcome.compiled, outcome.detected.counts
-    out.print(
+    write_line(
         f"{outcome.deployed.rules} rules live, {len(outcome.compiled.refused) + len(outcome.deployed.refused)} refused, "
         f"{compiled.read.other_sources} for other log sources"
     )
     print_load(outcome.loaded)
-    out.print(
+    write_line(
         f"{counts.events:,} new events judged: {counts.alerts_created:,} new alerts, {counts.alerts_there:,} there already"
     )
     levels = Counter(_level(alert) for alert in outcome.alerts)
     said = ", ".join(f"{levels[level]:,} {level}" for level in sorted(levels, key=lambda level: -level.rank))
-    out.print(f"{len(outcome.alerts):,} alerts" + (f": {said}" if said else ""))
+    write_line(f"{len(outcome.alerts):,} alerts" + (f": {said}" if said else ""))
 
 
 def _json(outcome: _Outcome) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import typer
 
 from osdetect import scenario as scenarios
 from osdetect.cli.options import Output
-from osdetect.cli.output import OutputFormat, out, print_json
+from osdetect.cli.output import OutputFormat, print_json, write_line
 
 
 def scenario(
@@ -25,7 +25,6 @@ def scenario(
         print_json({"folder": str(summary.folder), "files": summary.files, "records": summary.records,
                     "malicious": summary.malicious})  # fmt: skip
     else:
-        out.print(
+        write_line(
             f"{summary.records:,} records in {summary.files} files, {summary.malicious} of them the attack: {summary.folder}",
-            soft_wrap=True,
         )

@@ -93,9 +93,19 @@ def slow(text: bytes) -> Spans | None:
 
 
 def _ended(text: bytes, bracket: int, spans: list[Span]) -> Spans:
-    if _TAIL.match(text, bracket):
+    if _TAIL.match(text, bracket) or _only_names_follow(text):
         return Spans(tuple(spans))
     return Spans(tuple(spans), "something other than the end follows the list of records", bracket + 1)
+
+
+def _only_names_follow(text: bytes) -> bool:
+    """Whether the object ends where the text does and has one `Records`: other names in it hold no records."""
+    end = value_end(text, _beginning(text))
+    return end is not None and not text[end:].strip() and [name for name, _ in keys(text)].count(b'"Records"') == 1
+
+
+def _beginning(text: bytes) -> int:
+    return _skip(text, len(BOM) if text.startswith(BOM) else 0)
 
 
 def _records_list(text: bytes) -> int | None:
@@ -107,7 +117,7 @@ def _records_list(text: bytes) -> int | None:
 
 def keys(text: bytes) -> Iterator[tuple[bytes, int]]:
     """The quoted keys of the object that `text` begins with, each with where its value begins."""
-    place = _skip(text, len(BOM) if text.startswith(BOM) else 0)
+    place = _beginning(text)
     if text[place : place + 1] != b"{":
         return
     place = _skip(text, place + 1)

@@ -21,7 +21,7 @@ class Profile(StrEnum):
     FAST_START = "fast-start"
     """Only the quick compiler, and one thread to collect garbage: soon up, small."""
     THROUGHPUT = "throughput"
-    """Java's own choices: slower to start, larger, faster after minutes of load."""
+    """Java's own choices: slower to start and larger; for a node that works for hours (docs/node.md has figures)."""
 
 
 def default_heap_mb() -> int:
