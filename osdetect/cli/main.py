@@ -5,13 +5,13 @@ import signal
 import sys
 from typing import Annotated, NoReturn
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from osdetect import __version__
 from osdetect.cli import deploy, detect, load, node, quickstart, scenario
 from osdetect.cli.output import print_error
-from osdetect.errors import OsdetectError
+from osdetect.errors import OsdetectError, UsageError
 from osdetect.vocabulary import ExitCode
 
 app = typer.Typer(
@@ -69,10 +69,10 @@ def run(arguments: list[str] | None = None) -> int:
     except OsdetectError as error:
         print_error(error)
         return int(error.exit_code)
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        print_error(UsageError(error.format_message().rstrip("."), cure="osdetect --help, or --help behind a command"))
         return int(ExitCode.USAGE)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted: what was done is kept; run the same command again to go on", err=True)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:

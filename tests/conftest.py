@@ -1,0 +1,94 @@
+"""What every test may use: a real node, a clean cluster on it, and the real data that is kept outside the project."""
+
+import json
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from osdetect.node import NodeOptions, start, stop
+from osdetect.node.places import data_root
+
+_SHARED_VARIABLE = "OSDETECT_SHARED"
+_NODE_PREFIX = "tests-"
+
+
+@pytest.fixture(scope="session")
+def node_url() -> Iterator[str]:
+    """The URL of an empty node that this session has for itself; it is deleted afterwards."""
+    _end_abandoned_nodes()
+    name = f"{_NODE_PREFIX}{os.getpid()}"
+    node = start(NodeOptions(name=name, ephemeral=True, heap_mb=1024))
+    yield node.url
+    stop(name)
+
+
+@pytest.fixture
+def fresh_cluster(node_url: str) -> str:
+    """The URL of the session's node, with nothing of osdetect's on it."""
+    for listing, delete in (
+        ("/_cat/indices/osdetect-*?format=json&h=index&expand_wildcards=all", "/{}"),
+        ("/_index_template/osdetect*", "/_index_template/{}"),
+        ("/_component_template/osdetect*", "/_component_template/{}"),
+        ("/_ingest/pipeline/osdetect*", "/_ingest/pipeline/{}"),
+    ):
+        for name in _names(_request(node_url, "GET", listing)):
+            _request(node_url, "DELETE", delete.format(name))  # an index takes its aliases with it
+    return node_url
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real rules and records: OSDETECT_SHARED, or `shared` beside the repository."""
+    repository = Path(__file__).resolve().parent.parent
+    folder = Path(os.environ.get(_SHARED_VARIABLE) or repository.parent / "shared")
+    if folder.is_dir():
+        return folder
+    reason = f"there is no real data in {folder}: set {_SHARED_VARIABLE} to its folder"
+    if os.environ.get("CI") == "true" and os.environ.get("OSDETECT_REQUIRE_SHARED") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _names(listing: Any) -> list[str]:
+    """The names in what the four listing APIs answer; an absent thing is an empty object or a 404."""
+    if isinstance(listing, list):
+        return [entry["index"] for entry in listing]
+    for key in ("index_templates", "component_templates"):
+        if key in listing:
+            return [entry["name"] for entry in listing[key]]
+    return list(listing)
+
+
+def _request(url: str, method: str, path: str) -> Any:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(f"{url}{path}", method=method)
+    try:
+        with opener.open(request, timeout=30) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            if refused.code == 404 and method == "GET":
+                return {}
+            raise AssertionError(f"{method} {path}: {refused.code} {refused.read()!r}") from refused
+
+
+def _end_abandoned_nodes() -> None:
+    """Stop the nodes of test sessions that were killed before they could."""
+    for folder in (data_root() / "nodes").glob(f"{_NODE_PREFIX}*/"):
+        pid = folder.name.removeprefix(_NODE_PREFIX)
+        if pid.isdigit() and not _exists(int(pid)):
+            stop(folder.name)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
