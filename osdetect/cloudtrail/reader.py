@@ -63,7 +63,7 @@ class Delivery:
         """Each record, in order; what follows the last that can be told apart comes as one `BadRecord`."""
         number = 0
         longest = self.limits.record_bytes
-        for number, (start, end) in enumerate(self.spans.records, 1):  # noqa: B007  # used below the loop
+        for number, (start, end) in enumerate(self.spans.records, 1):  # used below the loop
             yield parse(number, start, self.text[start:end], longest)
         rest = self.spans.rest
         if rest >= 0 and self.text[rest:].strip():

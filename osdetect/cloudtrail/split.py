@@ -87,7 +87,11 @@ def slow(text: bytes) -> Spans | None:
         if follows == b"]":
             return _ended(text, place, spans)
         if follows != b",":
-            why = "something other than a comma follows a record" if follows else "the text ends between records"
+            why = (
+                "something other than a comma follows a record"
+                if follows
+                else "the text ends between records"
+            )
             return Spans(tuple(spans), why, place)
         place = _skip(text, place + 1)
 
@@ -101,7 +105,11 @@ def _ended(text: bytes, bracket: int, spans: list[Span]) -> Spans:
 def _only_names_follow(text: bytes) -> bool:
     """Whether the object ends where the text does and has one `Records`: other names in it hold no records."""
     end = value_end(text, _beginning(text))
-    return end is not None and not text[end:].strip() and [name for name, _ in keys(text)].count(b'"Records"') == 1
+    return (
+        end is not None
+        and not text[end:].strip()
+        and [name for name, _ in keys(text)].count(b'"Records"') == 1
+    )
 
 
 def _beginning(text: bytes) -> int:

@@ -104,18 +104,13 @@ def event_document(
     Raises:
         RecordError: the record uses a name that is not its own.
     """
-    _refuse_reserved(content)
+    _refuse_reserved(tuple(content))
     period, timestamp = _times(content.get("eventTime"), by_day=by_day)
     event_id = content.get("eventID")
     usable = isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id) is not None
     found = (NO_TIME,) * (timestamp is None) + (NO_ID,) * (not usable) + problems
-    added: dict[str, Any] = {"event": {"ingested": ingested}}
-    if timestamp is not None:
-        added["@timestamp"] = timestamp
-    if found:
-        added["osdetect"] = {"problems": found}
-    tail = json.dumps(added, separators=(",", ":")).encode()
-    source = raw.rstrip()[:-1] + b"," + tail[1:] if content else tail
+    tail = _tail(ingested, timestamp, found)
+    source = raw.rstrip()[:-1] + b"," + tail if content else b"{" + tail
     account = account_of(content)
     doc_id = f"{account}-{event_id}" if usable else f"{account}-~{content_hash(raw)}"
     return EventDocument(f"{EVENTS_PREFIX}{namespace}-{period}", doc_id, source, found)
@@ -136,8 +131,17 @@ def account_of(content: Mapping[str, Any]) -> str:
     return account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else NO_ACCOUNT
 
 
-def _refuse_reserved(content: Mapping[str, Any]) -> None:
-    for name in content:
+def _tail(ingested: str, timestamp: str | None, problems: tuple[str, ...]) -> bytes:
+    """What is spliced behind the record, with the closing brace. Neither time holds anything that JSON escapes."""
+    stamp = f',"@timestamp":"{timestamp}"' if timestamp is not None else ""
+    flaws = f',"osdetect":{json.dumps({"problems": problems}, separators=(",", ":"))}' if problems else ""
+    return f'"event":{{"ingested":"{ingested}"}}{stamp}{flaws}}}'.encode()
+
+
+@lru_cache(maxsize=4096)
+def _refuse_reserved(names: tuple[str, ...]) -> None:
+    """Most records have one of a few sets of names; an error is not kept by the cache."""
+    for name in names:
         first = name.partition(".")[0]
         if first in RESERVED or first in METADATA:
             raise RecordError(

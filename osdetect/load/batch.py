@@ -26,7 +26,7 @@ class Item:
 
 
 def action(index: str, doc_id: str, source: bytes) -> bytes:
-    """The bulk action that creates a document. Neither name needs escaping but for `"` and `\\` in an eventID."""
+    """The bulk action that creates a document; of its names only an eventID can hold what JSON escapes."""
     escaped = doc_id.replace("\\", "\\\\").replace('"', '\\"') if '"' in doc_id or "\\" in doc_id else doc_id
     return b'{"create":{"_index":"%b","_id":"%b"}}\n%b\n' % (index.encode(), escaped.encode(), source)
 

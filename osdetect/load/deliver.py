@@ -86,7 +86,8 @@ def _settle(cluster: Cluster, tally: _Tally) -> None:
         else:
             others.append(item)
     actions = [
-        action(item.document.index, other_id(item.document.id, item.raw), item.document.source) for item in others
+        action(item.document.index, other_id(item.document.id, item.raw), item.document.source)
+        for item in others
     ]
     outcomes = cluster.bulk(actions, params=_NO_PIPELINE) if actions else ()
     for item, outcome in zip(others, outcomes, strict=True):
@@ -114,9 +115,7 @@ def _letter(item: Item, outcome: ItemOutcome) -> DeadLetter:
     return item.letter(f"refused by OpenSearch: {outcome.reason or outcome.error_type}")
 
 
-def _store_letters(
-    cluster: Cluster, letters: Sequence[DeadLetter], namespace: str, *, ingested: str
-) -> None:
+def _store_letters(cluster: Cluster, letters: Sequence[DeadLetter], namespace: str, *, ingested: str) -> None:
     actions = [deadletter.action(letter, namespace, ingested=ingested) for letter in letters]
     for outcome in cluster.bulk(actions, params=_NO_PIPELINE) if actions else ():
         if outcome.failed:

@@ -26,7 +26,9 @@ def require_templates(cluster: Cluster, namespace: str) -> None:
     ):
         reply = cluster.request("POST", f"/_index_template/_simulate_index/{index}")
         found = _meta(reply)
-        wanted = _meta(json.loads((resources.folder("mappings") / f"{file}.template.json").read_text("utf-8")))
+        wanted = _meta(
+            json.loads((resources.folder("mappings") / f"{file}.template.json").read_text("utf-8"))
+        )
         if found.get("owner") != OWNER:
             raise ClusterRefused(
                 f"the cluster has no template of osdetect for {index}",

@@ -38,7 +38,7 @@ def load(
     options: LoadOptions,
     *,
     now: datetime,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> LoadReport:
     """Store each record of the files behind `paths` as an event, once.
 
@@ -64,8 +64,12 @@ def load(
     run = _Run(cluster, options, now)
     for item in left_out:
         run.leave_out(item)
-    run.read(found, on_progress)
+    run.read(found, on_progress or _unseen)
     return run.report()
+
+
+def _unseen(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""
 
 
 def _nothing(paths: Sequence[Path], left_out: Sequence[LeftOut]) -> InputError:
@@ -124,9 +128,7 @@ class _Run:
         self._flight.land_all()
         self._write_ledger()
 
-    def _look_up(
-        self, files: Sequence[Path], hashes: set[str]
-    ) -> Iterator[tuple[Path, ledger.Entry | None]]:
+    def _look_up(self, files: Sequence[Path], hashes: set[str]) -> Iterator[tuple[Path, ledger.Entry | None]]:
         """Each file with its entry in the ledger, None for those to read; `hashes` are this load's files."""
         by_path: dict[Path, str] = {}
         for path in files:
@@ -225,9 +227,7 @@ class _Run:
             number, _, entry = self._waiting.popleft()
             letters = self._letters_of.pop(number, 0)
             entries.append(
-                ledger.Entry(
-                    entry.sha256, entry.path, entry.records, letters, entry.cut, entry.cut_offset
-                )
+                ledger.Entry(entry.sha256, entry.path, entry.records, letters, entry.cut, entry.cut_offset)
             )
         ledger.write(self._cluster, self._options.namespace, entries, loaded=self._ingested)
 

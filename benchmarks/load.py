@@ -1,0 +1,139 @@
+"""Loading 100,000 records from 500 gzip files: `osdetect load` against opensearch-py's `streaming_bulk`.
+
+    python benchmarks/load.py [--records N] [--files N] [--profile fast-start|throughput] [--data FOLDER] [--url URL]
+
+Both read the same files and write to the same node, one after the other, osdetect first (so that the warming up of the
+node is on its side). `streaming_bulk` is used as its documentation shows it: one dictionary a record, chunks of 500, the
+mapping left to OpenSearch. Records come from `osdetect.scenario`, or from the gzip files of `--data`.
+
+Exit status 1 when the target is missed: at least 5 times as fast, and no record rejected.
+"""
+
+import argparse
+import gzip
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import opensearchpy  # it is what osdetect is compared with
+import opensearchpy.helpers
+
+from osdetect.cluster import Cluster, Connection
+from osdetect.deploy.mappings import install
+from osdetect.load import LoadOptions, load
+from osdetect.node import NodeOptions, Profile, start, stop
+from osdetect.scenario import iter_records
+
+TARGET = 5.0
+NODE = "benchmark-load"
+BASELINE_INDEX = "benchmark-dynamic"
+NAMESPACE = "benchmark"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One side's figures."""
+
+    name: str
+    seconds: float
+    stored: int
+    rejected: int
+
+    @property
+    def rate(self) -> float:
+        """Events stored in a second."""
+        return self.stored / self.seconds
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:<34}{self.rate:>9,.0f} events/s {self.seconds:>8.2f} s {self.rejected:>7,} rejected"
+        )
+
+
+def write_files(folder: Path, records: int, files: int) -> None:
+    """`records` of the scenario's ordinary records in `files` gzip files, as CloudTrail delivers them."""
+    stream = iter_records(seed=1, background_count=records, story=False)
+    for number in range(files):
+        share = records * (number + 1) // files - records * number // files
+        text = json.dumps({"Records": list(islice(stream, share))}, separators=(",", ":")).encode()
+        (folder / f"{number:05}.json.gz").write_bytes(gzip.compress(text, 6))
+
+
+def records_of(folder: Path) -> Iterator[dict[str, object]]:
+    """What a reader without osdetect does: unpack, parse, take the list."""
+    for file in sorted(folder.rglob("*.json.gz")):
+        yield from json.loads(gzip.decompress(file.read_bytes()))["Records"]
+
+
+def with_osdetect(url: str, folder: Path) -> Measured:
+    """Our side."""
+    cluster = Cluster.connect(Connection(url=url))
+    install(cluster)
+    began = time.perf_counter()
+    report = load(cluster, [folder], LoadOptions(namespace=NAMESPACE), now=datetime.now(UTC))
+    stored = report.created + report.reused_ids
+    return Measured("osdetect load", time.perf_counter() - began, stored, report.dead_letters)
+
+
+def with_streaming_bulk(url: str, folder: Path) -> Measured:
+    """The other side."""
+    client = opensearchpy.OpenSearch([url], timeout=120)
+    began = time.perf_counter()
+    actions = ({"_index": BASELINE_INDEX, "_source": record} for record in records_of(folder))
+    outcomes = [
+        ok
+        for ok, _ in opensearchpy.helpers.streaming_bulk(
+            client, actions, raise_on_error=False, raise_on_exception=False
+        )
+    ]
+    seconds = time.perf_counter() - began
+    return Measured("streaming_bulk, dynamic mapping", seconds, sum(outcomes), len(outcomes) - sum(outcomes))
+
+
+def clean(url: str) -> None:
+    """Take away what an earlier run left."""
+    client = opensearchpy.OpenSearch([url])
+    for pattern in (BASELINE_INDEX, f"osdetect-*-{NAMESPACE}*"):
+        for index in client.indices.get(index=pattern, params={"ignore_unavailable": "true"}):
+            client.indices.delete(index=index)
+    found = {"query": {"term": {"namespace": NAMESPACE}}}
+    client.delete_by_query(
+        index="osdetect-state", body=found, params={"ignore_unavailable": "true", "refresh": "true"}
+    )
+    client.close()
+
+
+def main() -> int:
+    """Measure both sides and judge."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--files", type=int, default=500)
+    parser.add_argument("--profile", type=Profile, choices=list(Profile), default=Profile.FAST_START)
+    parser.add_argument("--data", type=Path, help="gzip files to load instead of made-up ones")
+    parser.add_argument("--url", help="a cluster to use instead of an embedded node")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder = given.data or Path(made)
+        if given.data is None:
+            write_files(folder, given.records, given.files)
+        url = given.url or start(NodeOptions(name=NODE, ephemeral=True, profile=given.profile)).url
+        try:
+            clean(url)
+            ours, theirs = with_osdetect(url, folder), with_streaming_bulk(url, folder)
+            clean(url)
+        finally:
+            if given.url is None:
+                stop(NODE)
+    ratio = ours.rate / theirs.rate
+    print(ours, theirs, f"ratio {ratio:.1f} (target {TARGET})", sep="\n")
+    return 0 if ratio >= TARGET and ours.rejected == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
