@@ -78,7 +78,7 @@ class StoredRule:
                     presence=tuple(map(str, presence)),
                     tests=tuple(leaf for leaf in leaves if isinstance(leaf, Leaf)),
                 )
-            case {"detection": {"format": int(version)}}:
+            case {"detection": {"format": int(version)}} if version != FORMAT:
                 raise _unreadable(rule_id, f"it has format {version}, this osdetect reads {FORMAT}")
             case _:
                 raise _unreadable(rule_id, "it is not a document that osdetect deploys")

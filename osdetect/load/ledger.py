@@ -1,7 +1,8 @@
 """Which files are loaded: one document a file in the state index, written when all its records are acknowledged.
 
 The key is the namespace and the SHA-256 of the file's bytes: a copy or a renamed file is the same file, a file that has
-grown since is another one, whose old records are then found to be there already.
+grown since is another one, whose old records are then found to be there already. An entry names the very indices that
+the records went into: when one of them is gone, the file counts as not loaded.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ import orjson
 
 from osdetect.cluster import Cluster
 from osdetect.errors import ClusterRefused
-from osdetect.vocabulary import STATE_INDEX
+from osdetect.vocabulary import EVENTS_PREFIX, STATE_INDEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,15 @@ class Entry:
     cut: str
     """Why it was read in part only; empty for a whole file."""
     cut_offset: int
+    indices: frozenset[str] = frozenset()
+    """The uuids of the event indices that its records are in."""
+
+
+def event_indices(cluster: Cluster, namespace: str) -> Mapping[str, str]:
+    """The event indices of a namespace: name and uuid."""
+    params = {"format": "json", "h": "index,uuid", "expand_wildcards": "all"}
+    rows = cluster.request("GET", f"/_cat/indices/{EVENTS_PREFIX}{namespace}-*", params=params)
+    return {row["index"]: row["uuid"] for row in rows}
 
 
 def _id(namespace: str, sha256: str) -> str:
@@ -34,11 +44,12 @@ def _id(namespace: str, sha256: str) -> str:
 
 
 def known(cluster: Cluster, namespace: str, hashes: Iterable[str]) -> Mapping[str, Entry]:
-    """The entries of those files among `hashes` that are loaded, by hash."""
+    """The entries of those files among `hashes` that are loaded, by hash; not those whose events are gone."""
     ids = [_id(namespace, sha256) for sha256 in hashes]
     reply = cluster.request("POST", f"/{STATE_INDEX}/_mget", body={"ids": ids}) if ids else {"docs": []}
     entries = [_entry(doc["_source"]) for doc in reply["docs"] if doc.get("found")]
-    return {entry.sha256: entry for entry in entries}
+    there = frozenset(event_indices(cluster, namespace).values()) if entries else frozenset()
+    return {entry.sha256: entry for entry in entries if entry.indices <= there}
 
 
 def _entry(source: Mapping[str, Any]) -> Entry:
@@ -50,6 +61,7 @@ def _entry(source: Mapping[str, Any]) -> Entry:
         source["dead_letters"],
         source.get("cut", ""),
         source.get("cut_offset", -1),
+        frozenset(source.get("indices", ())),
     )
 
 
@@ -60,7 +72,7 @@ def write(cluster: Cluster, namespace: str, entries: Sequence[Entry], *, loaded:
         ClusterRefused: the cluster does not take an entry.
     """
     actions = [
-        orjson.dumps({"create": {"_index": STATE_INDEX, "_id": _id(namespace, entry.sha256)}})
+        orjson.dumps({"index": {"_index": STATE_INDEX, "_id": _id(namespace, entry.sha256)}})
         + b"\n"
         + orjson.dumps(
             {
@@ -72,6 +84,7 @@ def write(cluster: Cluster, namespace: str, entries: Sequence[Entry], *, loaded:
                 "dead_letters": entry.dead_letters,
                 "cut": entry.cut,
                 "cut_offset": entry.cut_offset,
+                "indices": sorted(entry.indices),
             }
         )
         + b"\n"

@@ -1,7 +1,8 @@
 """The load itself: files in, batches out, the ledger behind them."""
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,6 +104,8 @@ class _Run:
         self._notes: list[RecordNote] = []
         self._outcomes: Counter[str] = Counter()
         self._flawed: Counter[str] = Counter()
+        self._indices_of: defaultdict[int, set[str]] = defaultdict(set)
+        self._event_indices: Mapping[str, str] = {}
 
     def leave_out(self, item: LeftOut) -> None:
         """Count a path that is not read."""
@@ -194,6 +197,7 @@ class _Run:
                 self._batch.add_letter(DeadLetter(*place, record.raw, error.what))
             else:
                 self._flawed.update(document.problems)
+                self._indices_of[self._files].add(document.index)
                 self._batch.add(Item(document, record.raw, *place))
         if self._batch.size >= self._options.batch_bytes:
             self._launch()
@@ -225,11 +229,14 @@ class _Run:
         entries = []
         while self._waiting and self._waiting[0][1] <= self._landed:
             number, _, entry = self._waiting.popleft()
-            letters = self._letters_of.pop(number, 0)
-            entries.append(
-                ledger.Entry(entry.sha256, entry.path, entry.records, letters, entry.cut, entry.cut_offset)
-            )
+            uuids = self._uuids(self._indices_of.pop(number, set()))
+            entries.append(replace(entry, dead_letters=self._letters_of.pop(number, 0), indices=uuids))
         ledger.write(self._cluster, self._options.namespace, entries, loaded=self._ingested)
+
+    def _uuids(self, names: set[str]) -> frozenset[str]:
+        if not names <= self._event_indices.keys():
+            self._event_indices = ledger.event_indices(self._cluster, self._options.namespace)
+        return frozenset(self._event_indices[name] for name in names if name in self._event_indices)
 
     def report(self) -> LoadReport:
         """The counts, which must add up."""

@@ -113,6 +113,20 @@ def test_a_second_load_adds_nothing_and_says_so(cluster: Cluster, files: Folder)
     assert stored(cluster, EVENTS) == before
 
 
+def test_files_whose_events_were_deleted_are_loaded_again(cluster: Cluster, files: Folder) -> None:
+    files.write("a.json.gz", map(record, range(30)))
+    files.write("b.json.gz", [record(100, eventTime="2023-05-01T10:00:00Z")])
+    run(cluster, files.path)
+    before = stored(cluster, EVENTS)
+    cluster.request("DELETE", "/osdetect-cloudtrail-default-2024.02")
+    again = run(cluster, files.path)
+    assert (again.files_read, again.files_already_loaded) == (1, 1)
+    assert again.created == sum("2024.02" in name for name in before)
+    assert again.already_there == 30 - again.created
+    assert stored(cluster, EVENTS).keys() == before.keys()
+    assert run(cluster, files.path).files_already_loaded == 2
+
+
 def test_records_delivered_again_in_another_file_are_there_already(cluster: Cluster, files: Folder) -> None:
     run(cluster, files.write("a.json.gz", [record(n) for n in range(20)]))
     before = stored(cluster, EVENTS)
