@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from osdetect.compiler.stored_query import gathered
 from osdetect.expr import (
     All,
     AnyOf,
@@ -93,9 +94,10 @@ def _disjoined(queries: Iterable[Query]) -> Query:
     parts = [query for query in queries if query != NOTHING]
     if ANYTHING in parts:
         return ANYTHING
-    if len(parts) <= 1:
-        return parts[0] if parts else NOTHING
-    return {"bool": {"should": parts, "minimum_should_match": 1}}
+    either = gathered(parts)
+    if len(either) <= 1:
+        return either[0] if either else NOTHING
+    return {"bool": {"should": either, "minimum_should_match": 1}}
 
 
 def _leaf(leaf: Leaf[str], fields: EventFields) -> _Bounds:
@@ -123,10 +125,35 @@ def _leaf(leaf: Leaf[str], fields: EventFields) -> _Bounds:
 
 
 def _equals(path: str, text: str, *, exact: bool, fields: EventFields) -> _Bounds:
-    if len(text) > fields.ignore_above:
+    if _units(text) > fields.ignore_above:
         return _UNKNOWN
     query: Query = {"term": {path: fold_case(text)}}
     return _Bounds(over=query, under=query if exact else NOTHING)
+
+
+def _units(text: str) -> int:
+    """How long the text is to Java, which `ignore_above` counts by: UTF-16 code units."""
+    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
+
+
+EFFORT = 10_000
+"""What Lucene spends at most on making a pattern deterministic (Operations.DEFAULT_DETERMINIZE_WORK_LIMIT)."""
+LITERAL = 90
+"""Characters of the literal that stands for a pattern beyond that effort."""
+
+
+def _effort(parts: tuple[str | Gap, ...]) -> int:
+    """A bound of that effort: states, times states of one moment, for each `*`, doubled by each `?`."""
+    length = sum(1 if isinstance(part, Gap) else len(part) for part in parts)
+    return parts.count(Gap.ANY) * length**2 // 2 << min(parts.count(Gap.ONE), 20)
+
+
+def _within_effort(parts: tuple[str | Gap, ...]) -> tuple[str | Gap, ...]:
+    """The pattern, or one that fits more: any text with the beginning of its longest literal."""
+    if _effort(parts) <= EFFORT:
+        return parts
+    longest = max((part for part in parts if isinstance(part, str)), key=len, default="")
+    return (Gap.ANY, longest[:LITERAL], Gap.ANY)
 
 
 def _or_unindexed(path: str, query: Query) -> Query:
@@ -140,14 +167,16 @@ _META = str.maketrans({"\\": "\\\\", "*": "\\*", "?": "\\?"})
 def _wildcard(path: str, test: Wildcard) -> Query:
     """OpenSearch docs, "Wildcard query": the same two signs, backslash escapes."""
     pattern = "".join(
-        part.value if isinstance(part, Gap) else fold_case(part).translate(_META) for part in test.parts
+        part.value if isinstance(part, Gap) else fold_case(part).translate(_META)
+        for part in _within_effort(test.parts)
     )
     return {"wildcard": {path: {"value": pattern}}}
 
 
 def _is_network(network: str) -> bool:
+    """Whether OpenSearch takes it: no host bits, no zone, not one of IPv4 addresses written as IPv6."""
     try:
-        ipaddress.ip_network(network)
+        parsed = ipaddress.ip_network(network)
     except ValueError:
         return False
-    return True
+    return "%" not in network and getattr(parsed.network_address, "ipv4_mapped", None) is None

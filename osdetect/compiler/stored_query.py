@@ -14,7 +14,7 @@ from osdetect.schema.projection import EVERY_EVENT, MAX_TERM, PRESENT, TESTS, co
 
 Query = dict[str, Any]
 
-_EVERY: Query = {"term": {PRESENT: EVERY_EVENT}}
+_EVERY: Query = {"term": {TESTS: EVERY_EVENT}}
 _NONE: Query = {"match_none": {}}
 
 
@@ -73,17 +73,21 @@ def _conjunction(parts: Iterable[Expr[str]]) -> Query:
 
 
 def _disjunction(parts: Iterable[Expr[str]]) -> Query:
-    """`or`; equal tests of one column are one `terms` query."""
+    either = gathered(map(stored_query, parts))
+    return either[0] if len(either) == 1 else {"bool": {"should": either, "minimum_should_match": 1}}
+
+
+def gathered(alternatives: Iterable[Query]) -> list[Query]:
+    """The alternatives with the terms of each field in one `terms` query: a bool takes only 1,024 clauses."""
     terms: dict[str, list[str]] = {}
     clauses: list[Query] = []
-    for query in map(stored_query, parts):
+    for query in alternatives:
         if "term" in query:
             ((field, text),) = query["term"].items()
             terms.setdefault(field, []).append(text)
         else:
             clauses.append(query)
-    either = [
+    return [
         {"terms": {field: texts}} if len(texts) > 1 else {"term": {field: texts[0]}}
         for field, texts in terms.items()
     ] + clauses
-    return either[0] if len(either) == 1 else {"bool": {"should": either, "minimum_should_match": 1}}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, assert_never
 
 from osdetect.expr.nodes import All, AnyOf, Exists, Expr, Leaf, Not, Null, SameAs, Test
@@ -78,25 +79,37 @@ def evidence(expr: Expr[str], event: Event) -> tuple[Evidence, ...] | None:
 
     Under `Not` nothing is listed: what made it true is that its part did not hold.
     """
-    if not evaluate(expr, event):
-        return None
     found: dict[Evidence, None] = {}
-    _collect(expr, event, found)
-    return tuple(found)
+    return tuple(found) if _collect(expr, event, found) else None
 
 
-def _collect(expr: Expr[str], event: Event, found: dict[Evidence, None]) -> None:
+def _collect(expr: Expr[str], event: Event, found: dict[Evidence, None]) -> bool:
+    """Whether the expression holds; only then its leaves that hold are added to `found`."""
     match expr:
         case Leaf(field=path, test=test):
-            if holds(path, test, event):
-                boxed = _first(test, resolve(event, path) or (), event)
-                value = text_of(boxed[0]) if boxed else None
-                found[Evidence(path, render_test(test), value or "")] = None
-        case Not():
-            return
-        case All(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
-                if evaluate(part, event):
-                    _collect(part, event, found)
+            if not holds(path, test, event):
+                return False
+            boxed = _first(test, resolve(event, path) or (), event)
+            value = text_of(boxed[0]) if boxed else None
+            found[Evidence(path, _said(test), value or "")] = None
+            return True
+        case Not(part=part):
+            return not evaluate(part, event)
+        case All(parts=parts):
+            inner: dict[Evidence, None] = {}
+            if not all(_collect(part, event, inner) for part in parts):
+                return False
+            found.update(inner)
+            return True
+        case AnyOf(parts=parts):
+            told = [
+                _collect(part, event, found) for part in parts
+            ]  # all of them: each that holds is evidence
+            return any(told)
         case _:
             assert_never(expr)
+
+
+@lru_cache(maxsize=10_000)
+def _said(test: Test) -> str:
+    return render_test(test)

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from osdetect.errors import RuleError
 from osdetect.expr.nodes import (
     MAX_DEPTH,
+    MAX_INTEGER,
     All,
     AnyOf,
     Boolean,
@@ -30,7 +31,7 @@ from osdetect.expr.nodes import (
     Test,
     Wildcard,
 )
-from osdetect.expr.predicates import check_regex
+from osdetect.expr.predicates import check_pattern
 
 Json = Mapping[str, Any]
 
@@ -66,9 +67,9 @@ def _test_to_json(test: Test) -> dict[str, Any]:
         case Cidr(network=network):
             return {"cidr": network}
         case Number(value=value):
-            return {"number": value}
+            return {"number": _plain(value)}
         case Compare(operator=name, value=value):
-            return {name: value}
+            return {name: _plain(value)}
         case Boolean(value=value):
             return {"boolean": value}
         case Null():
@@ -79,6 +80,11 @@ def _test_to_json(test: Test) -> dict[str, Any]:
             return {"same_as": path}
         case _:
             assert_never(test)
+
+
+def _plain(value: float) -> int | float:
+    """Equal numbers alike: 1.0 as 1, so that equal trees have equal JSON."""
+    return int(value) if abs(value) <= MAX_INTEGER and value == int(value) else value
 
 
 def from_json(data: object, *, depth: int = 0) -> Expr[str]:
@@ -127,7 +133,8 @@ def _like(value: object, options: Json) -> Test | None:
                 parts.append(gaps[sign])
             case _:
                 return None
-    return Wildcard(tuple(parts), cased)
+    test = Wildcard(tuple(parts), cased)
+    return None if check_pattern(test) else test
 
 
 def _regex(value: object, options: Json) -> Test | None:
@@ -135,7 +142,7 @@ def _regex(value: object, options: Json) -> Test | None:
     if not isinstance(value, str) or not isinstance(flags, str) or not set(flags) <= set("ims"):
         return None
     test = Regex(value, flags)
-    return None if check_regex(test) else test
+    return None if check_pattern(test) else test
 
 
 def _cidr(value: object, _: Json) -> Test | None:
@@ -147,7 +154,9 @@ def _cidr(value: object, _: Json) -> Test | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) <= MAX_INTEGER
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _number(value: Any, _: Json) -> Test | None:
@@ -181,6 +190,6 @@ def _test_from_json(data: Json) -> Test:
     names = [name for name in data if name not in _OPTIONS]
     if len(names) == 1 and names[0] in _READERS:
         test = _READERS[names[0]](data[names[0]], options)
-        if test is not None:
+        if test is not None and _test_to_json(test) == data:
             return test
     raise _unreadable(f"{str(dict(data))[:80]} is no test")

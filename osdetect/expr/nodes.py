@@ -131,3 +131,5 @@ FALSE: AnyOf[str] = AnyOf(())
 
 MAX_DEPTH = 64
 """How many nodes may stand in one another; the rule reader and the tree reader refuse more."""
+MAX_INTEGER = 2**53
+"""A larger integer in a rule is refused: JSON readers do not agree about it (RFC 8259, section 6)."""

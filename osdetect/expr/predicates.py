@@ -3,6 +3,7 @@
 import ipaddress
 import math
 import operator
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, assert_never
@@ -28,7 +29,7 @@ def predicate(test: ValueTest) -> Predicate:
     """The function that decides `test` of one value.
 
     Raises:
-        re2.error: the pattern of a `Regex` is not one that RE2 takes; `check_regex` tells beforehand.
+        re2.error: RE2 does not take the pattern; `check_pattern` tells beforehand.
     """
     match test:
         case Equals():
@@ -49,10 +50,10 @@ def predicate(test: ValueTest) -> Predicate:
             assert_never(test)
 
 
-def check_regex(test: Regex) -> str | None:
+def check_pattern(test: Regex | Wildcard) -> str | None:
     """Why RE2 does not take the pattern, in its words; None when it does."""
     try:
-        _compiled(test.pattern, test.flags)
+        predicate(test)
     except re2.error as error:
         said = error.args[0] if error.args else ""
         return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
@@ -155,18 +156,20 @@ def _cidr(test: Cidr) -> Predicate:
     return _on_text(inside)
 
 
+_NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
 def _as_number(value: Any) -> int | float | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, (int, float)):
+    """The number that a value is or reads as; an integer of any size is compared exactly."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _NUMERAL.fullmatch(value):
         return None
     try:
-        number = float(value) if not value.lstrip("+-").isdigit() else int(value[:400])
-    except ValueError:
+        number = int(value) if value.lstrip("+-").isdigit() else float(value)
+    except ValueError:  # more digits than Python reads (sys.set_int_max_str_digits)
         return None
-    return number if math.isfinite(number) else None
+    return number if isinstance(number, int) or math.isfinite(number) else None
 
 
 def _number(test: Number) -> Predicate:

@@ -1,6 +1,7 @@
-"""A tree as one line of text that a person reads; two different trees never render alike."""
+"""A tree as one line of text that a person reads; trees that differ in meaning never render alike."""
 
 import json
+import re
 from typing import assert_never
 
 from osdetect.expr.nodes import (
@@ -34,9 +35,13 @@ def render(expr: Expr[str]) -> str:
     """
     match expr:
         case Leaf(field=path, test=test):
-            return f"{path} {render_test(test)}"
+            return f"{_path(path)} {render_test(test)}"
         case Not(part=part):
             return f"not {_inner(part)}"
+        case All(parts=(part,)):
+            return f"all of {_inner(part)}"
+        case AnyOf(parts=(part,)):
+            return f"any of {_inner(part)}"
         case All(parts=parts):
             return " and ".join(_inner(part) for part in parts) or "everything"
         case AnyOf(parts=parts):
@@ -61,9 +66,9 @@ def render_test(test: Test) -> str:
         case Wildcard(parts=parts, cased=cased):
             return f"like{_case(cased)} {_quoted(''.join(_pattern_part(part) for part in parts))}"
         case Regex(pattern=pattern, flags=flags):
-            return f"matches /{pattern}/{flags}"
+            return f"matches {_pattern(pattern)}{flags}"
         case Cidr(network=network):
-            return f"in {network}"
+            return f"in {_plain(network)}"
         case Number(value=value):
             return f"is {value!r}"
         case Compare(operator=name, value=value):
@@ -75,7 +80,7 @@ def render_test(test: Test) -> str:
         case Exists():
             return "exists"
         case SameAs(path=path):
-            return f"is the same as {path}"
+            return f"is the same as {_path(path)}"
         case _:
             assert_never(test)
 
@@ -85,7 +90,25 @@ def _case(cased: bool) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """The text as a JSON string, with what does not show or breaks the line escaped."""
+    shown = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in shown)
+
+
+_PLAIN = re.compile(r"[\w.@:/$-]+")
+_WORDS = frozenset({"not", "all", "any", "everything", "nothing"})
+
+
+def _plain(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+def _path(path: str) -> str:
+    return _quoted(path) if path in _WORDS else _plain(path)
+
+
+def _pattern(pattern: str) -> str:
+    return f"/{pattern}/" if "/" not in pattern and pattern.isprintable() else _quoted(pattern)
 
 
 def _pattern_part(part: str | Gap) -> str:

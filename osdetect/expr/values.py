@@ -1,6 +1,11 @@
-"""What a path finds in an event, and the text that a value is compared as."""
+"""What a path finds in an event, and the text that a value is compared as.
 
+Nothing here is recursive: how deep an event is nested is its sender's choice.
+"""
+
+import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -39,20 +44,33 @@ def text_of(value: Any) -> str | None:
         return None
     try:
         return orjson.dumps(value).decode()
-    except (
-        orjson.JSONEncodeError,
-        UnicodeDecodeError,
-    ):  # an integer over 64 bits, a lone surrogate, too deep
+    except orjson.JSONEncodeError:  # an integer over 64 bits, a lone surrogate, more than 254 deep
         return _plain_text(value)
 
 
 def _plain_text(value: Any) -> str:
-    import json  # noqa: PLC0415  # only hostile events come here
+    pieces: list[str] = []
+    pending: list[tuple[bool, Any]] = [(False, value)]
+    """Whether it is text already, and it; the last comes first."""
+    while pending:
+        written, here = pending.pop()
+        if written:
+            pieces.append(here)
+        elif isinstance(here, (dict, list)) and here:
+            pending.extend(reversed(tuple(_inside(here))))
+        else:
+            pieces.append(json.dumps(here, ensure_ascii=False))
+    return "".join(pieces)
 
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    except RecursionError:
-        return ""
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterator[tuple[bool, Any]]:
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    for place, item in enumerate(value):
+        yield True, "," if place else opening
+        if isinstance(value, dict):
+            yield True, f"{json.dumps(item, ensure_ascii=False)}:"
+        yield False, value[item] if isinstance(value, dict) else item
+    yield True, closing
 
 
 def resolve(event: Any, path: str) -> tuple[Any, ...] | None:
@@ -76,25 +94,34 @@ def resolve(event: Any, path: str) -> tuple[Any, ...] | None:
 
 
 def _at(value: Any, path: str) -> Iterator[Any]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _at(item, path)
-        return
-    if not isinstance(value, Mapping):
-        return
-    if path in value:
-        yield value[path]
-    cut = path.find(".")
-    while cut != -1:
-        head = path[:cut]
+    pending = [(value, path)]
+    while pending:
+        here, rest = pending.pop()
+        if isinstance(here, list):
+            pending.extend((item, rest) for item in reversed(here))
+        elif isinstance(here, Mapping):
+            if rest in here:
+                yield here[rest]
+            pending.extend(reversed(tuple(_deeper(here, rest))))
+
+
+def _deeper(value: Mapping[str, Any], path: str) -> Iterator[tuple[Any, str]]:
+    """Each way into the object: a key that is the path up to one of its dots, and the path behind that dot."""
+    for head, rest in _cuts(path):
         if head in value:
-            yield from _at(value[head], path[cut + 1 :])
-        cut = path.find(".", cut + 1)
+            yield value[head], rest
+
+
+@lru_cache(maxsize=10_000)
+def _cuts(path: str) -> tuple[tuple[str, str], ...]:
+    return tuple((path[:at], path[at + 1 :]) for at, character in enumerate(path) if character == ".")
 
 
 def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield value
+    pending = [value]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, list):
+            pending.extend(reversed(here))
+        else:
+            yield here

@@ -1,7 +1,8 @@
 """From one YAML document to one `Rule`, or to a refusal with its place."""
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,7 +10,9 @@ import sigma.exceptions as theirs
 from sigma.rule import SigmaRule
 
 from osdetect.errors import RuleError
-from osdetect.expr import AnyOf, Expr, simplify
+from osdetect.expr import AnyOf, Expr, Regex, simplify
+from osdetect.expr.nodes import MAX_INTEGER
+from osdetect.expr.predicates import check_pattern
 from osdetect.sigma.rule import LogSource, Rule
 from osdetect.sigma.tree import Refusal, tree_of
 from osdetect.sigma.yaml_text import Document, Path
@@ -18,6 +21,8 @@ from osdetect.vocabulary import Level
 MAX_CONDITION = 8_000
 """Characters of a condition; pySigma's parser is slow and recursive."""
 MAX_PARENTHESES = 40
+MAX_FIELD = 1_000
+"""Characters of a field's path: each of its dots is tried in every event."""
 
 _LATER = {
     "correlation": "correlation rules are not supported yet",
@@ -176,6 +181,9 @@ def _check_shape(document: Document) -> None:
     if not isinstance(detection, dict):
         raise document.error("a rule needs a detection", at=("detection",))
     _check_condition(document, detection.get("condition"))
+    for name, selection in detection.items():
+        if name not in _NO_SELECTIONS:
+            _check_selection(document, ("detection", name), selection)
     for path, key, value in _items(detection, ("detection",)):
         _check_item(document, path, key, value)
 
@@ -210,6 +218,23 @@ def _check_condition(document: Document, condition: object) -> None:
             )
 
 
+_NO_SELECTIONS = frozenset({"condition", "timeframe"})
+
+
+def _check_selection(document: Document, path: Path, selection: object) -> None:
+    if selection is None or selection in ({}, []):
+        raise document.error("this selection is empty", at=path, cure="name a field and a value in it")
+    maps = list(enumerate(selection)) if isinstance(selection, list) else [(None, selection)]
+    for place, one in maps:
+        if not isinstance(one, dict) or not one:
+            raise document.error(
+                "keywords without a field are not supported yet",
+                at=path if place is None else (*path, place),
+                cause=f"this is a {_kind(one)}, not a map of fields to values",
+                cure="name the field: CloudTrail records have fields for everything",
+            )
+
+
 def _items(node: object, path: Path) -> Iterator[tuple[Path, str, object]]:
     """The field items of a detection, with their place: (path, key, value)."""
     if isinstance(node, list):
@@ -218,7 +243,7 @@ def _items(node: object, path: Path) -> Iterator[tuple[Path, str, object]]:
     elif isinstance(node, dict):
         for key, value in node.items():
             at = (*path, key)
-            if len(path) == 1 and key not in {"condition", "timeframe"}:
+            if len(path) == 1 and key not in _NO_SELECTIONS:
                 yield from _items(value, at)
             elif len(path) > 1:
                 yield at, key, value
@@ -231,6 +256,8 @@ def _check_item(document: Document, path: Path, key: str, value: object) -> None
         raise document.error(f"the modifier {unknown[0]!r} is not supported yet", at=path)
     if not field.strip():
         raise document.error("keywords without a field are not supported yet", at=path)
+    if len(field) > MAX_FIELD:
+        raise document.error(f"a field's name has at most {MAX_FIELD:,} characters", at=path)
     values = value if isinstance(value, list) else [value]
     if not values:
         raise document.error("a list of values must not be empty", at=path)
@@ -244,6 +271,39 @@ def _check_item(document: Document, path: Path, key: str, value: object) -> None
         )
     if nested is not None:
         raise document.error("a list inside a list is not part of Sigma", at=path)
+    for one in values:
+        _check_value(document, path, modifiers, one)
+
+
+def _check_value(document: Document, path: Path, modifiers: Sequence[str], value: object) -> None:
+    """Refuse values that pySigma would take for others, or refuse in words that name no place."""
+    if value is None and set(modifiers) - {"neq", "all"}:
+        raise document.error(f"null does not go with the modifier {modifiers[0]!r}", at=path)
+    if not isinstance(value, (str, int, float, type(None))):
+        raise document.error(
+            f"a {type(value).__name__} is not a value that events have", at=path, cure="write it in quotes"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise document.error("a number must be finite", at=path)
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise document.error(
+            "this number is too large to be compared exactly",
+            at=path,
+            cause=f"at most {MAX_INTEGER} is taken",
+            cure="write it in quotes: it is compared as text then",
+        )
+    if "re" not in modifiers:
+        return
+    if not isinstance(value, str):
+        raise document.error("a regular expression must be text", at=path, cure="write it in quotes")
+    complaint = check_pattern(Regex(value, "".join(sorted(set(modifiers) & set("ims")))))
+    if complaint is not None:
+        raise document.error(
+            "this regular expression is not supported",
+            at=path,
+            cause=f"RE2, which runs it in linear time, says: {complaint}",
+            cure="write it without look-around and back-references",
+        )
 
 
 def _parsed(document: Document) -> SigmaRule:
@@ -267,7 +327,8 @@ def _mentioned(document: Document, said: str) -> Path:
     """The detection item whose value or key the message names; the detection as a whole if none."""
     for path, key, value in _items(document.data["detection"], ("detection",)):
         values = value if isinstance(value, list) else [value]
-        if any(len(str(one)) > 1 and str(one) in said for one in values) or key in said:
+        names = (key, *(str(one) for one in values))
+        if any(name in said if len(name) > 1 else f"'{name}'" in said for name in names):
             return path
     return ("detection",)
 

@@ -50,7 +50,7 @@ from osdetect.expr import (
     Wildcard,
 )
 from osdetect.expr.nodes import MAX_DEPTH
-from osdetect.expr.predicates import check_regex
+from osdetect.expr.predicates import check_pattern
 
 Tree: TypeAlias = Expr[str]
 
@@ -114,7 +114,11 @@ def _string(field: str, value: Any) -> Tree:
         parts.append(_GAPS[part] if isinstance(part, SpecialChars) else part)
     if not any(isinstance(part, Gap) for part in parts):
         return Leaf(field, Equals("".join(str(part) for part in parts), cased))
-    return Leaf(field, Wildcard(_without_repeated_stars(parts), cased))
+    test = Wildcard(_without_repeated_stars(parts), cased)
+    complaint = check_pattern(test)
+    if complaint is not None:
+        raise Refusal("this wildcard pattern is too long", field=field, cause=f"RE2 says: {complaint}")
+    return Leaf(field, test)
 
 
 _GAPS: Mapping[SpecialChars, Gap] = {
@@ -134,7 +138,7 @@ def _without_repeated_stars(parts: list[str | Gap]) -> tuple[str | Gap, ...]:
 def _regex(field: str, value: Any) -> Tree:
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
     test = Regex(str(value.regexp), flags)
-    complaint = check_regex(test)
+    complaint = check_pattern(test)
     if complaint is not None:
         raise Refusal(
             "this regular expression is not supported",
