@@ -1,5 +1,6 @@
 """The program: commands put together, and what becomes of what they raise."""
 
+import gc
 import os
 import signal
 import sys
@@ -54,27 +55,38 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
     signal.signal(signal.SIGTERM, _terminated)
+    # Events are plain trees without cycles: looking for garbage among them as often as Python does by default costs
+    # about a sixth of a pass (benchmarks/README.md).
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     try:
-        sys.exit(run())
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
+        status = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = _reader_gone()
+    except SystemExit as ended:  # what typer and rich make of a broken pipe: 1, which here would mean a loss
+        status = _reader_gone() if ended.code == 1 else int(ended.code or 0)
+    sys.exit(status)
+
+
+def _reader_gone() -> int:
+    """The reader of our output went away, as `head` does: the rest goes nowhere, and that is no failure."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(ExitCode.OK)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command and give its exit status; every failure is told on standard error."""
     try:
         status = typer.main.get_command(app).main(args=arguments, prog_name="osdetect", standalone_mode=False)
-        return int(status or ExitCode.OK)
+        return _interrupted() if status == ExitCode.INTERRUPTED else int(status or ExitCode.OK)
     except OsdetectError as error:
         print_error(error)
         return int(error.exit_code)
     except TyperException as error:
-        print_error(UsageError(error.format_message().rstrip("."), cure="osdetect --help, or --help behind a command"))
-        return int(ExitCode.USAGE)
+        return _usage(error)
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted: what was done is kept; run the same command again to go on", err=True)
-        return int(ExitCode.INTERRUPTED)
+        return _interrupted()
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -88,3 +100,16 @@ def run(arguments: list[str] | None = None) -> int:
             )
         )
         return int(ExitCode.INTERNAL)
+
+
+def _interrupted() -> int:
+    typer.echo("interrupted: what was done is kept; run the same command again to go on", err=True)
+    return int(ExitCode.INTERRUPTED)
+
+
+def _usage(error: TyperException) -> int:
+    """A command line that cannot be read; one without any command has shown its help and has nothing to say."""
+    said = error.format_message().rstrip(".")
+    if said:
+        print_error(UsageError(said, cure="osdetect --help, or --help behind a command"))
+    return int(ExitCode.USAGE)

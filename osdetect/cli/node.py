@@ -83,7 +83,10 @@ def up(
 
 @app.command()
 def status(name: Name = "default", output: Output = OutputFormat.TABLE) -> int:
-    """Say whether the node runs and answers. Exit code 6 when it does not."""
+    """Say whether the node runs and answers. Exit code 6 when it does not.
+
+    Example: `osdetect node status --output json`
+    """
     found = node.status(name)
     if output is OutputFormat.JSON:
         extra = (
@@ -113,14 +116,20 @@ def logs(
     name: Name = "default",
     lines: Annotated[int, typer.Option("--lines", "-l", min=1, help="How many of the last lines.")] = 50,
 ) -> None:
-    """Print the end of the node's log."""
+    """Print the end of the node's log.
+
+    Example: `osdetect node logs --lines 200`
+    """
     for line in node.logs(lines, name):
         write_line(line)
 
 
 @app.command()
 def down(name: Name = "default", output: Output = OutputFormat.TABLE) -> None:
-    """Stop the node. Its data stays, unless it is ephemeral."""
+    """Stop the node. Its data stays, unless it is ephemeral.
+
+    Example: `osdetect node down --name try`
+    """
     stopped = node.stop(name)
     if output is OutputFormat.JSON:
         print_json({"stopped": stopped is not None, "name": name})

@@ -26,6 +26,8 @@ from osdetect.source import printable
 
 LISTED = 20
 """Refusals that are shown one by one; all are counted."""
+_CELL = 32_000
+"""Characters of a cell of CSV; spreadsheets take 32,767."""
 
 
 class OutputFormat(StrEnum):
@@ -54,7 +56,7 @@ def print_json(data: object) -> None:
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows as CSV that no spreadsheet takes for formulas (OWASP, "CSV Injection")."""
+    """Rows as CSV that no spreadsheet takes for formulas (OWASP, "CSV Injection") and no terminal for commands."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([_inert(cell) for cell in row] for row in rows)
@@ -62,7 +64,8 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def _inert(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
+    shown = printable(cell, _CELL)
+    return f"'{shown}" if shown[:1] in {"=", "+", "-", "@"} or cell[:1] in {"\t", "\r"} else shown
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:

@@ -16,6 +16,22 @@ if TYPE_CHECKING:
 
 _BUSY = frozenset({429, 503})
 _REPLY = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
+_ABOUT_THE_DOCUMENT = frozenset(
+    {
+        "document_parsing_exception",
+        "illegal_argument_exception",
+        "json_parse_exception",
+        "mapper_parsing_exception",
+        "max_bytes_length_exceeded_exception",
+        "not_x_content_exception",
+        "parse_exception",
+        "parsing_exception",
+        "stream_constraints_exception",
+        "strict_dynamic_mapping_exception",
+        "x_content_parse_exception",
+    }
+)
+"""OpenSearch's error types that blame the document. Any other (no rights, no disk, a block) hits the next one as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +56,11 @@ class ItemOutcome:
     def failed(self) -> bool:
         """The cluster refused the document."""
         return not (self.created or self.exists)
+
+    @property
+    def blames_document(self) -> bool:
+        """The cluster refused this document for what it holds; another one would fare better."""
+        return self.failed and self.error_type in _ABOUT_THE_DOCUMENT
 
 
 _CREATED = ItemOutcome(201)
@@ -74,7 +95,8 @@ def send(
             params={"filter_path": _REPLY, **params},
             body=b"".join(actions[i] for i in waiting),
         )
-        items = [_outcome(item) for item in reply["items"]]
+        answered = reply.get("items", ()) if isinstance(reply, Mapping) else ()
+        items = [_outcome(item) for item in answered]
         if len(items) != len(waiting):
             raise ClusterUnavailable(
                 f"the cluster answered {len(items)} of {len(waiting)} bulk items",
@@ -90,7 +112,8 @@ def send(
             )
         if waiting:
             attempt = _Attempt(attempt.attempt_number + 1)
-            time.sleep(pause(attempt))  # type: ignore[arg-type]  # the wait reads only attempt_number
+            wanted = pause(attempt)  # type: ignore[arg-type]  # the wait reads only attempt_number
+            time.sleep(min(wanted, max(0.0, deadline - time.monotonic())))
     return tuple(outcomes[i] for i in range(len(actions)))
 
 

@@ -1,5 +1,6 @@
 """Where the cluster is and who we are there: command line over `OSDETECT_*` environment variables."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -7,6 +8,9 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from osdetect.errors import UsageError
+
+_WHO = re.compile("//.*@")
+"""Whatever in a URL may be a user and a password, also where the rest is no URL."""
 
 
 class Connection(BaseSettings):
@@ -50,6 +54,7 @@ class Connection(BaseSettings):
                 "a connection setting cannot be used", cause=problems, cure="see docs/settings.md"
             ) from None
         made.check_url()
+        made.check_files()
         return made
 
     def check_url(self) -> None:
@@ -65,7 +70,7 @@ class Connection(BaseSettings):
             usable = False
         if not usable:
             raise UsageError(
-                f"{self.url!r} is not the URL of a cluster",
+                f"{_WHO.sub('//...@', self.url)!r} is not the URL of a cluster",
                 cure="give --url https://HOST:PORT, or start the embedded node: osdetect node up",
             )
         if parts.username or parts.password:
@@ -74,6 +79,25 @@ class Connection(BaseSettings):
                 cause="it would show in process lists and logs",
                 cure="put them into OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE (or OSDETECT_PASSWORD)",
             )
+
+    def check_files(self) -> None:
+        """Refuse a certificate or key that is not there, before a connection fails for it again and again.
+
+        Raises:
+            UsageError: one of them cannot be read.
+        """
+        for name in ("ca_certs", "client_cert", "client_key"):
+            file: Path | None = getattr(self, name)
+            if file is None:
+                continue
+            try:
+                file.open("rb").close()
+            except OSError as error:
+                raise UsageError(
+                    f"the file {file} cannot be read",
+                    cause=error.strerror or str(error),
+                    cure=f"check OSDETECT_{name.upper()}" + (" or --ca-certs" if name == "ca_certs" else ""),
+                ) from None
 
     def secret(self) -> str:
         """The password, from the file if one is named.

@@ -1,14 +1,15 @@
 """One class through which everything asks the cluster: connect, request, and the checks at the start."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
 from osdetect.cluster import bulk, store
 from osdetect.cluster.connection import Connection
-from osdetect.cluster.translate import from_connection, from_status
+from osdetect.cluster.translate import from_connection, from_status, no_json
 from osdetect.errors import ClusterRefused, OsdetectError
 
 if TYPE_CHECKING:
@@ -23,11 +24,29 @@ class _Orjson:
 
     mimetype = "application/json"
 
-    def loads(self, text: str | bytes) -> Any:
-        return orjson.loads(text)
+    def loads(self, text: str) -> Any:
+        import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second
+
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            try:
+                return _tolerant(text)
+            except (ValueError, RecursionError) as error:
+                raise theirs.SerializationError(text[:200], error) from error
 
     def dumps(self, data: Any) -> Any:
         return data if isinstance(data, (str, bytes)) else orjson.dumps(data).decode()
+
+
+def _tolerant(text: str) -> Any:
+    r"""JSON in which text may hold halves of surrogate pairs, each replaced by U+FFFD.
+
+    OpenSearch gives a document back as it was sent, and `"\ud800"` in it is no Unicode: orjson refuses the whole
+    reply, and an event with it would stop the detector.
+    """
+    whole = json.dumps(json.loads(text), ensure_ascii=False)
+    return orjson.loads(whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 class Cluster:
@@ -51,8 +70,9 @@ class Cluster:
             ClusterRefused: wrong credentials or certificate, not OpenSearch, or too old a version.
         """
         made = cls(_client(connection), connection, ())
-        info = made.request("GET", "/")
-        version = info.get("version", {}) if isinstance(info, Mapping) else {}
+        info = made.request("GET", "/", repeat=False)  # whoever waits here should know at once
+        version = info.get("version") if isinstance(info, Mapping) else None
+        version = version if isinstance(version, Mapping) else {}
         number = str(version.get("number", ""))
         if version.get("distribution") != "opensearch":
             raise ClusterRefused(
@@ -116,7 +136,7 @@ class Cluster:
         patience = self._connection.retry_for_s if repeat else 0
         for attempt in Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, OsdetectError) and e.transient),
-            stop=stop_after_delay(patience),
+            stop=stop_before_delay(patience),
             wait=wait_random_exponential(multiplier=0.25, max=8),
             reraise=True,
         ):
@@ -151,11 +171,7 @@ class Cluster:
                 return error.info
             raise from_status(status, error.info, f"{method} {path}") from error
         except theirs.SerializationError as error:
-            raise ClusterRefused(
-                f"what answers at {self.url} does not speak JSON",
-                cause=str(error)[:200],
-                cure="give --url of an OpenSearch cluster, not of a proxy or of Dashboards",
-            ) from error
+            raise no_json(error, self.url) from error
 
     def require_percolator(self) -> None:
         """Check that this cluster has the percolator.

@@ -53,7 +53,10 @@ def from_connection(error: Exception, url: str) -> ClusterError:
     """The error for a request that got no HTTP answer."""
     import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second
 
-    said = str(getattr(error, "info", "") or error)[:500]
+    inner = getattr(error, "info", "")
+    if isinstance(inner, UnicodeDecodeError):
+        return no_json(inner, url)
+    said = str(inner or error)[:500]
     if isinstance(error, theirs.SSLError):
         return ClusterRefused(
             f"no trusted TLS connection to {url}",
@@ -70,4 +73,13 @@ def from_connection(error: Exception, url: str) -> ClusterError:
         f"the cluster at {url} cannot be reached",
         cause=said,
         cure="check the URL; for the embedded node: osdetect node status",
+    )
+
+
+def no_json(error: Exception, url: str) -> ClusterError:
+    """The error for an answer that is no JSON."""
+    return ClusterRefused(
+        f"what answers at {url} does not speak JSON",
+        cause=str(error)[:200],
+        cure="give --url of an OpenSearch cluster, not of a proxy or of Dashboards",
     )

@@ -5,7 +5,7 @@ and only then given the alias, in one atomic request: a detector sees the old se
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,9 +108,7 @@ def _create(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> None:
     """Make the index with a column for each path that the rules name; what a killed deploy left goes first."""
     left = _meta(cluster, index)
     if left and left.get("owner") != OWNER:
-        raise ClusterRefused(
-            f"the index {index} is there already, and osdetect did not make it", cure="delete it"
-        )
+        raise _foreign(index)
     if left.get("complete") is True:
         return
     if left:
@@ -121,7 +119,39 @@ def _create(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> None:
         "_meta": {"owner": OWNER, "format": FORMAT, "complete": False},
         "properties": {VALUES: {"type": "object", "dynamic": False, "properties": columns}},
     }
-    cluster.create_index(index, {"mappings": mappings})
+    if not cluster.create_index(index, {"mappings": mappings}):
+        _require_ours(cluster, index)
+
+
+def _require_ours(cluster: Cluster, index: str) -> None:
+    """Check that the index is the one that a deploy made.
+
+    Another deploy of the same rules may have deleted it meanwhile; a bulk request then makes it again, without the
+    columns that the stored queries name, and it carries no more than the template's mark.
+
+    Raises:
+        ClusterRefused: it is somebody else's.
+        ClusterError: another deploy of the same rules is under way.
+    """
+    found = _meta(cluster, index)
+    if found.get("owner") != OWNER:
+        raise _foreign(index)
+    if "complete" not in found:
+        raise _disturbed(f"the rules index {index} was deleted while it was filled")
+
+
+def _foreign(index: str) -> ClusterRefused:
+    return ClusterRefused(
+        f"the index {index} is there already, and osdetect did not make it",
+        cause="it carries no mark of osdetect",
+        cure=f"rename or delete it: DELETE /{index}",
+    )
+
+
+def _disturbed(what: str) -> ClusterError:
+    return ClusterError(
+        what, cause="another deploy of the same rules may have been under way", cure="run the command again"
+    )
 
 
 def _fill(
@@ -147,14 +177,11 @@ def _action(index: str, one: Compiled) -> bytes:
 
 def _finish(cluster: Cluster, index: str, compiled: Sequence[Compiled], refused: Sequence[Refused]) -> None:
     """Check that all is there, say so in the index, and move the alias to it in one request."""
+    _require_ours(cluster, index)
     cluster.request("POST", f"/{index}/_refresh")
     found, wanted = _count(cluster, index), len(compiled) - len(refused)
     if found != wanted:
-        raise ClusterError(
-            f"the rules index {index} holds {found} rules instead of {wanted}",
-            cause="another deploy of the same rules may have been under way",
-            cure="run the command again",
-        )
+        raise _disturbed(f"the rules index {index} holds {found} rules instead of {wanted}")
     meta = {
         "owner": OWNER,
         "format": FORMAT,
@@ -176,18 +203,25 @@ def _recorded(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> tup
 
 
 def _prune(cluster: Cluster, live: str) -> tuple[str, ...]:
-    """Delete all but the newest releases; only indices that carry our mark."""
+    """Delete all but the newest releases; only indices that a deploy made.
+
+    Our template gives its mark to any index of such a name; `complete` is written by a deploy alone.
+    """
     params = {"filter_path": "*.settings.index.creation_date,*.mappings._meta"}
     found = cluster.request("GET", f"/{RULES_PREFIX}*", params=params)
     ours = {
         name: int(entry["settings"]["index"]["creation_date"])
         for name, entry in found.items()
-        if entry.get("mappings", {}).get("_meta", {}).get("owner") == OWNER and name != live
+        if name != live and _made_by_deploy(entry.get("mappings", {}).get("_meta", {}))
     }
     old = sorted(ours, key=lambda name: ours[name], reverse=True)[KEPT - 1 :]
     for name in old:
         cluster.request("DELETE", f"/{name}", accept=(404,))
     return tuple(old)
+
+
+def _made_by_deploy(meta: Mapping[str, Any]) -> bool:
+    return meta.get("owner") == OWNER and "complete" in meta
 
 
 def refusals(report: DeployReport) -> tuple[RuleError, ...]:

@@ -1,11 +1,15 @@
 """A batch of events to its candidates: the pairs (event, rule) whose stored query holds.
 
-The answer is exact for what terms can say and is checked by evaluation all the same. A request that fails is
-cut in halves; an event that fails alone is judged by evaluation alone, against every rule.
+The answer is exact for what terms can say and is checked by evaluation all the same. It is a function of the release
+and of the projected document, and events that no rule tells apart have equal documents: each is asked for once a run,
+which is most of why this is fast. A request that fails is cut in halves; a document that fails alone is not decided
+here: its events are judged by evaluation alone, against every rule.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+import orjson
 
 from osdetect.cluster import Cluster
 from osdetect.detect.events import StoredEvent
@@ -24,44 +28,84 @@ Candidate = tuple[StoredEvent, str]
 """An event and the id of a rule."""
 
 
-def candidates(cluster: Cluster, release: Release, events: Sequence[StoredEvent]) -> Iterator[Candidate]:
-    """The pairs to judge exactly.
+class Percolator:
+    """Decides the events of one run by one release; keeps what it was told, up to a bound."""
 
-    Raises:
-        ClusterUnavailable: the cluster went away.
-    """
-    if not events or not release.rules:
-        return
-    documents = [release.projection.project(event.source) for event in events]
-    yield from _halved(cluster, release, events, documents)
+    REMEMBERED = 50_000
+    """Documents whose rules are kept; each is bounded by what the rules ask for."""
+
+    def __init__(self, cluster: Cluster, release: Release) -> None:
+        self._cluster, self._release = cluster, release
+        self._known: dict[bytes, tuple[str, ...]] = {}
+
+    def candidates(self, events: Sequence[StoredEvent]) -> Iterator[Candidate]:
+        """The pairs to judge exactly.
+
+        Raises:
+            ClusterUnavailable: the cluster went away.
+        """
+        if not self._release.rules:
+            return
+        documents = [self._document(event) for event in events]
+        distinct = dict.fromkeys(document for document in documents if document is not None)
+        if len(self._known) + len(distinct) > self.REMEMBERED:
+            self._known = {
+                document: self._known[document] for document in distinct if document in self._known
+            }
+        new = [document for document in distinct if document not in self._known]
+        if new:
+            self._known.update(_halved(self._cluster, self._release, new))
+        for event, document in zip(events, documents, strict=True):
+            for rule_id in self._release.rules if document is None else self._known[document]:
+                yield event, rule_id
+
+    def _document(self, event: StoredEvent) -> bytes | None:
+        """What the rules ask of the event; None when it is nested too deeply for that: each rule's evaluation says so."""
+        try:
+            return orjson.dumps(self._release.projection.project(event.source))
+        except RecursionError:
+            return None
+
+
+def candidates(cluster: Cluster, release: Release, events: Sequence[StoredEvent]) -> Iterator[Candidate]:
+    """The pairs to judge exactly, of one batch; see `Percolator.candidates`."""
+    return Percolator(cluster, release).candidates(events)
 
 
 def _halved(
-    cluster: Cluster, release: Release, events: Sequence[StoredEvent], documents: Sequence[dict[str, Any]]
-) -> Iterator[Candidate]:
-    alone = len(events) == 1
+    cluster: Cluster, release: Release, documents: Sequence[bytes]
+) -> Iterator[tuple[bytes, tuple[str, ...]]]:
+    """Each document with the rules whose stored query holds."""
+    alone = len(documents) == 1
     try:
-        found = list(_percolate(cluster, release, documents, repeat=alone))
+        found = _percolate(cluster, release, documents, repeat=alone)
     except ClusterRefused:
         if alone:
-            yield from ((events[0], rule_id) for rule_id in release.rules)
+            yield documents[0], tuple(release.rules)
             return
     except ClusterError:
         if alone:
             raise
     else:
-        yield from ((events[slot], rule_id) for slot, rule_id in found)
+        yield from zip(documents, found, strict=True)
         return
-    middle = len(events) // 2
-    yield from _halved(cluster, release, events[:middle], documents[:middle])
-    yield from _halved(cluster, release, events[middle:], documents[middle:])
+    middle = len(documents) // 2
+    yield from _halved(cluster, release, documents[:middle])
+    yield from _halved(cluster, release, documents[middle:])
 
 
 def _percolate(
-    cluster: Cluster, release: Release, documents: Sequence[dict[str, Any]], *, repeat: bool
-) -> Iterator[tuple[int, str]]:
+    cluster: Cluster, release: Release, documents: Sequence[bytes], *, repeat: bool
+) -> list[tuple[str, ...]]:
+    """For each document the ids of its rules, by one request (OpenSearch docs, "Percolate query")."""
     size = min(PAGE, max(1, len(release.rules)))
-    query = {"bool": {"filter": [*_LOG_SOURCE, {"percolate": {"field": "query", "documents": documents}}]}}
+    batch = [orjson.Fragment(document) for document in documents]
+    query = {"bool": {"filter": [*_LOG_SOURCE, {"percolate": {"field": "query", "documents": batch}}]}}
+    params = {
+        "filter_path": "hits.hits._id,hits.hits.fields,hits.hits.sort",
+        "allow_partial_search_results": "false",
+    }
+    found: list[list[str]] = [[] for _ in documents]
     after: list[object] | None = None
     while True:
         body = {
@@ -72,12 +116,12 @@ def _percolate(
             "track_total_hits": False,
             **({"search_after": after} if after else {}),
         }
-        params = {"filter_path": "hits.hits._id,hits.hits.fields,hits.hits.sort"}
-        reply = cluster.request("POST", f"/{release.index}/_search", params=params, body=body, repeat=repeat)
+        path = f"/{release.index}/_search"
+        reply = cluster.request("POST", path, params=params, body=orjson.dumps(body), repeat=repeat)
         hits = reply.get("hits", {}).get("hits", [])
         for hit in hits:
             for slot in hit["fields"]["_percolator_document_slot"]:
-                yield int(slot), str(hit["_id"])
+                found[slot].append(str(hit["_id"]))
         if len(hits) < size:
-            return
+            return [tuple(ids) for ids in found]
         after = hits[-1]["sort"]

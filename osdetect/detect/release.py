@@ -45,15 +45,24 @@ def live_release(cluster: Cluster) -> Release:
             "sort": [{"rule.id": "asc"}],
             **({"search_after": after} if after else {}),
         }
-        hits = cluster.request("POST", f"/{index}/_search", body=body)["hits"]["hits"]
+        params = {"allow_partial_search_results": "false"}
+        hits = cluster.request("POST", f"/{index}/_search", params=params, body=body)["hits"]["hits"]
         for hit in hits:
             try:
                 rules[hit["_id"]] = StoredRule.from_source(hit["_id"], hit["_source"])
             except RuleError as error:
-                unreadable.append(error)
+                unreadable.append(_unreadable(hit["_id"], error))
         if len(hits) < PAGE:
             return Release(index, rules, tuple(unreadable), Projection.of(rules.values()))
         after = hits[-1]["sort"]
+
+
+def _unreadable(rule_id: str, error: RuleError) -> RuleError:
+    return RuleError(
+        f"the deployed rule {rule_id} cannot be read",
+        cause=error.cause or error.what,
+        cure="deploy the rules again: osdetect deploy",
+    )
 
 
 def _live_index(cluster: Cluster) -> str:

@@ -4,17 +4,21 @@ Killed anywhere, the next pass begins at the cursor: it may judge events again, 
 (`create`, 409), and it never skips one.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from osdetect.cluster import Cluster, ItemOutcome
 from osdetect.detect.actions import create_action
+from osdetect.detect.background import in_background
 from osdetect.detect.cursors import HeldCursor, move_cursor, read_cursor
 from osdetect.detect.events import StoredEvent, pages
-from osdetect.detect.judge import judge
-from osdetect.detect.losses import store_dead_letters
-from osdetect.detect.percolate import candidates
+from osdetect.detect.judge import Alert, judge
+from osdetect.detect.losses import RefusedAlert, store_dead_letters
+from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release, live_release
 from osdetect.detect.report import Counts, RunReport
 from osdetect.detect.shards import Shard, shards_of
@@ -26,6 +30,8 @@ Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]
 
 _ALERT_BATCH = 1_000
+_SENDERS = 2
+"""Bulk requests of a page's alerts under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class _Run:
     cluster: Cluster
     options: DetectOptions
     release: Release
+    percolator: Percolator
     clock: Clock
 
 
@@ -69,7 +76,8 @@ def detect_once(
         ClusterRefused: nothing is deployed, or a right is missing.
         ClusterUnavailable: the cluster went away; what was done stays done, the rest is for the next run.
     """
-    run = _Run(run_id, cluster, options, live_release(cluster), clock)
+    release = live_release(cluster)
+    run = _Run(run_id, cluster, options, release, Percolator(cluster, release), clock)
     _require_templates(cluster)
     started = clock()
     shards = shards_of(cluster, options.watched())
@@ -137,14 +145,12 @@ def _judge_shard(run: _Run, shard: Shard, held: HeldCursor, progress: _Progress)
 
 def _judge_page(run: _Run, page: Sequence[StoredEvent]) -> Counts:
     """Judge the events of a page and store what follows from it. Raising leaves the cursor before the page."""
-    pairs = candidates(run.cluster, run.release, page)
+    pairs = run.percolator.candidates(page)
     reference = RunReference(run.id, run.clock())
     seen, alerts, unjudged = judge(pairs, run.release, run.options.namespace, reference)
-    outcomes: list[ItemOutcome] = []
-    for start in range(0, len(alerts), _ALERT_BATCH):
-        batch = alerts[start : start + _ALERT_BATCH]
-        outcomes += run.cluster.bulk([create_action(alert.index, alert.id, alert.source) for alert in batch])
+    outcomes = _store_alerts(run.cluster, alerts)
     refused = [(alert, outcome) for alert, outcome in zip(alerts, outcomes, strict=True) if outcome.failed]
+    _require_alert_space(refused)
     store_dead_letters(run.cluster, run.options.namespace, refused, unjudged, run.clock())
     lost = {one.candidate[0].at.seq_no for one in unjudged}
     lost |= {alert.source["osdetect"]["source"]["seq_no"] for alert, _ in refused}
@@ -157,6 +163,41 @@ def _judge_page(run: _Run, page: Sequence[StoredEvent]) -> Counts:
         alerts_created=sum(outcome.created for outcome in outcomes),
         alerts_there=sum(outcome.exists for outcome in outcomes),
     )
+
+
+def _store_alerts(cluster: Cluster, alerts: Sequence[Alert]) -> list[ItemOutcome]:
+    """Store the alerts; all requests are answered when this returns. The outcomes are in the same order."""
+    if not alerts:
+        return []
+
+    def send(start: int) -> tuple[ItemOutcome, ...]:
+        batch = alerts[start : start + _ALERT_BATCH]
+        return cluster.bulk([create_action(alert.index, alert.id, alert.source) for alert in batch])
+
+    outcomes: list[ItemOutcome] = []
+    under_way: deque[Future[tuple[ItemOutcome, ...]]] = deque()
+    for start in range(0, len(alerts), _ALERT_BATCH):
+        if len(under_way) == _SENDERS:
+            outcomes += under_way.popleft().result()
+        under_way.append(in_background(partial(send, start)))
+    for sent in under_way:
+        outcomes += sent.result()
+    return outcomes
+
+
+def _require_alert_space(refused: Sequence[RefusedAlert]) -> None:
+    """A refusal that is not for what the alert holds would hit all later alerts too: they must not become dead letters.
+
+    Raises:
+        ClusterRefused: there is one.
+    """
+    for alert, outcome in refused:
+        if not outcome.blames_document:
+            raise ClusterRefused(
+                f"the cluster does not take alerts into {alert.index}",
+                cause=f"{outcome.error_type}: {outcome.reason}",
+                cure="run the command again when that is mended: it goes on from the same place",
+            )
 
 
 def _store_run(run: _Run, report: RunReport, started: datetime) -> None:

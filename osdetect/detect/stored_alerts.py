@@ -39,7 +39,8 @@ def stored_alerts(cluster: Cluster, namespace: str) -> Iterator[StoredAlert]:
             "track_total_hits": False,
             **({"search_after": after} if after else {}),
         }
-        reply = cluster.request("POST", f"/{pattern}/_search", params=options, body=body)
+        params = {**options, "allow_partial_search_results": "false"}
+        reply = cluster.request("POST", f"/{pattern}/_search", params=params, body=body)
         hits = reply["hits"]["hits"]
         yield from (StoredAlert(hit["_id"], hit["_source"]) for hit in hits)
         if len(hits) < PAGE:

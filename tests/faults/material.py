@@ -1,0 +1,129 @@
+"""Rules, events and looks into a cluster that the tests of the pipe share."""
+
+import json
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from osdetect.cli.rules import CompiledSet, compile_rules
+from osdetect.cluster import Cluster, Connection
+from osdetect.deploy import DeployReport, deploy
+from osdetect.detect import DetectOptions, RunReport, detect_once
+
+ACCOUNT = "111122223333"
+
+
+def connect(url: str, **settings: object) -> Cluster:
+    """A connection that gives up soon."""
+    return Cluster.connect(Connection.from_environment(url=url, **{"retry_for_s": 5.0, **settings}))
+
+
+def rule_id(number: int) -> str:
+    """The id of a made-up rule."""
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def rule_text(number: int, selection: str, *, condition: str = "selection", level: str = "high") -> str:
+    """A rule; `selection` is YAML in flow style."""
+    return f"""title: Made-up rule {number}
+id: {rule_id(number)}
+status: test
+description: For the tests of the pipe.
+author: A Test Author
+references: [https://example.org/{number}]
+tags: [attack.persistence, attack.t1098.001]
+logsource: {{product: aws, service: cloudtrail}}
+detection:
+    selection: {selection}
+    condition: {condition}
+level: {level}
+"""
+
+
+def write_rules(folder: Path, selections: Iterable[str]) -> Path:
+    """A folder of rules, numbered from 1, one for each selection."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, selection in enumerate(selections, 1):
+        (folder / f"rule_{number}.yml").write_text(rule_text(number, selection))
+    return folder
+
+
+def compiled(folder: Path, *selections: str) -> CompiledSet:
+    """Rules with these selections, compiled."""
+    return compile_rules([write_rules(folder / f"rules-{uuid.uuid4().hex}", selections)])
+
+
+def deployed(cluster: Cluster, folder: Path, *selections: str) -> DeployReport:
+    """Rules with these selections, made live."""
+    return deploy(cluster, compiled(folder, *selections).compiled, on_progress=lambda _done, _total: None)
+
+
+def record(number: int, **fields: Any) -> dict[str, Any]:
+    """A CloudTrail record."""
+    return {
+        "eventVersion": "1.11",
+        "eventTime": f"2024-05-{1 + number % 28:02}T{number % 24:02}:{number % 60:02}:00Z",
+        "eventID": str(uuid.UUID(int=number)),
+        "eventName": "CreateThing",
+        "eventSource": "things.amazonaws.com",
+        "awsRegion": "eu-west-1",
+        "sourceIPAddress": "198.51.100.7",
+        "userAgent": "aws-cli/2.17",
+        "userIdentity": {"type": "IAMUser", "userName": "casey", "principalId": "AIDAEXAMPLE"},
+        "recipientAccountId": ACCOUNT,
+        **fields,
+    }
+
+
+def put_records(cluster: Cluster, index: str, records: Iterable[Mapping[str, Any]]) -> None:
+    """Store records as any other shipper would: raw, through the events' pipeline if the index has it."""
+    lines = [
+        json.dumps({"create": {"_index": index, "_id": f"{ACCOUNT}-{one['eventID']}"}}).encode()
+        + b"\n"
+        + json.dumps(one).encode()
+        + b"\n"
+        for one in records
+    ]
+    assert all(outcome.created for outcome in cluster.bulk(lines))
+
+
+def detected(cluster: Cluster, *, namespace: str = "t", target: str = "", run_id: str = "") -> RunReport:
+    """One pass of the detector."""
+    return detect_once(
+        cluster,
+        DetectOptions(namespace=namespace, target=target),
+        run_id=run_id or uuid.uuid4().hex,
+        clock=lambda: datetime.now(UTC),
+        on_progress=lambda _done, _total: None,
+    )
+
+
+def documents(url: str, pattern: str) -> dict[str, Any]:
+    """Every document of the indices of that pattern, by id, asked without osdetect."""
+    ask(url, "POST", f"/{pattern}/_refresh?ignore_unavailable=true&allow_no_indices=true")
+    reply = ask(url, "GET", f"/{pattern}/_search?size=10000&ignore_unavailable=true&allow_no_indices=true")
+    hits = reply["hits"]["hits"]
+    found = {hit["_id"]: hit["_source"] for hit in hits}
+    assert len(found) == len(hits) < 10_000
+    return found
+
+
+def ask(url: str, method: str, path: str, body: Any = None, *, accept: tuple[int, ...] = ()) -> Any:
+    """Ask the cluster without osdetect."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        f"{url}{path}", data=data, method=method, headers={"content-type": "application/json"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=60) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            if refused.code in accept:
+                return json.load(refused)
+            raise AssertionError(f"{method} {path}: {refused.code} {refused.read()!r}") from refused
