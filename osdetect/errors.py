@@ -98,9 +98,19 @@ class NodeError(OsdetectError):
 
 
 class ClusterError(OsdetectError):
-    """The cluster did not do what was asked."""
+    """The cluster did not do what was asked.
+
+    Args:
+        status: the HTTP status that it answered with; 0 when it did not answer.
+    """
 
     exit_code = ExitCode.CLUSTER
+
+    def __init__(
+        self, what: str, *, cause: str = "", cure: str = "", where: Where | None = None, status: int = 0
+    ) -> None:
+        super().__init__(what, cause=cause, cure=cure, where=where)
+        self.status = status
 
 
 class ClusterRefused(ClusterError):

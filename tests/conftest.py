@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +40,15 @@ def fresh_cluster(node_url: str) -> str:
         for name in _names(_request(node_url, "GET", listing)):
             _request(node_url, "DELETE", delete.format(name))  # an index takes its aliases with it
     return node_url
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every account can enter (pytest's tmp_path is closed to the node's account)."""
+    made = Path(tempfile.mkdtemp(prefix="osdetect-test-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
 
 
 @pytest.fixture(scope="session")

@@ -105,6 +105,11 @@ def _report(report: RunReport, output: OutputFormat) -> int:
             f"{counts.events:,} events in {report.shards} shards judged by {report.rules} rules: "
             f"{counts.matches:,} matches, {counts.alerts_created:,} new alerts, {counts.alerts_there:,} there already"
             + (f", {counts.deadlettered:,} dead letters" if counts.deadlettered else "")
+            + (
+                f", {counts.evaluated_alone:,} events not percolated but evaluated"
+                if counts.evaluated_alone
+                else ""
+            )
             + (f"; {report.left_to_others} shards left to another detector" if report.left_to_others else "")
         )
     return ExitCode.LOSS if report.unreadable or report.counts.deadlettered else ExitCode.OK

@@ -10,6 +10,7 @@ from osdetect import load as loading
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url, Verbose
 from osdetect.cli.output import OutputFormat, error_json, print_json, print_refusals, progress_bar, write_line
+from osdetect.cloudtrail import Limits
 from osdetect.errors import RecordError
 from osdetect.vocabulary import ExitCode
 
@@ -21,11 +22,20 @@ ByDay = Annotated[
     bool, typer.Option("--by-day", help="An index for each day of events instead of each month.")
 ]
 
+MaxFileBytes = Annotated[
+    int,
+    typer.Option(
+        "--max-file-bytes", min=1, help="The most text that one file may unpack to; it is held in memory."
+    ),
+]
+DEFAULT_LIMITS = Limits()
+
 
 def load(
     paths: Paths,
     namespace: Namespace = NAMESPACE,
     by_day: ByDay = False,
+    max_file_bytes: MaxFileBytes = DEFAULT_LIMITS.text_bytes,
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,
@@ -38,7 +48,9 @@ def load(
 
     Examples: `osdetect load AWSLogs/` · `osdetect load one.json.gz --namespace trial`
     """
-    options = loading.LoadOptions(namespace=namespace, by_day=by_day)
+    options = loading.LoadOptions(
+        namespace=namespace, by_day=by_day, limits=Limits(text_bytes=max_file_bytes)
+    )
     with (
         connect(url, ca_certs=ca_certs, insecure=insecure) as cluster,
         progress_bar("Loading", unit_bytes=True) as tell,

@@ -46,6 +46,7 @@ def from_status(status: int, info: Any, asked: str) -> ClusterError:
         _MEANINGS.get(status, f"the cluster answered {status}") + f" ({asked})",
         cause=reason_of(info),
         cure=_CURES.get(status, ""),
+        status=status,
     )
 
 

@@ -48,8 +48,5 @@ def judge(
         except RecursionError:
             unjudged.append(Unjudged((event, rule_id), "the event is nested too deeply to be judged"))
             continue
-        except OverflowError as error:  # a time that no calendar has
-            unjudged.append(Unjudged((event, rule_id), f"no alert can be made of the event: {error}"))
-            continue
         alerts.append(Alert(alert_index(namespace, event.source), alert_id(rule.id, event.at.key), source))
     return seen, alerts, unjudged

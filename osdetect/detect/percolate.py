@@ -24,6 +24,9 @@ _LOG_SOURCE: list[dict[str, Any]] = [
     {"terms": {"logsource.service": ["", "cloudtrail"]}},
 ]
 
+_NOT_THE_DOCUMENT = frozenset({401, 403, 404})
+"""Refusals (no rights, no rules index) that smaller requests would meet as well."""
+
 Candidate = tuple[StoredEvent, str]
 """An event and the id of a rule."""
 
@@ -36,7 +39,9 @@ class Percolator:
 
     def __init__(self, cluster: Cluster, release: Release) -> None:
         self._cluster, self._release = cluster, release
-        self._known: dict[bytes, tuple[str, ...]] = {}
+        self._known: dict[bytes, tuple[str, ...] | None] = {}
+        self.evaluated_alone = 0
+        """Events that the cluster could not percolate: every rule was a candidate for them."""
 
     def candidates(self, events: Sequence[StoredEvent]) -> Iterator[Candidate]:
         """The pairs to judge exactly.
@@ -56,7 +61,9 @@ class Percolator:
         if new:
             self._known.update(_halved(self._cluster, self._release, new))
         for event, document in zip(events, documents, strict=True):
-            for rule_id in self._release.rules if document is None else self._known[document]:
+            found = None if document is None else self._known[document]
+            self.evaluated_alone += found is None
+            for rule_id in self._release.rules if found is None else found:
                 yield event, rule_id
 
     def _document(self, event: StoredEvent) -> bytes | None:
@@ -67,21 +74,18 @@ class Percolator:
             return None
 
 
-def candidates(cluster: Cluster, release: Release, events: Sequence[StoredEvent]) -> Iterator[Candidate]:
-    """The pairs to judge exactly, of one batch; see `Percolator.candidates`."""
-    return Percolator(cluster, release).candidates(events)
-
-
 def _halved(
     cluster: Cluster, release: Release, documents: Sequence[bytes]
-) -> Iterator[tuple[bytes, tuple[str, ...]]]:
-    """Each document with the rules whose stored query holds."""
+) -> Iterator[tuple[bytes, tuple[str, ...] | None]]:
+    """Each document with the rules whose stored query holds; None for one that the cluster cannot percolate."""
     alone = len(documents) == 1
     try:
         found = _percolate(cluster, release, documents, repeat=alone)
-    except ClusterRefused:
+    except ClusterRefused as error:
+        if error.status in _NOT_THE_DOCUMENT:
+            raise
         if alone:
-            yield documents[0], tuple(release.rules)
+            yield documents[0], None
             return
     except ClusterError:
         if alone:

@@ -16,6 +16,8 @@ class Counts:
     """Events that met every readable rule."""
     deadlettered: int = 0
     """Events of which some verdict or alert could not be stored; each has a dead letter."""
+    evaluated_alone: int = 0
+    """Of the judged, events that the cluster could not percolate: judged as exactly, but by every rule in process."""
     candidates: int = 0
     matches: int = 0
     alerts_created: int = 0

@@ -145,6 +145,7 @@ def _judge_shard(run: _Run, shard: Shard, held: HeldCursor, progress: _Progress)
 
 def _judge_page(run: _Run, page: Sequence[StoredEvent]) -> Counts:
     """Judge the events of a page and store what follows from it. Raising leaves the cursor before the page."""
+    alone_before = run.percolator.evaluated_alone
     pairs = run.percolator.candidates(page)
     reference = RunReference(run.id, run.clock())
     seen, alerts, unjudged = judge(pairs, run.release, run.options.namespace, reference)
@@ -158,6 +159,7 @@ def _judge_page(run: _Run, page: Sequence[StoredEvent]) -> Counts:
         events=len(page),
         judged=len(page) - len(lost),
         deadlettered=len(lost),
+        evaluated_alone=run.percolator.evaluated_alone - alone_before,
         candidates=seen,
         matches=len(alerts),
         alerts_created=sum(outcome.created for outcome in outcomes),

@@ -13,6 +13,8 @@ from typing import Any
 from osdetect.expr import Evidence
 from osdetect.vocabulary import ALERTS_PREFIX, UNDATED
 
+_YEARS = range(2006, 2100)
+"""Times outside of these are taken for none: made-up ones must not make an index each."""
 MAX_VALUE = 2_048
 """Characters of a matched value that an alert keeps; more are cut, and the cut is counted in the alert."""
 
@@ -135,6 +137,8 @@ def _instant(text: str) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if parsed.year not in _YEARS:
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 

@@ -16,23 +16,6 @@ from osdetect.load.deadletter import DeadLetter
 _NO_PIPELINE = {"pipeline": "_none"}
 """Our documents are what the pipeline would make of the records (tests/mappings/test_pipeline.py)."""
 
-_ABOUT_THE_RECORD = frozenset(
-    {
-        "document_parsing_exception",
-        "illegal_argument_exception",
-        "json_parse_exception",
-        "mapper_parsing_exception",
-        "max_bytes_length_exceeded_exception",
-        "not_x_content_exception",
-        "parse_exception",
-        "parsing_exception",
-        "stream_constraints_exception",
-        "x_content_parse_exception",
-    }
-)
-"""OpenSearch's error types that blame the document. Any other (no rights, no disk, too many shards) stops the load:
-the next document would fare no better, and good records must not become dead letters."""
-
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
@@ -106,7 +89,9 @@ def _content(source: Mapping[str, Any]) -> bytes:
 
 def _letter(item: Item, outcome: ItemOutcome) -> DeadLetter:
     why = f"{outcome.error_type}: {outcome.reason}"
-    if outcome.error_type not in _ABOUT_THE_RECORD:
+    if (
+        not outcome.blames_document
+    ):  # the next one would fare no better: good records must not become dead letters
         raise ClusterRefused(
             f"the cluster does not take events into {item.document.index}",
             cause=why,

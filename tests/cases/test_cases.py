@@ -16,7 +16,7 @@ from osdetect.cluster import Cluster, Connection
 from osdetect.compiler import Compiled, compile_rule
 from osdetect.deploy import deploy
 from osdetect.detect.events import StoredEvent
-from osdetect.detect.percolate import candidates
+from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
 from osdetect.documents.alert import EventReference
 from osdetect.expr import evaluate, leaves, render
@@ -206,7 +206,7 @@ def _ask(cluster: Cluster, rules: Sequence[Rule], events: Sequence[Mapping[str, 
         StoredEvent(EventReference(INDEX, "uuid", str(place), 0, place), event)
         for place, event in enumerate(events)
     ]
-    percolated = {(event.at.seq_no, rule) for event, rule in candidates(cluster, release, stored)}
+    percolated = {(event.at.seq_no, rule) for event, rule in Percolator(cluster, release).candidates(stored)}
     outcomes = cluster.bulk(
         [
             orjson.dumps({"create": {"_index": INDEX, "_id": str(place)}})

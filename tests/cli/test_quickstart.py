@@ -5,9 +5,7 @@ import gzip
 import io
 import json
 import os
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,14 +27,11 @@ OF_A_RUN = {"created", "ingested", "lag_ms", "run_id"}
 
 
 @pytest.fixture
-def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A data folder that every account can enter; its node is stopped afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="osdetect-test-"))
-    root.chmod(0o755)
-    monkeypatch.setenv(DATA_VARIABLE, str(root / "data"))
-    yield root / "data"
+def data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A data folder of the test's own; its node is stopped afterwards."""
+    monkeypatch.setenv(DATA_VARIABLE, str(folder / "data"))
+    yield folder / "data"
     stop(NODE)
-    shutil.rmtree(root)
 
 
 def _quickstart(data: Path, *arguments: object) -> Ran:
@@ -112,7 +107,7 @@ def test_a_cell_of_the_csv_is_no_formula_and_hostile_text_no_command(data: Path,
     assert f"{len(names)} alerts" in as_table.out
 
 
-@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_killed_at_random_moments_it_comes_to_the_same_alerts_as_one_clean_run(
     data: Path, tmp_path: Path
 ) -> None:
@@ -149,7 +144,7 @@ def _kill_node(data: Path) -> None:
         os.kill(json.loads(state.read_text())["process"]["pid"], signal.SIGKILL)
 
 
-@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_real_account_s_delivery_and_all_public_rules_give_the_oracle_s_alerts(
     data: Path, shared: Path
 ) -> None:

@@ -12,7 +12,7 @@ from osdetect.cluster import Cluster, Connection
 from osdetect.compiler import Compiled, compile_rule
 from osdetect.deploy import deploy
 from osdetect.detect.events import StoredEvent
-from osdetect.detect.percolate import candidates
+from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
 from osdetect.documents.alert import EventReference
 from osdetect.errors import Where
@@ -184,7 +184,7 @@ def _percolated(cluster: Cluster, compiled: Sequence[Compiled], events: Sequence
         StoredEvent(EventReference(INDEX, "uuid", str(number), 0, number), event)
         for number, event in enumerate(events)
     ]
-    return {(event.at.seq_no, rule) for event, rule in candidates(cluster, release, stored)}
+    return {(event.at.seq_no, rule) for event, rule in Percolator(cluster, release).candidates(stored)}
 
 
 def _store(cluster: Cluster, events: Sequence[Mapping[str, Any]]) -> None:

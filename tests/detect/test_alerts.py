@@ -58,6 +58,7 @@ def test_an_alert_says_what_where_who_and_why(cluster: Cluster, tmp_path: Path) 
         "events": 2,
         "judged": 2,
         "deadlettered": 0,
+        "evaluated_alone": 0,
         "candidates": 1,
         "matches": 1,
         "alerts_created": 1,

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,15 +17,6 @@ from osdetect.node.progress import ignore
 
 UNREACHABLE = "http://127.0.0.1:1/repository"
 """A mirror that nobody answers at: the network is as good as cut."""
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that every account can enter (pytest's tmp_path is closed to the node's account)."""
-    made = Path(tempfile.mkdtemp(prefix="osdetect-test-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture

@@ -2,12 +2,9 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,15 +45,6 @@ def test_the_wheel_carries_rules_and_mappings(wheel: Path) -> None:
         assert expected <= names
     assert "osdetect/node/artifacts.json" in names
     assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that the node's account can enter (pytest's tmp_path is closed to it)."""
-    made = Path(tempfile.mkdtemp(prefix="osdetect-wheel-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
 
 
 def test_the_installed_wheel_finds_the_attack(wheel: Path, folder: Path, tmp_path: Path) -> None:
