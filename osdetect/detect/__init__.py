@@ -7,7 +7,6 @@ It reads only OpenSearch: what runs is what was deployed. Rule files and the com
     release.py     the deployed rules
     percolate.py   a batch of events to its candidates (rule, event), by one request
     judge.py       candidates to alerts, by the exact evaluation
-    background.py  a request under way while other work goes on
     losses.py      what could not be judged or stored, as dead letters
     cursors.py     how far each shard is judged
     stored_alerts.py  read alerts back

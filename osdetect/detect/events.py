@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from osdetect.cluster import Cluster
-from osdetect.detect.background import in_background
+from osdetect.cluster.background import in_background
 from osdetect.detect.shards import Shard
 from osdetect.documents.alert import EventReference
 

@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Thread
+from functools import partial
 
+from osdetect.cluster.background import in_background
 from osdetect.load.batch import Batch
 from osdetect.load.deliver import Delivered
 
@@ -17,11 +18,7 @@ class _Sent:
 
 
 class Flight:
-    """At most `width` batches under way, each in a thread of its own.
-
-    The threads are daemons: Ctrl-C ends the process without waiting for a request. What it leaves is harmless, since
-    doing the same again adds nothing.
-    """
+    """At most `width` batches under way."""
 
     def __init__(
         self, send: Callable[[Batch], Delivered], finished: Callable[[Delivered], None], width: int
@@ -43,9 +40,7 @@ class Flight:
             len(self._sent) >= self._width or any(not sent.ids.isdisjoint(batch.ids) for sent in self._sent)
         ):
             self._land()
-        outcome: Future[Delivered] = Future()
-        Thread(target=self._run, args=(batch, outcome), daemon=True, name="osdetect-bulk").start()
-        self._sent.append(_Sent(frozenset(batch.ids), outcome))
+        self._sent.append(_Sent(frozenset(batch.ids), in_background(partial(self._send, batch))))
 
     def land_all(self) -> None:
         """Wait for what is under way.
@@ -58,9 +53,3 @@ class Flight:
 
     def _land(self) -> None:
         self._finished(self._sent.popleft().outcome.result())
-
-    def _run(self, batch: Batch, outcome: "Future[Delivered]") -> None:
-        try:
-            outcome.set_result(self._send(batch))
-        except BaseException as error:  # noqa: BLE001  # it is raised again in the thread that waits
-            outcome.set_exception(error)

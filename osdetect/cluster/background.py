@@ -22,5 +22,5 @@ def in_background(work: Callable[[], T]) -> "Future[T]":
         except BaseException as error:  # noqa: BLE001  # it is raised again in the thread that waits
             outcome.set_exception(error)
 
-    Thread(target=run, daemon=True, name="osdetect-detect").start()
+    Thread(target=run, daemon=True, name="osdetect-request").start()
     return outcome
