@@ -26,8 +26,8 @@ test-long: $(VENV)/dev.ready ## The tests that take many minutes
 
 bench: $(VENV)/dev.ready ## Measure: load, detect, compile (benchmarks/README.md)
 	$(BIN)/python benchmarks/load.py
-	$(BIN)/python benchmarks/detect.py
 	$(BIN)/python benchmarks/compile.py
+	$(BIN)/python benchmarks/detect.py
 
 docs: $(VENV)/dev.ready ## Write docs/commands.md again from the commands themselves
 	$(BIN)/typer osdetect.cli.main utils docs --name osdetect --output docs/commands.md
