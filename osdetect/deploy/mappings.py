@@ -72,8 +72,25 @@ def _install(cluster: Cluster, resource: Resource) -> bool:
             cause="it carries no mark of osdetect",
             cure=f"rename or delete it: DELETE {resource.path}",
         )
+    if owner == OWNER:
+        _renew_indices(cluster, resource)  # before the template: killed in between, the next deploy does both again
     cluster.request("PUT", resource.path, body=resource.body)
     return True
+
+
+def _renew_indices(cluster: Cluster, resource: Resource) -> None:
+    """Give the indices that an older template made what the new one adds: a template is read only at an index's birth.
+
+    OpenSearch refuses what would change a field that is there (OpenSearch docs, "Put mapping"); such a change needs
+    indices of another name.
+    """
+    mappings = resource.body.get("template", {}).get("mappings", {})
+    added = {name: part for name, part in mappings.items() if name != "_meta"}  # each index has a _meta of its own
+    patterns = ",".join(resource.body.get("index_patterns", ()))
+    if added and patterns:
+        options = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "open"}
+        if cluster.request("GET", f"/{patterns}/_alias", params=options, accept=(404,)):
+            cluster.request("PUT", f"/{patterns}/_mapping", params=options, body=added)
 
 
 def _installed(cluster: Cluster, resource: Resource) -> tuple[str | None, str]:

@@ -104,6 +104,31 @@ def test_what_was_changed_by_hand_is_installed_again(cluster: Cluster, tmp_path:
     assert report.changed
 
 
+def test_indices_that_an_older_template_made_get_what_the_new_one_adds(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    deployed(cluster, tmp_path, ONE)
+    path = "/_index_template/osdetect-runs"
+    (found,) = ask(cluster.url, "GET", path)["index_templates"]
+    older = found["index_template"]
+    older["_meta"]["digest"] = "of an older version"
+    del older["template"]["mappings"]["properties"]["run"]["properties"]["evaluated_alone"]
+    ask(cluster.url, "PUT", path, older)
+    run = {"@timestamp": "2026-01-01T00:00:00Z", "run": {"id": "a"}}
+    ask(cluster.url, "PUT", "/osdetect-runs-2026.01/_doc/a", run)
+    newer = {**run, "run": {"id": "b", "evaluated_alone": 1}}
+    assert "error" in ask(cluster.url, "PUT", "/osdetect-runs-2026.01/_doc/b", newer, accept=(400,))
+    before = ask(cluster.url, "GET", "/osdetect-runs-2026.01/_mapping")["osdetect-runs-2026.01"]["mappings"][
+        "_meta"
+    ]
+    assert _deploy(cluster, compiled(tmp_path, ONE).compiled).installed == ("osdetect-runs",)
+    assert "error" not in ask(cluster.url, "PUT", "/osdetect-runs-2026.01/_doc/b", newer)
+    after = ask(cluster.url, "GET", "/osdetect-runs-2026.01/_mapping")["osdetect-runs-2026.01"]["mappings"][
+        "_meta"
+    ]
+    assert after == before
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
