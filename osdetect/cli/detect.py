@@ -10,7 +10,7 @@ import typer
 
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
-from osdetect.cli.output import OutputFormat, print_error, print_json, progress_bar, write_line
+from osdetect.cli.output import OutputFormat, print_error, print_json, progress_bar, say, write_line
 from osdetect.cluster import Cluster
 from osdetect.detect import DetectOptions, RunReport, detect_once
 from osdetect.documents.event import check_namespace
@@ -101,6 +101,8 @@ def _report(report: RunReport, output: OutputFormat) -> int:
         for error in report.unreadable:
             print_error(error, word="not run")
         counts = report.counts
+        if not report.shards:
+            say("note: the target stands for no index yet: load some events, or give --namespace or --target")
         write_line(
             f"{counts.events:,} events in {report.shards} shards judged by {report.rules} rules: "
             f"{counts.matches:,} matches, {counts.alerts_created:,} new alerts, {counts.alerts_there:,} there already"

@@ -73,7 +73,9 @@ def _install(cluster: Cluster, resource: Resource) -> bool:
             cure=f"rename or delete it: DELETE {resource.path}",
         )
     if owner == OWNER:
-        _renew_indices(cluster, resource)  # before the template: killed in between, the next deploy does both again
+        _renew_indices(
+            cluster, resource
+        )  # before the template: killed in between, the next deploy does both again
     cluster.request("PUT", resource.path, body=resource.body)
     return True
 
@@ -85,7 +87,9 @@ def _renew_indices(cluster: Cluster, resource: Resource) -> None:
     indices of another name.
     """
     mappings = resource.body.get("template", {}).get("mappings", {})
-    added = {name: part for name, part in mappings.items() if name != "_meta"}  # each index has a _meta of its own
+    added = {
+        name: part for name, part in mappings.items() if name != "_meta"
+    }  # each index has a _meta of its own
     patterns = ",".join(resource.body.get("index_patterns", ()))
     if added and patterns:
         options = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "open"}
