@@ -3,16 +3,13 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
 
+from osdetect.cluster.asking import Asks
 from osdetect.cluster.translate import reason_of
 from osdetect.errors import ClusterUnavailable
-
-if TYPE_CHECKING:
-    from osdetect.cluster.door import Cluster
 
 _BUSY = frozenset({429, 503})
 _REPLY = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
@@ -67,7 +64,7 @@ _CREATED = ItemOutcome(201)
 
 
 def send(
-    cluster: "Cluster", actions: Sequence[bytes], params: Mapping[str, str], *, retry_for_s: float
+    cluster: Asks, actions: Sequence[bytes], params: Mapping[str, str], *, retry_for_s: float
 ) -> tuple[ItemOutcome, ...]:
     r"""Send `actions` in one bulk request and give their outcomes in the same order.
 
