@@ -85,6 +85,7 @@ def load_json(report: loading.LoadReport) -> dict[str, Any]:
         "files_already_loaded": report.files_already_loaded,
         "files_partial": len(report.partial),
         "files_refused": len(report.refused),
+        "earlier_dead_letters": report.earlier_dead_letters,
         "digests": report.digests,
         "ignored": report.ignored,
         "records_read": report.records_read,
@@ -100,6 +101,8 @@ def load_json(report: loading.LoadReport) -> dict[str, Any]:
 
 def print_load(report: loading.LoadReport) -> None:
     """The counts for people."""
+    if report.earlier_dead_letters:
+        write_line(f"{report.earlier_dead_letters:,} records of files loaded earlier are dead letters")
     if not report.files_read and not report.refused:
         write_line(f"nothing new: {_files(report.files_already_loaded)} loaded already")
         return

@@ -40,6 +40,8 @@ class LoadReport:
     """Files whose records were taken in by this load, the partial ones included."""
     files_already_loaded: int = 0
     """Files that the ledger knows: nothing was read from them."""
+    earlier_dead_letters: int = 0
+    """Of those files, records that became dead letters in the load that the ledger remembers."""
     digests: int = 0
     """CloudTrail digest files: they hold no records."""
     ignored: int = 0
@@ -66,5 +68,5 @@ class LoadReport:
 
     @property
     def lossless(self) -> bool:
-        """Nothing was refused, cut or dead-lettered."""
-        return not (self.partial or self.refused or self.dead_letters)
+        """Nothing was refused, cut or dead-lettered, neither now nor when a file that is there already was loaded."""
+        return not (self.partial or self.refused or self.dead_letters or self.earlier_dead_letters)

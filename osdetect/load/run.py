@@ -97,7 +97,7 @@ class _Run:
         self._waiting: deque[tuple[int, int, ledger.Entry]] = deque()
         """Files that are read: number, how many batches must have landed, ledger entry but for its dead letters."""
         self._letters_of: Counter[int] = Counter()
-        self._files = self._files_known = self._digests = self._ignored = 0
+        self._files = self._files_known = self._letters_known = self._digests = self._ignored = 0
         self._records = self._stored_bytes = self._text_bytes = 0
         self._partial: list[FileNote] = []
         self._refused: list[FileNote] = []
@@ -149,6 +149,7 @@ class _Run:
 
     def _known(self, path: Path, entry: ledger.Entry) -> None:
         self._files_known += 1
+        self._letters_known += entry.dead_letters
         if entry.cut:
             self._partial.append(_cut_note(path, entry.cut, entry.cut_offset))
 
@@ -244,6 +245,7 @@ class _Run:
         return LoadReport(
             files_read=self._files,
             files_already_loaded=self._files_known,
+            earlier_dead_letters=self._letters_known,
             digests=self._digests,
             ignored=self._ignored,
             partial=tuple(self._partial),

@@ -269,6 +269,8 @@ def test_bad_records_of_every_kind_are_dead_letters_and_the_good_ones_are_loaded
         assert letter["file"]["path"] == str(path)
     again = run(cluster, files.write("b.json.gz", [record(2)]), path)
     assert (again.files_already_loaded, again.dead_letters) == (1, 0)
+    assert again.earlier_dead_letters == len(bad)
+    assert not again.lossless, "what is lost stays told"
     assert len(stored(cluster, "osdetect-deadletter-default")) == len(bad)
 
 
