@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import tempfile
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ import pytest
 
 from osdetect.node import NodeOptions, start, stop
 from osdetect.node.places import data_root
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a script, which makes all children deaf to Ctrl-C: the tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SHARED_VARIABLE = "OSDETECT_SHARED"
 _NODE_PREFIX = "tests-"

@@ -53,7 +53,10 @@ def detect(
     options = DetectOptions(namespace=check_namespace(namespace), target=target)
     with connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
         if period is None:
-            return _report(run_once(cluster, options), output)
+            report = run_once(cluster, options)
+            if not report.shards:
+                say("note: the target stands for no index yet: load events, or give --namespace or --target")
+            return _report(report, output)
         _repeat(cluster, options, period, output)
     return ExitCode.OK
 
@@ -101,8 +104,6 @@ def _report(report: RunReport, output: OutputFormat) -> int:
         for error in report.unreadable:
             print_error(error, word="not run")
         counts = report.counts
-        if not report.shards:
-            say("note: the target stands for no index yet: load some events, or give --namespace or --target")
         write_line(
             f"{counts.events:,} events in {report.shards} shards judged by {report.rules} rules: "
             f"{counts.matches:,} matches, {counts.alerts_created:,} new alerts, {counts.alerts_there:,} there already"
