@@ -25,7 +25,7 @@ _NODE_PREFIX = "tests-"
 
 @pytest.fixture(scope="session")
 def node_url() -> Iterator[str]:
-    """The URL of an empty node that this session has for itself; it is deleted afterwards."""
+    """The URL of an empty node that this test run has for itself; it is deleted afterwards."""
     _end_abandoned_nodes()
     name = f"{_NODE_PREFIX}{os.getpid()}"
     node = start(NodeOptions(name=name, ephemeral=True, heap_mb=1024))

@@ -6,9 +6,17 @@
 `import osdetect.cluster` is cheap: opensearch-py is imported at the first `Cluster.connect`.
 """
 
-from osdetect.cluster.bulk import ItemOutcome
+from osdetect.cluster.bulk import ItemOutcome, create_action, index_action
 from osdetect.cluster.connection import Connection
 from osdetect.cluster.door import Cluster
 from osdetect.cluster.store import StoredDocument, Version
 
-__all__ = ["Cluster", "Connection", "ItemOutcome", "StoredDocument", "Version"]
+__all__ = [
+    "Cluster",
+    "Connection",
+    "ItemOutcome",
+    "StoredDocument",
+    "Version",
+    "create_action",
+    "index_action",
+]

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
 
@@ -61,6 +63,21 @@ class ItemOutcome:
 
 
 _CREATED = ItemOutcome(201)
+
+
+def create_action(index: str, doc_id: str, source: Mapping[str, Any]) -> bytes:
+    """The two lines that write a new document (OpenSearch docs, "Bulk API"); an id that is taken stays as it is."""
+    return _lines("create", index, doc_id, source)
+
+
+def index_action(index: str, doc_id: str, source: Mapping[str, Any]) -> bytes:
+    """The two lines that write a document, new or over the one with its id."""
+    return _lines("index", index, doc_id, source)
+
+
+def _lines(operation: str, index: str, doc_id: str, source: Mapping[str, Any]) -> bytes:
+    head = orjson.dumps({operation: {"_index": index, "_id": doc_id}})
+    return head + b"\n" + orjson.dumps(source) + b"\n"
 
 
 def send(

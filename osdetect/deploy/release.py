@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, index_action
 from osdetect.compiler import Compiled
 from osdetect.deploy.mappings import install
 from osdetect.documents.stored_rule import FORMAT
@@ -160,7 +160,7 @@ def _fill(
     refused: list[Refused] = []
     for start in range(0, len(compiled), BATCH):
         batch = compiled[start : start + BATCH]
-        outcomes = cluster.bulk([_action(index, one) for one in batch])
+        outcomes = cluster.bulk([index_action(index, one.stored.id, one.source) for one in batch])
         refused += [
             Refused(one, outcome.reason)
             for one, outcome in zip(batch, outcomes, strict=True)
@@ -168,11 +168,6 @@ def _fill(
         ]
         on_progress(start + len(batch), len(compiled))
     return tuple(refused)
-
-
-def _action(index: str, one: Compiled) -> bytes:
-    action = {"index": {"_index": index, "_id": one.stored.id}}
-    return orjson.dumps(action) + b"\n" + orjson.dumps(one.source) + b"\n"
 
 
 def _finish(cluster: Cluster, index: str, compiled: Sequence[Compiled], refused: Sequence[Refused]) -> None:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from osdetect.cluster import Cluster, ItemOutcome
-from osdetect.detect.actions import create_action
+from osdetect.cluster import Cluster, ItemOutcome, create_action
 from osdetect.detect.judge import Alert, Unjudged
 from osdetect.errors import ClusterRefused
 from osdetect.vocabulary import DEADLETTER_PREFIX

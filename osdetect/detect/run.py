@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from osdetect.cluster import Cluster, ItemOutcome
+from osdetect.cluster import Cluster, ItemOutcome, create_action
 from osdetect.cluster.background import in_background
-from osdetect.detect.actions import create_action
 from osdetect.detect.cursors import HeldCursor, move_cursor, read_cursor
 from osdetect.detect.events import StoredEvent, pages
 from osdetect.detect.judge import Alert, judge

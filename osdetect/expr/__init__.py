@@ -8,8 +8,6 @@ from osdetect.expr.evaluate import Evidence, evaluate, evidence
 from osdetect.expr.fold import fold, leaves
 from osdetect.expr.jsonform import from_json, to_json
 from osdetect.expr.nodes import (
-    FALSE,
-    TRUE,
     All,
     AnyOf,
     Boolean,
@@ -32,8 +30,6 @@ from osdetect.expr.render import render, render_test
 from osdetect.expr.simplify import simplify
 
 __all__ = [
-    "FALSE",
-    "TRUE",
     "All",
     "AnyOf",
     "Boolean",

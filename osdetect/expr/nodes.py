@@ -126,9 +126,6 @@ class AnyOf(Generic[F_co]):
 
 Expr = Leaf[F_co] | Not[F_co] | All[F_co] | AnyOf[F_co]
 
-TRUE: All[str] = All(())
-FALSE: AnyOf[str] = AnyOf(())
-
 MAX_DEPTH = 64
 """How many nodes may stand in one another; the rule reader and the tree reader refuse more."""
 MAX_INTEGER = 2**53

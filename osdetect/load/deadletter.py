@@ -3,8 +3,7 @@
 import base64
 from dataclasses import dataclass
 
-import orjson
-
+from osdetect.cluster import create_action
 from osdetect.load.ledger import printable
 from osdetect.vocabulary import DEADLETTER_PREFIX
 
@@ -49,5 +48,4 @@ def action(letter: DeadLetter, namespace: str, *, ingested: str) -> bytes:
             "cut": len(letter.raw) > KEPT_BYTES,
         },
     }
-    head = {"create": {"_index": index, "_id": f"{letter.sha256}-{letter.offset}"}}
-    return orjson.dumps(head) + b"\n" + orjson.dumps(source) + b"\n"
+    return create_action(index, f"{letter.sha256}-{letter.offset}", source)

@@ -9,9 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, index_action
 from osdetect.errors import ClusterRefused
 from osdetect.vocabulary import EVENTS_PREFIX, STATE_INDEX
 
@@ -72,9 +70,9 @@ def write(cluster: Cluster, namespace: str, entries: Sequence[Entry], *, loaded:
         ClusterRefused: the cluster does not take an entry.
     """
     actions = [
-        orjson.dumps({"index": {"_index": STATE_INDEX, "_id": _id(namespace, entry.sha256)}})
-        + b"\n"
-        + orjson.dumps(
+        index_action(
+            STATE_INDEX,
+            _id(namespace, entry.sha256),
             {
                 "kind": "load",
                 "namespace": namespace,
@@ -85,9 +83,8 @@ def write(cluster: Cluster, namespace: str, entries: Sequence[Entry], *, loaded:
                 "cut": entry.cut,
                 "cut_offset": entry.cut_offset,
                 "indices": sorted(entry.indices),
-            }
+            },
         )
-        + b"\n"
         for entry in entries
     ]
     for outcome in cluster.bulk(actions) if actions else ():

@@ -6,82 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from osdetect.cluster import Cluster, Connection
-from osdetect.deploy.mappings import install
-from osdetect.errors import ClusterRefused, ClusterUnavailable, InputError, UsageError
-from osdetect.load import LoadOptions, LoadReport, load
+from osdetect.cluster import Cluster
+from osdetect.errors import InputError, UsageError
+from osdetect.load import LoadOptions, load
+from tests.load.material import EVENTS, NOW, Folder, record, run, stored
 
 pytestmark = pytest.mark.node
-EVENTS = "osdetect-cloudtrail-*"
-
-
-NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def cluster(fresh_cluster: str) -> Iterator[Cluster]:
-    connected = Cluster.connect(Connection(url=fresh_cluster))
-    install(connected)
-    yield connected
-    connected.close()
-
-
-class Folder:
-    """Writes deliveries below a folder."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def write(self, name: str, records: Iterable[Any]) -> Path:
-        return self.raw(name, gzip.compress(json.dumps({"Records": list(records)}).encode()))
-
-    def raw(self, name: str, data: bytes) -> Path:
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        return target
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "files")
-
-
-def record(number: int, **more: Any) -> dict[str, Any]:
-    return {
-        "eventVersion": "1.11",
-        "userIdentity": {"type": "IAMUser", "accountId": "111122223333", "userName": "ada"},
-        "eventTime": f"2024-0{number % 3 + 1}-1{number % 10}T10:00:00Z",
-        "eventSource": "s3.amazonaws.com",
-        "eventName": "ListBuckets",
-        "eventID": f"00000000-0000-0000-0000-{number:012}",
-        "recipientAccountId": "111122223333",
-        "requestParameters": {"number": number},
-        **more,
-    }
-
-
-def stored(cluster: Cluster, pattern: str) -> dict[str, dict[str, Any]]:
-    """Every document of the indices, by index and id."""
-    cluster.request("POST", f"/{pattern}/_refresh", accept=(404,))
-    reply = cluster.request(
-        "POST", f"/{pattern}/_search", params={"size": 10000, "ignore_unavailable": "true"}, body={}
-    )
-    return {f"{hit['_index']}/{hit['_id']}": hit["_source"] for hit in reply["hits"]["hits"]}
-
-
-def run(cluster: Cluster, *paths: Path, **options: Any) -> LoadReport:
-    report = load(cluster, list(paths), LoadOptions(**options), now=NOW)
-    parts = report.created + report.already_there + report.reused_ids + report.dead_letters
-    assert report.records_read == parts
-    return report
 
 
 def test_records_become_events_with_their_identity(cluster: Cluster, files: Folder) -> None:
@@ -372,43 +307,3 @@ def test_progress_ends_at_the_total(cluster: Cluster, files: Folder) -> None:
         on_progress=lambda done, total: told.append((done, total)),
     )
     assert told[-1] == (sum(sizes), sum(sizes))
-
-
-def test_without_our_template_nothing_is_loaded(fresh_cluster: str, files: Folder) -> None:
-    cluster = Cluster.connect(Connection(url=fresh_cluster))
-    with pytest.raises(ClusterRefused, match="no template") as caught:
-        run(cluster, files.write("a.json.gz", [record(1)]))
-    assert "osdetect deploy" in caught.value.cure
-    assert not stored(cluster, "osdetect-*")
-    cluster.close()
-
-
-def test_a_foreign_template_over_ours_is_noticed(cluster: Cluster, files: Folder) -> None:
-    body = {"index_patterns": ["osdetect-cloudtrail-default-*"], "priority": 9000, "template": {}}
-    cluster.request("PUT", "/_index_template/osdetect-foreign", body=body)
-    with pytest.raises(ClusterRefused, match="no template of osdetect"):
-        run(cluster, files.write("a.json.gz", [record(1)]))
-
-
-def test_trouble_of_the_cluster_is_no_reason_for_dead_letters(cluster: Cluster, files: Folder) -> None:
-    path = files.write("a.json.gz", [record(1)])
-    run(cluster, path)
-    cluster.request(
-        "PUT", "/osdetect-cloudtrail-default-2024.02/_settings", body={"index.blocks.write": True}
-    )
-    other = files.write("b.json.gz", [record(4)])
-    with pytest.raises(ClusterRefused, match="does not take events"):
-        run(cluster, other)
-    assert not stored(cluster, "osdetect-deadletter-*")
-    cluster.request(
-        "PUT", "/osdetect-cloudtrail-default-2024.02/_settings", body={"index.blocks.write": False}
-    )
-    assert run(cluster, other).created == 1
-
-
-def test_a_cluster_that_is_away_is_told(cluster: Cluster, files: Folder) -> None:
-    nowhere = Connection(url="http://127.0.0.1:9", retry_for_s=0)
-    away = Cluster(cluster._client.__class__([nowhere.url]), nowhere, (3,))
-    with pytest.raises(ClusterUnavailable):
-        run(away, files.write("a.json.gz", [record(1)]))
-    away.close()
