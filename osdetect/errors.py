@@ -5,6 +5,7 @@
     ├── InputError                exit 4   nothing usable where the input should be
     ├── RuleError                 exit 1   a rule file or rule refused; others go on
     ├── RecordError               exit 1   a record or file of records refused; others go on
+    ├── OutputError               exit 8   a result or a temporary file cannot be written
     ├── ResourceError             exit 70  the installation lacks one of its own files
     ├── NodeError                 exit 6   the embedded node
     └── ClusterError              exit 5   the cluster
@@ -85,6 +86,12 @@ class RecordError(OsdetectError):
     """One record, or one file of records, is refused. The others are not touched by that."""
 
     exit_code = ExitCode.LOSS
+
+
+class OutputError(OsdetectError):
+    """A result or a temporary file cannot be written."""
+
+    exit_code = ExitCode.NOT_WRITTEN
 
 
 class ResourceError(OsdetectError):

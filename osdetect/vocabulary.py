@@ -43,6 +43,10 @@ class ExitCode(IntEnum):
     """The cluster cannot be reached, refused the request, or lacks what is needed."""
     NODE = 6
     """The embedded node could not be made ready."""
+    ALERTS = 7
+    """`--fail-on`: there are alerts of that level or above."""
+    NOT_WRITTEN = 8
+    """A result or a temporary file could not be written."""
     INTERNAL = 70
     """A defect of osdetect."""
     INTERRUPTED = 130

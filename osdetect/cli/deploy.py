@@ -1,5 +1,6 @@
 """`osdetect deploy`: rules into the cluster."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from osdetect import deploy as deploying
 from osdetect.cli.connect import connect
+from osdetect.cli.dialects import AutoTarget, Pipelines, chosen_dialect
 from osdetect.cli.options import CaCerts, Insecure, Output, Url, Verbose
 from osdetect.cli.output import (
     OutputFormat,
@@ -18,6 +20,7 @@ from osdetect.cli.output import (
     write_line,
 )
 from osdetect.cli.rules import CompiledSet, compile_rules
+from osdetect.documents.dialect import FACTS, RAW, Dialect
 from osdetect.vocabulary import ExitCode
 
 Rules = Annotated[
@@ -30,6 +33,8 @@ Rules = Annotated[
 
 def deploy(
     rules: Rules = None,
+    pipeline: Pipelines = None,
+    target: AutoTarget = "",
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,
@@ -40,22 +45,23 @@ def deploy(
 
     Rules that cannot be used are refused with file and line, and set exit code 1; the others are deployed.
 
-    Examples: `osdetect deploy` · `osdetect deploy my-rules/ --output json`
+    Examples: `osdetect deploy` · `osdetect deploy my-rules/ --output json` · `osdetect deploy --pipeline cloudtrail-ecs`
     """
-    compiled = compile_rules(rules or [])
-    with (
-        connect(url, ca_certs=ca_certs, insecure=insecure) as cluster,
-        progress_bar("Deploying rules") as tell,
-    ):
-        report = deploying.deploy(cluster, compiled.compiled, on_progress=tell)
+    connected = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
+    chosen = chosen_dialect(pipeline or [], target, connected)
+    compiled = compile_rules(rules or [], chosen.pipeline)
+    with connected() as cluster, progress_bar("Deploying rules") as tell:
+        report = deploying.deploy(cluster, compiled.compiled, on_progress=tell, dialect=chosen.dialect)
     refused = (*compiled.refused, *deploying.refusals(report))
     if output is OutputFormat.JSON:
-        print_json({**_json(compiled, report), "refused": [error_json(error) for error in refused]})
+        print_json(
+            {**_json(compiled, report, chosen.dialect), "refused": [error_json(error) for error in refused]}
+        )
     else:
         print_refusals(refused, all_of_them=verbose)
         for warning in compiled.read.warnings if verbose else ():
             print_error(warning, word="warning")
-        _print(compiled, report, len(refused))
+        _print(compiled, report, len(refused), chosen.dialect)
     return ExitCode.LOSS if refused else ExitCode.OK
 
 
@@ -68,13 +74,19 @@ def _unfiltered(compiled: CompiledSet) -> list[tuple[str, str, str]]:
     ]
 
 
-def _json(compiled: CompiledSet, report: deploying.DeployReport) -> dict[str, Any]:
+def _not_in_events(dialect: Dialect) -> list[str]:
+    """What alerts are made of, and the events of this dialect do not have."""
+    return [fact for fact in FACTS if fact not in dialect.paths]
+
+
+def _json(compiled: CompiledSet, report: deploying.DeployReport, dialect: Dialect) -> dict[str, Any]:
     return {
         "index": report.index,
         "rules": report.rules,
         "changed": report.changed,
         "installed": report.installed,
         "deleted": report.deleted,
+        "dialect": {"name": dialect.name, "not_in_events": _not_in_events(dialect)},
         "files": compiled.read.files,
         "other_log_sources": compiled.read.other_sources,
         "warnings": [error_json(warning) for warning in compiled.read.warnings],
@@ -84,7 +96,7 @@ def _json(compiled: CompiledSet, report: deploying.DeployReport) -> dict[str, An
     }
 
 
-def _print(compiled: CompiledSet, report: deploying.DeployReport, refused: int) -> None:
+def _print(compiled: CompiledSet, report: deploying.DeployReport, refused: int, dialect: Dialect) -> None:
     if not report.changed:
         write_line(f"nothing to do: these {report.rules} rules are live already ({report.index})")
     else:
@@ -98,6 +110,12 @@ def _print(compiled: CompiledSet, report: deploying.DeployReport, refused: int) 
         f"{read.files} files: {len(compiled.compiled)} rules compiled, {refused} refused, "
         f"{read.other_sources} for other log sources, {len(read.warnings)} warnings"
     )
+    if dialect != RAW:
+        write_line(f"for events in the dialect {dialect.name}")
+    for fact in _not_in_events(dialect):
+        write_line(
+            f"alerts will lack what CloudTrail calls {fact}: the pipeline says nowhere where events hold it"
+        )
     unfiltered = _unfiltered(compiled)
     if not unfiltered:
         write_line("every rule is pre-filtered by a value that it names")

@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from osdetect import __version__
-from osdetect.cli import deploy, detect, load, node, quickstart, scenario
+from osdetect.cli import check, compile, deploy, detect, explain, load, node, quickstart, scan, scenario  # noqa: A004  # named as their commands
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
 from osdetect.vocabulary import ExitCode
@@ -25,10 +25,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(quickstart.quickstart)
+app.command()(check.check)
+app.command(name="compile")(compile.compile_)
+app.command(name="explain")(explain.explain_)
 app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(node.app, name="node")
+app.command()(scan.scan)
 app.command()(scenario.scenario)
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 from rich.console import Console
@@ -55,12 +55,23 @@ def print_json(data: object) -> None:
     sys.stdout.flush()
 
 
+def write_bytes(data: bytes) -> None:
+    """Bytes on standard output as they are."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Rows as CSV that no spreadsheet takes for formulas (OWASP, "CSV Injection") and no terminal for commands."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    csv_rows(sys.stdout, header, rows)
+    sys.stdout.flush()
+
+
+def csv_rows(out: TextIO, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """The same into any file."""
+    writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([_inert(cell) for cell in row] for row in rows)
-    sys.stdout.flush()
 
 
 def _inert(cell: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_ENDINGS = (".json", ".json.gz")
+_ENDINGS = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class LeftOut:
 def iter_files(paths: Sequence[Path]) -> Iterator[FoundFile | LeftOut]:
     """The files behind `paths`, in the order given, folders sorted by name at each level.
 
-    A file named by the user is read whatever its name; in folders `.json` and `.json.gz` are. Symbolic links in a
+    A file named by the user is read whatever its name; in folders those with an ending of
+    JSON or NDJSON are. Symbolic links in a
     folder are followed to files inside that folder only: an archive from elsewhere may hold a link to `/etc`.
     """
     for path in paths:
@@ -68,7 +69,7 @@ def _walk(root: Path) -> Iterator[FoundFile | LeftOut]:
 
 def _judge(path: Path, inside: Path) -> FoundFile | LeftOut:
     if not path.name.lower().endswith(_ENDINGS):
-        return LeftOut(path, "not named .json or .json.gz", ignored=True)
+        return LeftOut(path, "not named like JSON", ignored=True)
     if path.is_symlink() and not path.exists():
         return LeftOut(path, "a link to nothing")
     if path.is_symlink() and not _within(path, inside):

@@ -1,4 +1,4 @@
-"""What a file is when it is not a delivery: named, so that the user knows what to do with it."""
+"""What a file is when it holds no records: named, so that the user knows what to do with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from osdetect.cloudtrail import layout
+from osdetect.cloudtrail.bare import bare
 from osdetect.cloudtrail.record import BadRecord, RawRecord, parse
-from osdetect.cloudtrail.split import Spans, fast, slow
+from osdetect.cloudtrail.split import NO_END, Spans, fast, slow
 from osdetect.cloudtrail.unpack import Unpacked, is_gzip, unpack
 from osdetect.errors import RecordError, Where
 
@@ -98,13 +99,22 @@ def read_file(path: Path, limits: Limits | None = None) -> Delivery | Digest:
         raise _unreadable(path, error) from None
     sha256 = hashlib.sha256(data).hexdigest()
     unpacked = _text(path, data, bounds)
-    spans = fast(unpacked.text) or slow(unpacked.text)
+    spans = spans_of(unpacked.text)
     if spans is not None:
         return Delivery(path, sha256, len(data), unpacked.text, spans, _cut(spans, unpacked), bounds)
     seems = layout.recognise(unpacked.text)
     if seems == layout.DIGEST:
         return Digest(path, sha256, len(data))
-    raise _refused(path, seems, unpacked, empty=not data)
+    raise refusal(path, seems, broken=unpacked.broken, has_text=bool(unpacked.text), empty=not data)
+
+
+def spans_of(text: bytes) -> Spans | None:
+    """Where the records of a text are, whatever the layout; None when it holds none that is known."""
+    whole = fast(text) or slow(text)
+    if whole is not None and whole.cut != NO_END:
+        return whole
+    others = bare(text)
+    return others if others is not None else whole
 
 
 def _text(path: Path, data: bytes, bounds: Limits) -> Unpacked:
@@ -124,17 +134,26 @@ def _cut(spans: Spans, unpacked: Unpacked) -> Cut | None:
     return Cut(reason, spans.rest if spans.rest >= 0 else len(unpacked.text))
 
 
-def _refused(path: Path, seems: str, unpacked: Unpacked, *, empty: bool) -> RecordError:
+def refusal(path: Path, seems: str, *, broken: str, has_text: bool, empty: bool) -> RecordError:
+    """Why nothing was read from a file.
+
+    Args:
+        path: the file.
+        seems: what `layout.recognise` says of its text.
+        broken: why its gzip data broke off, if it did.
+        has_text: whether there is any text, unpacked.
+        empty: whether the file itself is empty.
+    """
     if empty:
         what = "the file is empty (0 bytes)"
-    elif unpacked.broken and not unpacked.text:
+    elif broken and not has_text:
         what = "nothing of the file can be unpacked"
     else:
-        what = f"this is not a CloudTrail delivery: it seems to be {seems}"
+        what = f"this holds no CloudTrail records: it seems to be {seems}"
     return RecordError(
         what,
-        cause=unpacked.broken,
-        cure='give files as CloudTrail delivers them to S3: {"Records": [...]}, .json or .json.gz',
+        cause=broken,
+        cure='give records as CloudTrail delivers them to S3, {"Records": [...]}, in a list, or one a line; gzip or not',
         where=Where(str(path)),
     )
 

@@ -23,6 +23,8 @@ _SCALAR = re.compile(rb'[^\s,:"{}\[\]]++')
 _OPEN = frozenset(b"{[")
 _QUOTE = ord('"')
 
+NO_END = "something other than the end follows the list of records"
+
 Span = tuple[int, int]
 
 
@@ -72,34 +74,36 @@ def slow(text: bytes) -> Spans | None:
     place = _records_list(text)
     if place is None:
         return None
+    items, end = list_items(text, place)
+    if items.cut or _TAIL.match(text, end - 1) or _only_names_follow(text):
+        return items
+    return Spans(items.records, NO_END, end)
+
+
+def list_items(text: bytes, bracket: int) -> tuple[Spans, int]:
+    """The items of the list that opens at `bracket`, as far as they can be told apart, and where it ends, else -1."""
     spans: list[Span] = []
-    place = _skip(text, place + 1)
+    place = skip(text, bracket + 1)
     if text[place : place + 1] == b"]":
-        return _ended(text, place, spans)
+        return Spans(()), place + 1
     while True:
         end = value_end(text, place)
         if end is None:
             why = "the text ends inside a record" if place < len(text) else "the text ends between records"
-            return Spans(tuple(spans), why, place)
+            return Spans(tuple(spans), why, place), -1
         spans.append((place, end))
-        place = _skip(text, end)
+        place = skip(text, end)
         follows = text[place : place + 1]
         if follows == b"]":
-            return _ended(text, place, spans)
+            return Spans(tuple(spans)), place + 1
         if follows != b",":
             why = (
                 "something other than a comma follows a record"
                 if follows
                 else "the text ends between records"
             )
-            return Spans(tuple(spans), why, place)
-        place = _skip(text, place + 1)
-
-
-def _ended(text: bytes, bracket: int, spans: list[Span]) -> Spans:
-    if _TAIL.match(text, bracket) or _only_names_follow(text):
-        return Spans(tuple(spans))
-    return Spans(tuple(spans), "something other than the end follows the list of records", bracket + 1)
+            return Spans(tuple(spans), why, place), -1
+        place = skip(text, place + 1)
 
 
 def _only_names_follow(text: bytes) -> bool:
@@ -113,7 +117,7 @@ def _only_names_follow(text: bytes) -> bool:
 
 
 def _beginning(text: bytes) -> int:
-    return _skip(text, len(BOM) if text.startswith(BOM) else 0)
+    return skip(text, len(BOM) if text.startswith(BOM) else 0)
 
 
 def _records_list(text: bytes) -> int | None:
@@ -123,25 +127,25 @@ def _records_list(text: bytes) -> int | None:
     return None
 
 
-def keys(text: bytes) -> Iterator[tuple[bytes, int]]:
-    """The quoted keys of the object that `text` begins with, each with where its value begins."""
-    place = _beginning(text)
+def keys(text: bytes, place: int = -1) -> Iterator[tuple[bytes, int]]:
+    """The quoted keys of the object at `place` (-1: that `text` begins with), each with where its value begins."""
+    place = place if place >= 0 else _beginning(text)
     if text[place : place + 1] != b"{":
         return
-    place = _skip(text, place + 1)
+    place = skip(text, place + 1)
     while (key := _STRING.match(text, place)) is not None:
-        place = _skip(text, key.end())
+        place = skip(text, key.end())
         if text[place : place + 1] != b":":
             return
-        place = _skip(text, place + 1)
+        place = skip(text, place + 1)
         yield key.group(), place
         end = value_end(text, place)
         if end is None:
             return
-        place = _skip(text, end)
+        place = skip(text, end)
         if text[place : place + 1] != b",":
             return
-        place = _skip(text, place + 1)
+        place = skip(text, place + 1)
 
 
 def value_end(text: bytes, start: int) -> int | None:
@@ -179,7 +183,8 @@ def depth_of(text: bytes, enough: int) -> int:
     return deepest
 
 
-def _skip(text: bytes, place: int) -> int:
+def skip(text: bytes, place: int) -> int:
+    """Behind the white space at `place`."""
     space = _SPACE.match(text, place)
     assert space is not None  # the pattern matches nothing as well
     return space.end()

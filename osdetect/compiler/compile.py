@@ -5,7 +5,7 @@ from typing import Any
 
 from osdetect.compiler.prefilter import Prefilter, prefilter
 from osdetect.compiler.search_query import search_query
-from osdetect.compiler.stored_query import is_column, is_token, stored_query
+from osdetect.compiler.stored_query import is_column, stored_query, tokens
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.expr import Exists, leaves
 from osdetect.schema.attack import threat
@@ -31,14 +31,15 @@ def compile_rule(rule: Rule, fields: EventFields) -> Compiled:
         fields: what the event index knows of each field, for the search query.
     """
     every = tuple(dict.fromkeys(leaves(rule.tree)))
+    digest = rule.hash()
     stored = StoredRule(
         id=rule.id,
-        hash=rule.hash(),
-        words={"rule": _words(rule), "threat": threat(rule.tags)},
+        hash=digest,
+        words={"rule": _words(rule, digest), "threat": threat(rule.tags)},
         tree=rule.tree,
-        columns=tuple(sorted({leaf.field for leaf in every if is_column(leaf.test)})),
+        columns=tuple(sorted({leaf.field for leaf in every if is_column(leaf)})),
         presence=tuple(sorted({leaf.field for leaf in every if isinstance(leaf.test, Exists)})),
-        tests=tuple(leaf for leaf in every if is_token(leaf.test)),
+        tests=tuple(dict.fromkeys(tokens(rule.tree))),
     )
     filtered = prefilter(rule.tree)
     source = stored.to_source(
@@ -60,7 +61,7 @@ def compile_rule(rule: Rule, fields: EventFields) -> Compiled:
     return Compiled(stored, source, filtered)
 
 
-def _words(rule: Rule) -> dict[str, Any]:
+def _words(rule: Rule, digest: str) -> dict[str, Any]:
     """The alert's `rule` object. The author stays with every alert: Detection Rule License 1.1."""
     words = {
         "id": rule.id,
@@ -69,6 +70,6 @@ def _words(rule: Rule) -> dict[str, Any]:
         "author": rule.author,
         "license": rule.license,
         "reference": list(rule.references),
-        "hash": rule.hash(),
+        "hash": digest,
     }
     return {name: value for name, value in words.items() if value}

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
-from osdetect.compiler.stored_query import is_column
-from osdetect.expr import All, AnyOf, Expr, Leaf, Not, Null, render
+from osdetect.compiler.stored_query import gives_term, is_column
+from osdetect.expr import All, AnyOf, Expr, Leaf, Not, render
 
 
 class Kind(IntEnum):
@@ -14,7 +14,7 @@ class Kind(IntEnum):
     INDEXED = 0
     """A value that the rule names: only events with that value are verified."""
     TOKEN = 1
-    """A token: events for which a test held in process, or that have a field, are verified."""
+    """A token: only events for which a test held in process, or that have a field, are verified."""
     EVERY_EVENT = 2
     """Nothing: the rule is verified against every event."""
 
@@ -24,12 +24,26 @@ class Prefilter:
     """The kind, and the part of the rule that is the reason."""
 
     kind: Kind
-    reason: str
+    part: Expr[str]
 
     @property
     def word(self) -> str:
         """As shown to people and stored: indexed, token, every event."""
         return self.kind.name.lower().replace("_", " ")
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        if self.part == All(()):
+            return "the rule asks nothing"
+        if self.part == AnyOf(()):
+            return "the rule never matches"
+        if not gives_term(self.part):
+            return f"decided in process, as it asks only for what must not be: {render(self.part)}"
+        return f"every match has: {render(self.part)}"
+
+
+_Found: TypeAlias = tuple[Kind, Expr[str]]
 
 
 def prefilter(expr: Expr[str]) -> Prefilter:
@@ -39,27 +53,26 @@ def prefilter(expr: Expr[str]) -> Prefilter:
     >>> prefilter(All((Leaf("eventName", Equals("x")), Not(Leaf("errorCode", Exists()))))).word
     'indexed'
     >>> prefilter(Not(Leaf("errorCode", Exists()))).word
-    'every event'
+    'token'
     """
+    return Prefilter(*_found(expr))
+
+
+def _found(expr: Expr[str]) -> _Found:
+    if expr == All(()):
+        return Kind.EVERY_EVENT, expr
+    if not gives_term(expr):
+        return Kind.TOKEN, expr
     match expr:
-        case Leaf(test=Null()):
-            return Prefilter(Kind.EVERY_EVENT, f"most events hold: {render(expr)}")
-        case Leaf(field=path, test=test):
-            kind = Kind.INDEXED if is_column(test) else Kind.TOKEN
-            return Prefilter(kind, f"{path}: {render(expr)}")
+        case Leaf():
+            return Kind.INDEXED if is_column(expr) else Kind.TOKEN, expr
         case Not():
-            return Prefilter(Kind.EVERY_EVENT, f"what must not hold gives no term: {render(expr)}")
+            return Kind.TOKEN, expr
         case All(parts=parts):
-            return min(
-                (prefilter(part) for part in parts),
-                key=lambda found: found.kind,
-                default=Prefilter(Kind.EVERY_EVENT, "the rule asks nothing"),
-            )
+            return min((_found(part) for part in parts if gives_term(part)), key=lambda found: found[0])
         case AnyOf(parts=parts):
             return max(
-                (prefilter(part) for part in parts),
-                key=lambda found: found.kind,
-                default=Prefilter(Kind.INDEXED, "the rule never matches"),
+                (_found(part) for part in parts), key=lambda found: found[0], default=(Kind.INDEXED, expr)
             )
         case _:
             assert_never(expr)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from osdetect.compiler.lucene_regex import Fit, regex_query
 from osdetect.compiler.stored_query import gathered
 from osdetect.expr import (
     All,
@@ -26,6 +27,7 @@ from osdetect.expr import (
     Leaf,
     Not,
     Null,
+    Regex,
     Wildcard,
 )
 from osdetect.expr.values import fold_case
@@ -118,10 +120,20 @@ def _leaf(leaf: Leaf[str], fields: EventFields) -> _Bounds:
             return _UNKNOWN
         case Wildcard():
             return _Bounds(over=_or_unindexed(path, _wildcard(path, test)), under=NOTHING)
+        case Regex():
+            return _regex(path, test)
         case Cidr(network=network) if path in fields.ips and _is_network(network):
             return _Bounds(over=_or_unindexed(path, {"term": {fields.ips[path]: network}}), under=NOTHING)
         case _:
             return _UNKNOWN
+
+
+def _regex(path: str, test: Regex) -> _Bounds:
+    found = regex_query(path, test)
+    if found is None:
+        return _UNKNOWN
+    query, fit = found
+    return _Bounds(over=_or_unindexed(path, query), under=query if fit is Fit.SAME else NOTHING)
 
 
 def _equals(path: str, text: str, *, exact: bool, fields: EventFields) -> _Bounds:

@@ -1,14 +1,15 @@
 """The stored query: the rule as the percolator verifies it, a boolean of terms over the projected document.
 
 Every leaf is exact there: a text that equals is a term of its column, presence is a term of `present`, and each
-other test is a token (`osdetect.schema.projection`). Only `term`, `terms` and `bool` are emitted: OpenSearch
+other test is a token (`osdetect.schema.projection`). What asks only for what must not be gives the percolator no
+term to pre-filter by; where that is all that a rule or a branch of an `or` says, it becomes one token as a whole. Only `term`, `terms` and `bool` are emitted: OpenSearch
 docs, "Percolator field type", and the costs measured for each query form.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
-from osdetect.expr import All, AnyOf, Boolean, Equals, Exists, Expr, Leaf, Not, Test
+from osdetect.expr import ANYWHERE, All, AnyOf, Boolean, Equals, Exists, Expr, Leaf, Not
 from osdetect.expr.values import fold_case
 from osdetect.schema.projection import EVERY_EVENT, MAX_TERM, PRESENT, TESTS, column, token
 
@@ -18,16 +19,54 @@ _EVERY: Query = {"term": {TESTS: EVERY_EVENT}}
 _NONE: Query = {"match_none": {}}
 
 
-def is_column(test: Test) -> bool:
+def is_column(leaf: Leaf[str]) -> bool:
     """Whether a term of the field's column says this test exactly."""
+    test = leaf.test
+    if leaf.field == ANYWHERE:
+        return False
     return (isinstance(test, Equals) and not test.cased and len(test.text) <= MAX_TERM) or isinstance(
         test, Boolean
     )
 
 
-def is_token(test: Test) -> bool:
-    """Whether the test is decided in process, and stands in the query as a token."""
-    return not is_column(test) and not isinstance(test, Exists)
+def gives_term(expr: Expr[str]) -> bool:
+    """Whether every event that the tree holds for has one of a few terms, by which the percolator finds it."""
+    match expr:
+        case Leaf():
+            return True
+        case Not():
+            return False
+        case All(parts=parts):
+            return any(gives_term(part) for part in parts)
+        case AnyOf(parts=parts):
+            return all(gives_term(part) for part in parts)
+        case _:
+            assert_never(expr)
+
+
+def tokens(expr: Expr[str]) -> Iterator[Expr[str]]:
+    """What is decided in process for the tree's stored query, left to right, repeated ones too."""
+    if not gives_term(expr) and expr != All(()):
+        yield expr
+    else:
+        yield from _tokens_inside(expr)
+
+
+def _tokens_inside(expr: Expr[str]) -> Iterator[Expr[str]]:
+    match expr:
+        case Leaf():
+            if not is_column(expr) and not isinstance(expr.test, Exists):
+                yield expr
+        case Not(part=part):
+            yield from _tokens_inside(part)
+        case All(parts=parts):
+            for part in parts:
+                yield from _tokens_inside(part)
+        case AnyOf(parts=parts):
+            for part in parts:
+                yield from tokens(part)
+        case _:
+            assert_never(expr)
 
 
 def stored_query(expr: Expr[str]) -> Query:
@@ -36,11 +75,18 @@ def stored_query(expr: Expr[str]) -> Query:
     >>> stored_query(Leaf("eventName", Equals("CreateApiKey")))
     {'term': {'values.eventName': 'createapikey'}}
     """
+    if not gives_term(expr) and expr != All(()):
+        return {"term": {TESTS: token(expr)}}
+    return _inside(expr)
+
+
+def _inside(expr: Expr[str]) -> Query:
+    """The query of a tree that need not give a term: another part of the rule does, or it stands under a `not`."""
     match expr:
         case Leaf():
             return _leaf(expr)
         case Not(part=part):
-            return {"bool": {"filter": [_EVERY], "must_not": [stored_query(part)]}}
+            return {"bool": {"filter": [_EVERY], "must_not": [_inside(part)]}}
         case All(parts=()):
             return _EVERY
         case All(parts=parts):
@@ -55,9 +101,9 @@ def stored_query(expr: Expr[str]) -> Query:
 
 def _leaf(leaf: Leaf[str]) -> Query:
     match leaf.test:
-        case Equals(text=text) as test if is_column(test):
+        case Equals(text=text) if is_column(leaf):
             return {"term": {column(leaf.field): fold_case(text)}}
-        case Boolean(value=value):
+        case Boolean(value=value) if is_column(leaf):
             return {"term": {column(leaf.field): "true" if value else "false"}}
         case Exists():
             return {"term": {PRESENT: leaf.field}}
@@ -66,8 +112,8 @@ def _leaf(leaf: Leaf[str]) -> Query:
 
 
 def _conjunction(parts: Iterable[Expr[str]]) -> Query:
-    required = [stored_query(part) for part in parts if not isinstance(part, Not)]
-    excluded = [stored_query(part.part) for part in parts if isinstance(part, Not)]
+    required = [_inside(part) for part in parts if not isinstance(part, Not)]
+    excluded = [_inside(part.part) for part in parts if isinstance(part, Not)]
     query: Query = {"filter": required or [_EVERY]}
     return {"bool": {**query, "must_not": excluded} if excluded else query}
 

@@ -14,6 +14,7 @@ import orjson
 from osdetect.cluster import Cluster, index_action
 from osdetect.compiler import Compiled
 from osdetect.deploy.mappings import install
+from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import FORMAT
 from osdetect.errors import ClusterError, ClusterRefused, RuleError
 from osdetect.schema.projection import VALUES, column_key
@@ -51,13 +52,16 @@ class DeployReport:
     """Older releases that were deleted."""
 
 
-def deploy(cluster: Cluster, compiled: Sequence[Compiled], *, on_progress: Progress) -> DeployReport:
+def deploy(
+    cluster: Cluster, compiled: Sequence[Compiled], *, on_progress: Progress, dialect: Dialect = RAW
+) -> DeployReport:
     """Make this set of rules the live one.
 
     Args:
         cluster: where.
         compiled: the rules.
         on_progress: called with rules written and rules in all.
+        dialect: of the events that the rules were compiled for; the release remembers it.
 
     Raises:
         ClusterRefused: no percolator, a missing right, or every rule was refused.
@@ -66,24 +70,25 @@ def deploy(cluster: Cluster, compiled: Sequence[Compiled], *, on_progress: Progr
     cluster.require_percolator()
     installed = install(cluster)
     ordered = sorted(compiled, key=lambda one: one.stored.id)
-    index = release_index(ordered)
+    index = release_index(ordered, dialect)
     if _is_live(cluster, index):
         on_progress(len(ordered), len(ordered))
         return DeployReport(
             index, _count(cluster, index), bool(installed), installed, _recorded(cluster, index, ordered), ()
         )
-    _create(cluster, index, ordered)
+    _create(cluster, index, ordered, dialect)
     refused = _fill(cluster, index, ordered, on_progress)
     if ordered and len(refused) == len(ordered):
         cluster.request("DELETE", f"/{index}")
         raise ClusterRefused("the cluster refused every rule", cause=refused[0].reason)
-    _finish(cluster, index, ordered, refused)
+    _finish(cluster, index, ordered, refused, dialect)
     return DeployReport(index, len(ordered) - len(refused), True, installed, refused, _prune(cluster, index))
 
 
-def release_index(compiled: Iterable[Compiled]) -> str:
-    """The name of the index for this set of rules: a function of what is stored for them."""
+def release_index(compiled: Iterable[Compiled], dialect: Dialect = RAW) -> str:
+    """The name of the index for this set of rules: a function of what is stored for them and of their dialect."""
     digest = hashlib.sha256(str(FORMAT).encode())
+    digest.update(orjson.dumps(_remembered(dialect), option=orjson.OPT_SORT_KEYS))
     for one in compiled:
         digest.update(orjson.dumps([one.stored.id, one.source], option=orjson.OPT_SORT_KEYS))
     return RULES_PREFIX + digest.hexdigest()[:16]
@@ -104,7 +109,7 @@ def _count(cluster: Cluster, index: str) -> int:
     return int(cluster.request("GET", f"/{index}/_count")["count"])
 
 
-def _create(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> None:
+def _create(cluster: Cluster, index: str, compiled: Sequence[Compiled], dialect: Dialect) -> None:
     """Make the index with a column for each path that the rules name; what a killed deploy left goes first."""
     left = _meta(cluster, index)
     if left and left.get("owner") != OWNER:
@@ -116,7 +121,7 @@ def _create(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> None:
     paths = sorted({path for one in compiled for path in one.stored.columns})
     columns = {column_key(path): {"type": "keyword", "doc_values": False} for path in paths}
     mappings = {
-        "_meta": {"owner": OWNER, "format": FORMAT, "complete": False},
+        "_meta": {"owner": OWNER, "format": FORMAT, "complete": False, **_remembered(dialect)},
         "properties": {VALUES: {"type": "object", "dynamic": False, "properties": columns}},
     }
     if not cluster.create_index(index, {"mappings": mappings}):
@@ -170,7 +175,14 @@ def _fill(
     return tuple(refused)
 
 
-def _finish(cluster: Cluster, index: str, compiled: Sequence[Compiled], refused: Sequence[Refused]) -> None:
+def _remembered(dialect: Dialect) -> dict[str, Any]:
+    """What the index says of its dialect; of raw records it says nothing."""
+    return {} if dialect == RAW else {"dialect": dialect.to_json()}
+
+
+def _finish(
+    cluster: Cluster, index: str, compiled: Sequence[Compiled], refused: Sequence[Refused], dialect: Dialect
+) -> None:
     """Check that all is there, say so in the index, and move the alias to it in one request."""
     _require_ours(cluster, index)
     cluster.request("POST", f"/{index}/_refresh")
@@ -182,6 +194,7 @@ def _finish(cluster: Cluster, index: str, compiled: Sequence[Compiled], refused:
         "format": FORMAT,
         "complete": True,
         "refused": {one.compiled.stored.id: one.reason for one in refused},
+        **_remembered(dialect),
     }
     cluster.request("PUT", f"/{index}/_mapping", body={"_meta": meta})
     actions = [

@@ -6,7 +6,7 @@ from typing import Any
 
 from osdetect.detect.percolate import Candidate
 from osdetect.detect.release import Release
-from osdetect.documents.alert import RunReference, alert_document, alert_id, alert_index
+from osdetect.documents.alert import RunReference, alert_document, alert_id, alert_index, event_key
 from osdetect.expr import evidence
 
 
@@ -44,9 +44,11 @@ def judge(
             if held is None:
                 continue
             words = {**rule.words, "rule": {**rule.words["rule"], "ruleset": release.name}}
-            source = alert_document(words, event.source, event.at, held, run)
+            source = alert_document(words, event.source, event.at, held, run, release.dialect)
         except RecursionError:
             unjudged.append(Unjudged((event, rule_id), "the event is nested too deeply to be judged"))
             continue
-        alerts.append(Alert(alert_index(namespace, event.source), alert_id(rule.id, event.at.key), source))
+        key = event_key(event.source, event.at, release.dialect)
+        index = alert_index(namespace, event.source, release.dialect)
+        alerts.append(Alert(index, alert_id(rule.id, key), source))
     return seen, alerts, unjudged

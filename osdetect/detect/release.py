@@ -1,8 +1,10 @@
 """The live release: the rules as deployed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from osdetect.cluster import Cluster
+from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import ClusterRefused, RuleError
 from osdetect.schema.projection import Projection
@@ -21,6 +23,8 @@ class Release:
     unreadable: tuple[RuleError, ...]
     """Stored rules that are none; they do not run, and the run says so."""
     projection: Projection
+    dialect: Dialect = RAW
+    """Where the events that the rules are for hold what their records said."""
 
     @property
     def name(self) -> str:
@@ -32,7 +36,7 @@ def live_release(cluster: Cluster) -> Release:
     """Read the deployed rules.
 
     Raises:
-        ClusterRefused: nothing is deployed.
+        ClusterRefused: nothing is deployed, or it does not say for which events.
     """
     index = _live_index(cluster)
     rules: dict[str, StoredRule] = {}
@@ -53,8 +57,25 @@ def live_release(cluster: Cluster) -> Release:
             except RuleError as error:
                 unreadable.append(_unreadable(hit["_id"], error))
         if len(hits) < PAGE:
-            return Release(index, rules, tuple(unreadable), Projection.of(rules.values()))
+            projection = Projection.of(rules.values())
+            return Release(index, rules, tuple(unreadable), projection, _dialect(cluster, index))
         after = hits[-1]["sort"]
+
+
+def _dialect(cluster: Cluster, index: str) -> Dialect:
+    """The release's dialect; one that names none is for raw records."""
+    reply = cluster.request("GET", f"/{index}/_mapping")
+    meta: dict[str, Any] = reply.get(index, {}).get("mappings", {}).get("_meta", {})
+    if "dialect" not in meta:
+        return RAW
+    found = Dialect.from_json(meta["dialect"])
+    if found is None:
+        raise ClusterRefused(
+            f"the rules index {index} does not say in which dialect its events are",
+            cause="its _meta.dialect is not what osdetect deploys",
+            cure="deploy the rules again: osdetect deploy",
+        )
+    return found
 
 
 def _unreadable(rule_id: str, error: RuleError) -> RuleError:

@@ -7,7 +7,7 @@ Killed anywhere, the next pass begins at the cursor: it may judge events again, 
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -144,6 +144,9 @@ def _judge_shard(run: _Run, shard: Shard, held: HeldCursor, progress: _Progress)
 
 def _judge_page(run: _Run, page: Sequence[StoredEvent]) -> Counts:
     """Judge the events of a page and store what follows from it. Raising leaves the cursor before the page."""
+    dialect = run.release.dialect
+    if dialect.json_text:
+        page = [replace(event, source=dialect.opened(event.source)) for event in page]
     alone_before = run.percolator.evaluated_alone
     pairs = run.percolator.candidates(page)
     reference = RunReference(run.id, run.clock())

@@ -5,13 +5,15 @@ Fields follow the Elastic Common Schema where it has the word; the rest is under
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from osdetect.documents.dialect import RAW, Dialect
+from osdetect.documents.event import event_identity
 from osdetect.expr import Evidence
-from osdetect.vocabulary import ALERTS_PREFIX, UNDATED
+from osdetect.vocabulary import ALERTS_PREFIX, EVENTS_PREFIX, UNDATED
 
 _YEARS = range(2006, 2100)
 """Times outside of these are taken for none: made-up ones must not make an index each."""
@@ -30,9 +32,14 @@ class EventReference:
     seq_no: int
 
     @property
+    def ours(self) -> bool:
+        """Whether osdetect stored it."""
+        return self.index.startswith(EVENTS_PREFIX)
+
+    @property
     def key(self) -> str:
-        """The event's identity: its id says account and event id if osdetect stored it; else index and id."""
-        return self.id if self.index.startswith("osdetect-cloudtrail-") else f"{self.index_uuid}/{self.id}"
+        """What the place says of the event's identity: its id says account and event id if osdetect stored it."""
+        return self.id if self.ours else f"{self.index_uuid}/{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +50,23 @@ class RunReference:
     now: datetime
 
 
+def event_key(event: Mapping[str, Any], at: EventReference, dialect: Dialect) -> str:
+    """The event's identity.
+
+    Its id if osdetect stored it: that tells apart even records that share an event id. Else the account and event id
+    of its record, so that the same record in two indices, whatever their dialects, is one event. Else its place.
+    """
+    return at.key if at.ours else event_identity(event, dialect) or at.key
+
+
 def alert_id(rule_id: str, event_key: str) -> str:
     """The alert's id: the same rule and event always make the same alert."""
     return hashlib.sha256(f"{rule_id}\0{event_key}".encode(errors="surrogatepass")).hexdigest()[:40]
 
 
-def alert_index(namespace: str, event: Mapping[str, Any]) -> str:
+def alert_index(namespace: str, event: Mapping[str, Any], dialect: Dialect = RAW) -> str:
     """The index that the alert belongs into: by the month of its event."""
-    happened = _timestamp(event)
+    happened = _timestamp(event, dialect)
     return f"{ALERTS_PREFIX}{namespace}-{happened.strftime('%Y.%m') if happened else UNDATED}"
 
 
@@ -60,8 +76,9 @@ def alert_document(
     at: EventReference,
     evidence: Iterable[Evidence],
     run: RunReference,
+    dialect: Dialect = RAW,
 ) -> dict[str, Any]:
-    """The alert's `_source`.
+    """The alert's `_source`: the same, but for `osdetect`, for a record in any dialect that keeps what it says.
 
     Args:
         words: the rule's `rule` and `threat` objects.
@@ -69,11 +86,16 @@ def alert_document(
         at: where that event stands.
         evidence: the tests that held (`osdetect.expr.evidence`).
         run: the run that found it.
+        dialect: where such events hold the fields of their records.
     """
     held = list(evidence)
     created = run.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    happened = _timestamp(event)
-    user, address = _user(event), _text(event.get("sourceIPAddress"))
+
+    def said(fact: str) -> str:
+        return dialect.text(event, fact)
+
+    happened = _timestamp(event, dialect)
+    user, address = _user(said), said("sourceIPAddress")
     ip = _ip(address)
     ingested = _instant(_text(_inner(event, "event").get("ingested")))
     document = {
@@ -81,24 +103,27 @@ def alert_document(
         "event": _without_empty(
             {
                 "kind": "alert",
-                "id": _text(event.get("eventID")),
-                "action": _text(event.get("eventName")),
-                "provider": _text(event.get("eventSource")),
-                "outcome": _outcome(event),
+                "id": said("eventID"),
+                "action": said("eventName"),
+                "provider": said("eventSource"),
+                "outcome": _outcome(event, dialect),
                 "created": created,
                 "ingested": _iso(ingested) if ingested else "",
             }
         ),
         **words,
         "cloud": _without_empty(
-            {"account": _without_empty({"id": _account(event)}), "region": _text(event.get("awsRegion"))}
+            {
+                "account": _without_empty(
+                    {"id": said("recipientAccountId") or said("userIdentity.accountId")}
+                ),
+                "region": said("awsRegion"),
+            }
         ),
         "user": user,
         "source": _without_empty({"ip": ip, "address": address}),
-        "user_agent": _without_empty({"original": _text(event.get("userAgent"))[:MAX_VALUE]}),
-        "error": _without_empty(
-            {"code": _text(event.get("errorCode")), "message": _text(event.get("errorMessage"))[:MAX_VALUE]}
-        ),
+        "user_agent": _without_empty({"original": said("userAgent")[:MAX_VALUE]}),
+        "error": _without_empty({"code": said("errorCode"), "message": said("errorMessage")[:MAX_VALUE]}),
         "related": _without_empty(
             {"user": sorted({v for v in user.values() if v}), "ip": [ip] if ip else []}
         ),
@@ -143,8 +168,8 @@ def _instant(text: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _timestamp(event: Mapping[str, Any]) -> datetime | None:
-    parsed = _instant(_text(event.get("@timestamp")) or _text(event.get("eventTime")))
+def _timestamp(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
+    parsed = _instant(_text(event.get("@timestamp")) or dialect.text(event, "eventTime"))
     return parsed.astimezone(UTC) if parsed else None
 
 
@@ -152,25 +177,24 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _outcome(event: Mapping[str, Any]) -> str:
+def _outcome(event: Mapping[str, Any], dialect: Dialect) -> str:
     """ECS event.outcome: a call failed if it has an error, or is a sign-in that says Failure."""
-    response = _inner(event, "responseElements")
-    denied = event.get("errorCode") or event.get("errorMessage") or response.get("ConsoleLogin") == "Failure"
+    errors = (*dialect.values(event, "errorCode"), *dialect.values(event, "errorMessage"))
+    denied = any(errors) or dialect.text(event, "responseElements.ConsoleLogin") == "Failure"
     return "failure" if denied else "success"
 
 
-def _account(event: Mapping[str, Any]) -> str:
-    return _text(event.get("recipientAccountId")) or _text(_inner(event, "userIdentity").get("accountId"))
-
-
-def _user(event: Mapping[str, Any]) -> dict[str, str]:
+def _user(said: Callable[[str], str]) -> dict[str, str]:
     """Who did it (AWS docs, "CloudTrail userIdentity element"): a role session is named by its role."""
-    who = _inner(event, "userIdentity")
-    issuer = _inner(_inner(who, "sessionContext"), "sessionIssuer")
-    arn = _text(who.get("arn"))
-    root = "root" if who.get("type") == "Root" else ""
-    name = root or _text(who.get("userName")) or _text(issuer.get("userName")) or arn.rpartition("/")[2]
-    return _without_empty({"name": name or _text(who.get("invokedBy")), "id": _text(who.get("principalId"))})
+    root = "root" if said("userIdentity.type") == "Root" else ""
+    name = (
+        root
+        or said("userIdentity.userName")
+        or said("userIdentity.sessionContext.sessionIssuer.userName")
+        or said("userIdentity.arn").rpartition("/")[2]
+        or said("userIdentity.invokedBy")
+    )
+    return _without_empty({"name": name, "id": said("userIdentity.principalId")})
 
 
 def _ip(address: str) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from osdetect.documents.dialect import Dialect
 from osdetect.errors import RecordError, UsageError
 from osdetect.vocabulary import EVENTS_PREFIX, UNDATED
 
@@ -106,14 +107,24 @@ def event_document(
     """
     _refuse_reserved(tuple(content))
     period, timestamp = _times(content.get("eventTime"), by_day=by_day)
-    event_id = content.get("eventID")
-    usable = isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id) is not None
-    found = (NO_TIME,) * (timestamp is None) + (NO_ID,) * (not usable) + problems
+    known = known_id(content)
+    found = (NO_TIME,) * (timestamp is None) + (NO_ID,) * (known is None) + problems
     tail = _tail(ingested, timestamp, found)
     source = raw.rstrip()[:-1] + b"," + tail if content else b"{" + tail
-    account = account_of(content)
-    doc_id = f"{account}-{event_id}" if usable else f"{account}-~{content_hash(raw)}"
+    doc_id = known or unknown_id(raw, content)
     return EventDocument(f"{EVENTS_PREFIX}{namespace}-{period}", doc_id, source, found)
+
+
+def known_id(content: Mapping[str, Any]) -> str | None:
+    """The id of the document for a record with a usable eventID; None for another."""
+    event_id = content.get("eventID")
+    usable = isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id) is not None
+    return f"{account_of(content)}-{event_id}" if usable else None
+
+
+def unknown_id(raw: bytes, content: Mapping[str, Any]) -> str:
+    """The id of the document for a record without a usable eventID."""
+    return f"{account_of(content)}-~{content_hash(raw)}"
 
 
 def other_id(doc_id: str, raw: bytes) -> str:
@@ -123,12 +134,26 @@ def other_id(doc_id: str, raw: bytes) -> str:
 
 def account_of(content: Mapping[str, Any]) -> str:
     """The account that the record was delivered to, else the caller's, else `NO_ACCOUNT`."""
-    account = content.get("recipientAccountId")
-    if isinstance(account, str) and _ACCOUNT.fullmatch(account):
-        return account
     identity = content.get("userIdentity")
-    account = identity.get("accountId") if isinstance(identity, Mapping) else None
-    return account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else NO_ACCOUNT
+    caller = identity.get("accountId") if isinstance(identity, Mapping) else None
+    return _account(content.get("recipientAccountId"), caller)
+
+
+def _account(*candidates: object) -> str:
+    usable = (one for one in candidates if isinstance(one, str) and _ACCOUNT.fullmatch(one))
+    return next(usable, NO_ACCOUNT)
+
+
+def event_identity(event: Mapping[str, Any], dialect: Dialect) -> str | None:
+    """What `osdetect load` would call the record that an event was made of; None when it has no usable eventID.
+
+    CloudTrail gives each event an id of its own (AWS docs, "CloudTrail record contents", eventID).
+    """
+    event_id = dialect.text(event, "eventID")
+    if not _EVENT_ID.fullmatch(event_id):
+        return None
+    accounts = (dialect.text(event, fact) for fact in ("recipientAccountId", "userIdentity.accountId"))
+    return f"{_account(*accounts)}-{event_id}"
 
 
 def _tail(ingested: str, timestamp: str | None, problems: tuple[str, ...]) -> bytes:
@@ -148,6 +173,11 @@ def _refuse_reserved(names: tuple[str, ...]) -> None:
                 f"the record has a field {name[:80]!r}, a name that osdetect or OpenSearch writes itself",
                 cure="take out what a shipper added; CloudTrail's own records have no such field",
             )
+
+
+def timestamp_of(event_time: object) -> str | None:
+    """`@timestamp` for an eventTime; None if it is not usable."""
+    return _times(event_time, by_day=False)[1]
 
 
 def _times(event_time: object, *, by_day: bool) -> tuple[str, str | None]:

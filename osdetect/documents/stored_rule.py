@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from osdetect.errors import RuleError
-from osdetect.expr import Expr, Leaf, from_json, to_json
+from osdetect.expr import Expr, from_json, to_json
 
-FORMAT = 1
+FORMAT = 2
 """Version of what a stored rule means; a detector refuses a release of another format."""
 
 
@@ -24,8 +24,8 @@ class StoredRule:
     """The paths whose values the stored query asks for."""
     presence: tuple[str, ...]
     """The paths whose presence the stored query asks for."""
-    tests: tuple[Leaf[str], ...]
-    """The tests that the stored query asks for by token."""
+    tests: tuple[Expr[str], ...]
+    """What the stored query asks for by token."""
 
     def to_source(
         self, *, query: Mapping[str, Any], search: Mapping[str, Any], extra: Mapping[str, Any]
@@ -42,7 +42,7 @@ class StoredRule:
                 "tree": to_json(self.tree),
                 "columns": list(self.columns),
                 "presence": list(self.presence),
-                "tests": [to_json(leaf) for leaf in self.tests],
+                "tests": [to_json(test) for test in self.tests],
             },
         }
 
@@ -66,9 +66,6 @@ class StoredRule:
                     "tests": list(tests),
                 },
             } if version == FORMAT:
-                leaves = tuple(from_json(test) for test in tests)
-                if not all(isinstance(leaf, Leaf) for leaf in leaves):
-                    raise _unreadable(rule_id, "a test of it is no leaf")
                 return StoredRule(
                     id=rule_id,
                     hash=digest,
@@ -76,7 +73,7 @@ class StoredRule:
                     tree=from_json(tree),
                     columns=tuple(map(str, columns)),
                     presence=tuple(map(str, presence)),
-                    tests=tuple(leaf for leaf in leaves if isinstance(leaf, Leaf)),
+                    tests=tuple(from_json(test) for test in tests),
                 )
             case {"detection": {"format": int(version)}} if version != FORMAT:
                 raise _unreadable(rule_id, f"it has format {version}, this osdetect reads {FORMAT}")

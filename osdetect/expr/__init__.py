@@ -8,11 +8,13 @@ from osdetect.expr.evaluate import Evidence, evaluate, evidence
 from osdetect.expr.fold import fold, leaves
 from osdetect.expr.jsonform import from_json, to_json
 from osdetect.expr.nodes import (
+    ANYWHERE,
     All,
     AnyOf,
     Boolean,
     Cidr,
     Compare,
+    CompareTime,
     Equals,
     Exists,
     Expr,
@@ -24,17 +26,20 @@ from osdetect.expr.nodes import (
     Regex,
     SameAs,
     Test,
+    TimePart,
     Wildcard,
 )
 from osdetect.expr.render import render, render_test
 from osdetect.expr.simplify import simplify
 
 __all__ = [
+    "ANYWHERE",
     "All",
     "AnyOf",
     "Boolean",
     "Cidr",
     "Compare",
+    "CompareTime",
     "Equals",
     "Evidence",
     "Exists",
@@ -47,6 +52,7 @@ __all__ = [
     "Regex",
     "SameAs",
     "Test",
+    "TimePart",
     "Wildcard",
     "evaluate",
     "evidence",

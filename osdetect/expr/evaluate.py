@@ -1,6 +1,6 @@
 """The definition of what a tree means for an event. Everything else is measured against this."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, assert_never
@@ -65,13 +65,31 @@ def _first(test: Test, values: tuple[Any, ...], event: Event) -> tuple[Any] | No
         case Null() | Exists():
             return (values[0],) if values else None
         case SameAs(path=other):
-            texts = {fold_case(t) for v in resolve(event, other) or _NOTHING if (t := text_of(v)) is not None}
-            return next(
-                ((v,) for v in values if (t := text_of(v)) is not None and fold_case(t) in texts), None
-            )
+            others = tuple(_texts(test, resolve(event, other) or _NOTHING))
+            return next(((v,) for v in values if _related(test, tuple(_texts(test, (v,))), others)), None)
         case _:
             decide = predicate(test)
             return next(((value,) for value in values if decide(value)), None)
+
+
+def _texts(test: SameAs, values: tuple[Any, ...]) -> Iterator[str]:
+    for value in values:
+        text = text_of(value)
+        if text is not None:
+            yield text if test.cased else fold_case(text)
+
+
+_RELATIONS: Mapping[str, Callable[[str, str], bool]] = {
+    "is": str.__eq__,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "contains": str.__contains__,
+}
+
+
+def _related(test: SameAs, texts: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    stands = _RELATIONS[test.relation]
+    return any(stands(text, other) for text in texts for other in others)
 
 
 def evidence(expr: Expr[str], event: Event) -> tuple[Evidence, ...] | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
 from osdetect.errors import RuleError
+from osdetect.expr.moments import moment_of
 from osdetect.expr.nodes import (
     MAX_DEPTH,
     MAX_INTEGER,
@@ -18,6 +19,7 @@ from osdetect.expr.nodes import (
     Boolean,
     Cidr,
     Compare,
+    CompareTime,
     Equals,
     Exists,
     Expr,
@@ -29,6 +31,7 @@ from osdetect.expr.nodes import (
     Regex,
     SameAs,
     Test,
+    TimePart,
     Wildcard,
 )
 from osdetect.expr.predicates import check_pattern
@@ -70,14 +73,19 @@ def _test_to_json(test: Test) -> dict[str, Any]:
             return {"number": _plain(value)}
         case Compare(operator=name, value=value):
             return {name: _plain(value)}
+        case CompareTime(operator=name, moment=moment):
+            return {f"time_{name}": moment}
+        case TimePart(part=part, operator=name, value=value):
+            return {part: {name: value}}
         case Boolean(value=value):
             return {"boolean": value}
         case Null():
             return {"null": True}
         case Exists():
             return {"exists": True}
-        case SameAs(path=path):
-            return {"same_as": path}
+        case SameAs(path=path, relation=relation, cased=cased):
+            key = "same_as" if relation == "is" else f"{relation}_field"
+            return {key: path, **({"cased": True} if cased else {})}
         case _:
             assert_never(test)
 
@@ -167,6 +175,39 @@ def _compare(name: Any) -> Callable[[Any, Json], Test | None]:
     return lambda value, _: Compare(name, value) if _is_number(value) else None
 
 
+def _compare_time(name: Any) -> Callable[[Any, Json], Test | None]:
+    def read(value: Any, _: Json) -> Test | None:
+        return CompareTime(name, value) if isinstance(value, str) and moment_of(value) else None
+
+    return read
+
+
+def _time_part(part: Any) -> Callable[[Any, Json], Test | None]:
+    def read(value: Any, _: Json) -> Test | None:
+        if not isinstance(value, Mapping) or len(value) != 1:
+            return None
+        ((name, number),) = value.items()
+        if (
+            name not in {"eq", "lt", "lte", "gt", "gte"}
+            or not isinstance(number, int)
+            or not _is_number(number)
+        ):
+            return None
+        return TimePart(part, name, number)
+
+    return read
+
+
+def _same_as(relation: Any) -> Callable[[Any, Json], Test | None]:
+    def read(value: Any, options: Json) -> Test | None:
+        cased = options.get("cased", False)
+        if not isinstance(value, str) or not isinstance(cased, bool):
+            return None
+        return SameAs(value, relation, cased)
+
+    return read
+
+
 _READERS: Mapping[str, Callable[[Any, Json], Test | None]] = {
     "equals": _equals,
     "like": _like,
@@ -180,7 +221,10 @@ _READERS: Mapping[str, Callable[[Any, Json], Test | None]] = {
     "boolean": lambda value, _: Boolean(value) if isinstance(value, bool) else None,
     "null": lambda value, _: Null() if value is True else None,
     "exists": lambda value, _: Exists() if value is True else None,
-    "same_as": lambda value, _: SameAs(value) if isinstance(value, str) else None,
+    **{f"time_{name}": _compare_time(name) for name in ("lt", "lte", "gt", "gte")},
+    **{part: _time_part(part) for part in ("minute", "hour", "day", "week", "month", "year")},
+    "same_as": _same_as("is"),
+    **{f"{relation}_field": _same_as(relation) for relation in ("startswith", "endswith", "contains")},
 }
 _OPTIONS = frozenset({"cased", "flags"})
 

@@ -59,12 +59,35 @@ class Number:
     value: int | float
 
 
+Side = Literal["lt", "lte", "gt", "gte"]
+Part = Literal["minute", "hour", "day", "week", "month", "year"]
+"""The parts of a time that Sigma names; weeks are those of ISO 8601, from 1 to 53."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compare:
     """A value is a number, or text that reads as one, on this side of the bound."""
 
-    operator: Literal["lt", "lte", "gt", "gte"]
+    operator: Side
     value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class CompareTime:
+    """A value is a date or time (ISO 8601) on this side of the moment."""
+
+    operator: Side
+    moment: str
+    """ISO 8601 with an offset, for example 2024-05-01T00:00:00+00:00. A value without an offset counts as UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePart:
+    """A part of a value that is a date or time (ISO 8601), as it is written there, compares so to the number."""
+
+    part: Part
+    operator: Side | Literal["eq"]
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +109,27 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class SameAs:
-    """A value's text is the text of a value of another field, in any letter case."""
+    """A value's text stands so to the text of a value of another field; letter case counts only when `cased`."""
 
     path: str
+    relation: Literal["is", "startswith", "endswith", "contains"] = "is"
+    cased: bool = False
 
 
-Test = Equals | Wildcard | Regex | Cidr | Number | Compare | Boolean | Null | Exists | SameAs
+Test = (
+    Equals
+    | Wildcard
+    | Regex
+    | Cidr
+    | Number
+    | Compare
+    | CompareTime
+    | TimePart
+    | Boolean
+    | Null
+    | Exists
+    | SameAs
+)
 """What a leaf asks of a field. All but `Null` and `Exists` ask it of each value; one that holds is enough."""
 
 
@@ -125,6 +163,12 @@ class AnyOf(Generic[F_co]):
 
 
 Expr = Leaf[F_co] | Not[F_co] | All[F_co] | AnyOf[F_co]
+
+ANYWHERE = ""
+"""The field of a keyword: every value of the event that is no object and no list, wherever it stands.
+
+No field of a rule is called so (Sigma rules specification, "Search-Identifier", lists of strings).
+"""
 
 MAX_DEPTH = 64
 """How many nodes may stand in one another; the rule reader and the tree reader refuse more."""

@@ -10,13 +10,27 @@ from typing import Any, assert_never
 
 import re2
 
-from osdetect.expr.nodes import Boolean, Cidr, Compare, Equals, Gap, Number, Regex, Wildcard
+from osdetect.expr.moments import Moment, moment_of
+from osdetect.expr.lookaround import conjuncts
+from osdetect.expr.nodes import (
+    Boolean,
+    Cidr,
+    Compare,
+    CompareTime,
+    Equals,
+    Gap,
+    Number,
+    Regex,
+    TimePart,
+    Wildcard,
+)
 from osdetect.expr.values import fold_case, text_of
 
 Predicate = Callable[[Any], bool]
-ValueTest = Equals | Wildcard | Regex | Cidr | Number | Compare | Boolean
+ValueTest = Equals | Wildcard | Regex | Cidr | Number | Compare | CompareTime | TimePart | Boolean
 
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
     "lt": operator.lt,
     "lte": operator.le,
     "gt": operator.gt,
@@ -44,6 +58,10 @@ def predicate(test: ValueTest) -> Predicate:
             return _number(test)
         case Compare():
             return _compare(test)
+        case CompareTime():
+            return _compare_time(test)
+        case TimePart():
+            return _time_part(test)
         case Boolean():
             return _boolean(test)
         case _:
@@ -123,8 +141,17 @@ def _re2_part(part: str | Gap) -> str:
 
 
 def _regex(test: Regex) -> Predicate:
-    compiled = _compiled(test.pattern, test.flags)
-    return _on_text(lambda text: compiled.search(_encodable(text)) is not None)
+    rewritten = conjuncts(test.pattern, test.flags)
+    if rewritten is None:
+        compiled = _compiled(test.pattern, test.flags)
+        return _on_text(lambda text: compiled.search(_encodable(text)) is not None)
+    each = [(_compiled(one.pattern, ""), one.negated) for one in rewritten]
+
+    def holds(text: str) -> bool:
+        readable = _encodable(text)
+        return all((one.search(readable) is None) == negated for one, negated in each)
+
+    return _on_text(holds)
 
 
 def _compiled(pattern: str, flags: str) -> Any:
@@ -190,6 +217,40 @@ def _compare(test: Compare) -> Predicate:
     def holds(value: Any) -> bool:
         number = _as_number(value)
         return number is not None and decide(number, test.value)
+
+    return holds
+
+
+def _compare_time(test: CompareTime) -> Predicate:
+    decide = _OPERATORS[test.operator]
+    bound = moment_of(test.moment)
+    if bound is None:
+        raise ValueError(f"{test.moment!r} is no moment")
+
+    def holds(value: Any) -> bool:
+        moment = moment_of(value)
+        return moment is not None and decide(moment.instant, bound.instant)
+
+    return holds
+
+
+_PARTS: dict[str, Callable[[Moment], int | None]] = {
+    "minute": lambda moment: moment.written.minute if moment.has_time else None,
+    "hour": lambda moment: moment.written.hour if moment.has_time else None,
+    "day": lambda moment: moment.written.day,
+    "week": lambda moment: moment.written.isocalendar().week,
+    "month": lambda moment: moment.written.month,
+    "year": lambda moment: moment.written.year,
+}
+
+
+def _time_part(test: TimePart) -> Predicate:
+    part_of, decide = _PARTS[test.part], _OPERATORS[test.operator]
+
+    def holds(value: Any) -> bool:
+        moment = moment_of(value)
+        part = part_of(moment) if moment is not None else None
+        return part is not None and decide(part, test.value)
 
     return holds
 

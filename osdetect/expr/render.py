@@ -5,11 +5,13 @@ import re
 from typing import assert_never
 
 from osdetect.expr.nodes import (
+    ANYWHERE,
     All,
     AnyOf,
     Boolean,
     Cidr,
     Compare,
+    CompareTime,
     Equals,
     Exists,
     Expr,
@@ -21,10 +23,19 @@ from osdetect.expr.nodes import (
     Regex,
     SameAs,
     Test,
+    TimePart,
     Wildcard,
 )
 
-_SIGNS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_SIGNS = {"eq": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+
+
+_RELATIONS = {
+    "is": "is the same as",
+    "startswith": "starts with the value of",
+    "endswith": "ends with the value of",
+    "contains": "contains the value of",
+}
 
 
 def render(expr: Expr[str]) -> str:
@@ -73,14 +84,18 @@ def render_test(test: Test) -> str:
             return f"is {value!r}"
         case Compare(operator=name, value=value):
             return f"{_SIGNS[name]} {value!r}"
+        case CompareTime(operator=name, moment=moment):
+            return f"{_SIGNS[name]} the time {moment}"
+        case TimePart(part=part, operator=name, value=value):
+            return f"has {part} {_SIGNS[name]} {value}"
         case Boolean(value=value):
             return f"is {'true' if value else 'false'}"
         case Null():
             return "is null"
         case Exists():
             return "exists"
-        case SameAs(path=path):
-            return f"is the same as {_path(path)}"
+        case SameAs(path=path, relation=relation, cased=cased):
+            return f"{_RELATIONS[relation]}{_case(cased)} {_path(path)}"
         case _:
             assert_never(test)
 
@@ -96,7 +111,7 @@ def _quoted(text: str) -> str:
 
 
 _PLAIN = re.compile(r"[\w.@:/$-]+")
-_WORDS = frozenset({"not", "all", "any", "everything", "nothing"})
+_WORDS = frozenset({"not", "all", "any", "anywhere", "everything", "nothing"})
 
 
 def _plain(text: str) -> str:
@@ -104,6 +119,8 @@ def _plain(text: str) -> str:
 
 
 def _path(path: str) -> str:
+    if path == ANYWHERE:
+        return "anywhere"
     return _quoted(path) if path in _WORDS else _plain(path)
 
 

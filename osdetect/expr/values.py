@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from osdetect.expr.nodes import ANYWHERE
+
 MISSING: tuple[Any, ...] = ()
 
 _DOTTED_CAPITAL_I = "\u0130"
@@ -77,13 +79,18 @@ def resolve(event: Any, path: str) -> tuple[Any, ...] | None:
     """The values at `path`, lists opened up; None when the path is absent.
 
     A path's dots lead into objects, through lists of objects, and also match keys that hold dots themselves.
-    A present field without a value (an empty list) gives an empty tuple.
+    A present field without a value (an empty list) gives an empty tuple. `ANYWHERE` finds every value of the event
+    that is no object and no list.
 
     >>> resolve({"a": [{"b": 1}, {"b": [2, None]}], "c.d": 3}, "a.b")
     (1, 2, None)
     >>> resolve({"c.d": 3}, "c.d"), resolve({"c": []}, "c"), resolve({"c": {}}, "c.d")
     ((3,), (), None)
+    >>> resolve({"a": [{"b": 1}, {"b": [2, None]}], "c.d": 3}, ANYWHERE)
+    (1, 2, None, 3)
     """
+    if path == ANYWHERE:
+        return tuple(scalars(event))
     if isinstance(event, Mapping) and "." not in path:
         if path not in event:
             return None
@@ -110,6 +117,19 @@ def _deeper(value: Mapping[str, Any], path: str) -> Iterator[tuple[Any, str]]:
     for head, rest in _cuts(path):
         if head in value:
             yield value[head], rest
+
+
+def scalars(event: Any) -> Iterator[Any]:
+    """Every value of the event that is no object and no list, in the event's order."""
+    pending = [event]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, Mapping):
+            pending.extend(reversed(tuple(here.values())))
+        elif isinstance(here, list):
+            pending.extend(reversed(here))
+        else:
+            yield here
 
 
 @lru_cache(maxsize=10_000)

@@ -18,10 +18,23 @@ from typing import Any, Protocol
 
 import orjson
 
-from osdetect.expr import Boolean, Equals, Exists, Expr, Leaf, Null, SameAs, Test, Wildcard, leaves, to_json
-from osdetect.expr.evaluate import holds
+from osdetect.expr import (
+    ANYWHERE,
+    Boolean,
+    Equals,
+    Exists,
+    Expr,
+    Leaf,
+    Null,
+    SameAs,
+    Test,
+    Wildcard,
+    evaluate,
+    leaves,
+    to_json,
+)
 from osdetect.expr.predicates import ValueTest, predicate
-from osdetect.expr.values import fold_case, text_of
+from osdetect.expr.values import fold_case, scalars, text_of
 from osdetect.schema.paths import PathTree
 
 MAX_TERM = 7_000
@@ -51,9 +64,9 @@ def column_key(path: str) -> str:
     return path.replace("%", "%25").replace("/", "%2F").replace(".", "/")
 
 
-def token(leaf: Leaf[str]) -> str:
-    """The word that stands for a test of a field: a function of its content."""
-    return hashlib.sha256(orjson.dumps(to_json(leaf), option=orjson.OPT_SORT_KEYS)).hexdigest()[:24]
+def token(test: Expr[str]) -> str:
+    """The word that stands for what is decided in process, mostly a test of a field: a function of its content."""
+    return hashlib.sha256(orjson.dumps(to_json(test), option=orjson.OPT_SORT_KEYS)).hexdigest()[:24]
 
 
 class Reader(Protocol):
@@ -66,7 +79,7 @@ class Reader(Protocol):
     @property
     def presence(self) -> tuple[str, ...]: ...  # noqa: D102  # as above
     @property
-    def tests(self) -> tuple[Leaf[str], ...]: ...  # noqa: D102  # as above
+    def tests(self) -> tuple[Expr[str], ...]: ...  # noqa: D102  # as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +89,8 @@ class Projection:
     columns: tuple[tuple[str, frozenset[str]], ...]
     """Path, and the terms that rules ask for there; no other value can change a verdict, so none is sent."""
     presence: tuple[str, ...]
-    tests: tuple[tuple[str, Leaf[str]], ...]
-    """Token and test."""
+    tests: tuple[tuple[str, Expr[str]], ...]
+    """Token, and what it stands for."""
     _plan: "_Plan" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +101,7 @@ class Projection:
         """What these rules read, each thing once."""
         columns: dict[str, set[str]] = {}
         presence: set[str] = set()
-        tests: dict[str, Leaf[str]] = {}
+        tests: dict[str, Expr[str]] = {}
         for rule in rules:
             for path in rule.columns:
                 columns.setdefault(path, set())
@@ -104,9 +117,11 @@ class Projection:
         """The document to percolate for the event. Events that no rule tells apart have equal documents."""
         plan = self._plan
         found = plan.paths.find(event)
+        if plan.anywhere:
+            found[ANYWHERE] = list(scalars(event))
         values: dict[str, list[str]] = {}
         held = [word for word, path in plan.nulls if None in (found.get(path) or _ABSENT)]
-        held += [word for word, leaf in plan.others if holds(leaf.field, leaf.test, event)]
+        held += [word for word, test in plan.others if evaluate(test, event)]
         for path, at_path in found.items():
             if path in plan.readings:
                 key, reading = plan.readings[path]
@@ -146,29 +161,32 @@ class _Plan:
     """For a path the name of its column, and how its values are read."""
     nulls: tuple[tuple[str, str], ...]
     """Token and path of the tests that a null, an empty list or an absent field passes."""
-    others: tuple[tuple[str, Leaf[str]], ...]
-    """The other tests that are not of one value at a time."""
+    others: tuple[tuple[str, Expr[str]], ...]
+    """What is not decided one value at a time."""
+    anywhere: bool
+    """Whether some test is of every value of the event."""
 
     @staticmethod
     def of(projection: Projection) -> "_Plan":
         terms = dict(projection.columns)
         tests: dict[str, list[tuple[str, ValueTest]]] = {}
         nulls: list[tuple[str, str]] = []
-        others: list[tuple[str, Leaf[str]]] = []
-        for word, leaf in projection.tests:
-            match leaf.test:
-                case Null():
-                    nulls.append((word, leaf.field))
-                case Exists() | SameAs():
-                    others.append((word, leaf))
-                case test:
-                    tests.setdefault(leaf.field, []).append((word, test))
+        others: list[tuple[str, Expr[str]]] = []
+        for word, asked in projection.tests:
+            match asked:
+                case Leaf(field=path, test=Null()):
+                    nulls.append((word, path))
+                case Leaf(field=path, test=test) if not isinstance(test, Null | Exists | SameAs):
+                    tests.setdefault(path, []).append((word, test))
+                case _:
+                    others.append((word, asked))
         readings = {
             path: (column_key(path), _reading(terms.get(path, frozenset()), tests.get(path, ())))
             for path in sorted({*terms, *tests})
         }
-        paths = PathTree.of({*readings, *projection.presence, *(path for _, path in nulls)})
-        return _Plan(paths, readings, tuple(nulls), tuple(others))
+        wanted = {*readings, *projection.presence, *(path for _, path in nulls)}
+        paths = PathTree.of(wanted - {ANYWHERE})
+        return _Plan(paths, readings, tuple(nulls), tuple(others), ANYWHERE in wanted)
 
 
 _ABSENT = (None,)

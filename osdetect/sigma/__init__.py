@@ -1,10 +1,11 @@
-"""Sigma rule files in, rules out: the only importer of pySigma and of YAML.
+"""From Sigma rule files to rules. The one package that knows YAML and pySigma.
 
-pySigma reads modifiers and conditions; what it makes of them is copied at once into our own frozen tree
-(`osdetect.expr`), each document parsed afresh and only once, because pySigma changes rules in place.
+What rules are is in `osdetect.sigma.rule`, and importing that costs little; pySigma, which takes half a second to
+import, comes in when the first document is read.
 """
 
 from osdetect.sigma.files import read_rules
+from osdetect.sigma.options import ReadOptions
 from osdetect.sigma.rule import LogSource, Rule, RuleSet
 
-__all__ = ["LogSource", "Rule", "RuleSet", "read_rules"]
+__all__ = ["LogSource", "ReadOptions", "Rule", "RuleSet", "read_rules"]

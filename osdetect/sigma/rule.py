@@ -2,12 +2,16 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 
 from osdetect.errors import RuleError, Where
 from osdetect.expr import Expr, to_json
 from osdetect.vocabulary import Level
+
+if TYPE_CHECKING:
+    from osdetect.sigma.correlation import Resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Rule:
     """One Sigma detection rule. Texts are as the author wrote them; nothing is filled in later."""
 
     id: str
+    name: str
+    """What correlations and filters call it by; empty if it has none."""
     title: str
     description: str
     status: str
@@ -40,6 +46,8 @@ class Rule:
     falsepositives: tuple[str, ...]
     tags: tuple[str, ...]
     logsource: LogSource
+    filters: tuple[str, ...]
+    """The ids of the Sigma filters that are part of the tree."""
     tree: Expr[str]
     where: Where
 
@@ -47,6 +55,7 @@ class Rule:
         """What the rule says, as JSON-able data; the file that it stands in is no part of it."""
         return {
             "id": self.id,
+            "name": self.name,
             "title": self.title,
             "description": self.description,
             "status": self.status,
@@ -63,6 +72,7 @@ class Rule:
                 "product": self.logsource.product,
                 "service": self.logsource.service,
             },
+            "filters": list(self.filters),
             "tree": to_json(self.tree),
         }
 
@@ -76,9 +86,11 @@ class RuleSet:
     """What a set of rule files held; each document is in exactly one of the first three."""
 
     rules: tuple[Rule, ...]
+    correlations: "tuple[Resolved, ...]"
+    """Correlation rules whose references name rules of this set."""
     refused: tuple[RuleError, ...]
     other_sources: int
-    """Rules for other log sources than AWS CloudTrail: read as YAML, but not judged further."""
+    """Rules for other log sources than AWS CloudTrail that were read as YAML, but not judged further."""
     files: int
     warnings: tuple[RuleError, ...]
     """What rules say that has no effect; the rules are used."""

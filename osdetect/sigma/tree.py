@@ -1,19 +1,17 @@
-"""From pySigma's parsed condition to our tree, one entry a kind of value.
+"""From pySigma's detection items to our tree, one entry a kind of value.
 
 Nothing is guessed: what is not in the table is refused.
 """
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from sigma.conditions import (
-    ConditionAND,
-    ConditionFieldEqualsValueExpression,
-    ConditionNOT,
-    ConditionOR,
-    ConditionValueExpression,
-)
+from sigma.conditions import ConditionAND
+from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
     CompareOperators,
     Placeholder,
@@ -28,15 +26,18 @@ from sigma.types import (
     SigmaNumber,
     SigmaRegularExpression,
     SigmaString,
+    SigmaTimestampPart,
     SpecialChars,
 )
 
 from osdetect.expr import (
+    ANYWHERE,
     All,
     AnyOf,
     Boolean,
     Cidr,
     Compare,
+    CompareTime,
     Equals,
     Exists,
     Expr,
@@ -47,78 +48,126 @@ from osdetect.expr import (
     Number,
     Regex,
     SameAs,
+    TimePart,
     Wildcard,
 )
-from osdetect.expr.nodes import MAX_DEPTH
 from osdetect.expr.predicates import check_pattern
+from osdetect.sigma.modifiers import Cased, TimeComparison
 
 Tree: TypeAlias = Expr[str]
+Placeholders: TypeAlias = Mapping[str, tuple[str, ...]]
+
+MAX_LEAVES = 20_000
+"""Tests in one rule, each use of a selection counted: a few lines can ask for millions."""
 
 
-class Refusal(Exception):  # internal: reader.py turns it into a RuleError with its place
-    """Something in a detection that has no tree (yet), and the field that it stands at."""
+class Refusal(Exception):  # internal: detection.py turns it into a RuleError with its place
+    """Something in a detection that has no tree, and the item (pySigma's) that it stands in."""
 
-    def __init__(self, what: str, *, field: str = "", cause: str = "", cure: str = "") -> None:
+    def __init__(self, what: str, *, item: object = None, cause: str = "", cure: str = "") -> None:
         super().__init__(what)
         self.what = what
-        self.field = field
+        self.item = item
         self.cause = cause
         self.cure = cure
 
 
-def tree_of(condition: object, *, depth: int = 0) -> Tree:
-    """The tree of a parsed and postprocessed pySigma condition.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value stands."""
+
+    field: str
+    item: SigmaDetectionItem
+    cased: bool
+    placeholders: Placeholders
+
+    def refusal(self, what: str, *, cause: str = "", cure: str = "") -> Refusal:
+        return Refusal(what, item=self.item, cause=cause, cure=cure)
+
+
+def selection_tree(detection: SigmaDetection | SigmaDetectionItem, placeholders: Placeholders) -> Tree:
+    """The tree of a selection, or of one item of it.
 
     Raises:
         Refusal: it holds something that is not supported.
     """
-    if depth > MAX_DEPTH:
-        raise Refusal(f"the condition is nested more than {MAX_DEPTH} deep")
-    match condition:
-        case ConditionAND(args=args):
-            return All(tuple(tree_of(arg, depth=depth + 1) for arg in args))
-        case ConditionOR(args=args):
-            return AnyOf(tuple(tree_of(arg, depth=depth + 1) for arg in args))
-        case ConditionNOT(args=args):
-            return Not(tree_of(args[0], depth=depth + 1))
-        case ConditionFieldEqualsValueExpression(field=field, value=value):
-            return _leaf(field, value)
-        case ConditionValueExpression(value=value):
-            raise Refusal(
-                "keywords without a field are not supported yet",
-                cause=f"the value {str(value)[:60]!r} names no field",
-                cure="name the field: CloudTrail records have fields for everything",
-            )
-        case _:
-            raise Refusal(f"a condition of kind {type(condition).__name__} is not supported")
+    if isinstance(detection, SigmaDetectionItem):
+        return _item_tree(detection, placeholders)
+    parts = tuple(selection_tree(one, placeholders) for one in detection.detection_items)
+    return All(parts) if detection.item_linking is ConditionAND else AnyOf(parts)
 
 
-def _leaf(field: str, value: object) -> Tree:
-    convert = _VALUES.get(type(value))
+def _item_tree(item: SigmaDetectionItem, placeholders: Placeholders) -> Tree:
+    place = _Place(
+        ANYWHERE if item.field is None else item.field, item, Cased in item.modifiers, placeholders
+    )
+    values = item.value or [SigmaNull()]
+    if len(values) > MAX_LEAVES:
+        raise place.refusal(f"more than {MAX_LEAVES:,} values")
+    parts = tuple(_leaf(place, value) for value in values)
+    tree: Tree = All(parts) if item.value_linking is ConditionAND else AnyOf(parts)
+    return Not(tree) if getattr(item, "negated", False) else tree
+
+
+def _leaf(place: _Place, value: object) -> Tree:
+    convert = next((_VALUES[kind] for kind in type(value).__mro__ if kind in _VALUES), None)
     if convert is None:
-        raise Refusal(f"a value of kind {type(value).__name__} is not supported yet", field=field)
-    return convert(field, value)
+        raise place.refusal(f"a value of kind {type(value).__name__} is not supported")
+    if place.field == ANYWHERE and type(value) in _NEED_A_FIELD:
+        raise place.refusal(
+            "this needs a field",
+            cause="a keyword is text that stands anywhere in the event",
+            cure="name the field in front of the modifier",
+        )
+    return convert(place, value)
 
 
-def _string(field: str, value: Any) -> Tree:
+def _string(place: _Place, value: Any) -> Tree:
     cased = isinstance(value, SigmaCasedString)
-    parts: list[str | Gap] = []
-    for part in value.s:
-        if isinstance(part, Placeholder):
-            raise Refusal(
-                f"the placeholder %{part.name}% has no values",
-                field=field,
-                cause="placeholder lists are not supported yet",
-                cure="write the values into the rule, or leave the rule out",
-            )
-        parts.append(_GAPS[part] if isinstance(part, SpecialChars) else part)
+    parts = tuple(_filled(place, value.s))
+    leaves = tuple(_text(place, one, cased=cased) for one in parts)
+    return leaves[0] if len(leaves) == 1 else AnyOf(leaves)
+
+
+def _filled(place: _Place, parts: list[Any]) -> Iterator[list[Any]]:
+    """The parts with each placeholder replaced by each of its values in turn."""
+    choices = [_choices(place, part) for part in parts]
+    if math.prod(map(len, choices)) > MAX_LEAVES:
+        raise place.refusal(f"the placeholders' values make more than {MAX_LEAVES:,} texts")
+    for chosen in itertools.product(*choices):
+        yield [part for run in chosen for part in run]
+
+
+def _choices(place: _Place, part: Any) -> list[list[Any]]:
+    if not isinstance(part, Placeholder):
+        return [[part]]
+    return [SigmaString(value).s for value in _values_of(place, part)]
+
+
+def _values_of(place: _Place, placeholder: Placeholder) -> tuple[str, ...]:
+    values = place.placeholders.get(placeholder.name)
+    if not values:
+        raise place.refusal(
+            f"the placeholder %{placeholder.name}% has no values",
+            cause="what it stands for is a fact about your organisation",
+            cure=f"give a file that holds {placeholder.name}: [...] with --placeholders",
+        )
+    return values
+
+
+def _text(place: _Place, filled: list[Any], *, cased: bool) -> Tree:
+    parts = [_GAPS[part] if isinstance(part, SpecialChars) else str(part) for part in filled]
+    if place.field == ANYWHERE:
+        if not any(part for part in parts if not isinstance(part, Gap)):
+            raise place.refusal("a keyword must have a letter, or it stands in every event")
+        parts = [Gap.ANY, *parts, Gap.ANY]
     if not any(isinstance(part, Gap) for part in parts):
-        return Leaf(field, Equals("".join(str(part) for part in parts), cased))
-    test = Wildcard(_without_repeated_stars(parts), cased)
+        return Leaf(place.field, Equals("".join(str(part) for part in parts), cased))
+    test = Wildcard(_joined(parts), cased)
     complaint = check_pattern(test)
     if complaint is not None:
-        raise Refusal("this wildcard pattern is too long", field=field, cause=f"RE2 says: {complaint}")
-    return Leaf(field, test)
+        raise place.refusal("this wildcard pattern is too long", cause=f"RE2 says: {complaint}")
+    return Leaf(place.field, test)
 
 
 _GAPS: Mapping[SpecialChars, Gap] = {
@@ -127,35 +176,61 @@ _GAPS: Mapping[SpecialChars, Gap] = {
 }
 
 
-def _without_repeated_stars(parts: list[str | Gap]) -> tuple[str | Gap, ...]:
+def _joined(parts: list[str | Gap]) -> tuple[str | Gap, ...]:
+    """Without repeated stars, and with neighbouring texts as one."""
     kept: list[str | Gap] = []
     for part in parts:
-        if not (part is Gap.ANY and kept and kept[-1] is Gap.ANY):
+        last = kept[-1] if kept else None
+        if isinstance(part, str) and isinstance(last, str):
+            kept[-1] = last + part
+        elif part != "" and not (part is Gap.ANY and last is Gap.ANY):
             kept.append(part)
     return tuple(kept)
 
 
-def _regex(field: str, value: Any) -> Tree:
+def _regex(place: _Place, value: Any) -> Tree:
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-    test = Regex(str(value.regexp), flags)
+    choices = [
+        [re.escape(one) for one in _values_of(place, part)] if isinstance(part, Placeholder) else [str(part)]
+        for part in (value.regexp.s if value.regexp.contains_placeholder() else [str(value.regexp)])
+    ]
+    if math.prod(map(len, choices)) > MAX_LEAVES:
+        raise place.refusal(f"the placeholders' values make more than {MAX_LEAVES:,} texts")
+    leaves = tuple(_pattern(place, Regex("".join(chosen), flags)) for chosen in itertools.product(*choices))
+    return leaves[0] if len(leaves) == 1 else AnyOf(leaves)
+
+
+def _pattern(place: _Place, test: Regex) -> Tree:
     complaint = check_pattern(test)
     if complaint is not None:
-        raise Refusal(
+        raise place.refusal(
             "this regular expression is not supported",
-            field=field,
             cause=f"RE2, which runs it in linear time, says: {complaint}",
-            cure="write it without look-around and back-references",
+            cure="write it without back-references, and look-around only at its ends",
         )
-    return Leaf(field, test)
+    return Leaf(place.field, test)
 
 
-def _number(field: str, value: Any) -> Tree:
-    return Leaf(field, Number(_finite(field, value.number)))
+def _number(place: _Place, value: Any) -> Tree:
+    if place.field == ANYWHERE:
+        return _text(place, [str(value.number)], cased=False)
+    if isinstance(value, SigmaTimestampPart):
+        return Leaf(place.field, _time_part(place, value, "eq"))
+    return Leaf(place.field, Number(_finite(place, value.number)))
 
 
-def _finite(field: str, number: float) -> int | float:
+def _time_part(
+    place: _Place, value: SigmaTimestampPart, operator: Literal["eq", "lt", "lte", "gt", "gte"]
+) -> TimePart:
+    part: Any = value.timestamp_part.name.lower()
+    if place.field == ANYWHERE:
+        raise place.refusal("this needs a field", cure="name the field in front of the modifier")
+    return TimePart(part, operator, int(value.number))
+
+
+def _finite(place: _Place, number: float) -> int | float:
     if not math.isfinite(number):
-        raise Refusal("a number must be finite", field=field)
+        raise place.refusal("a number must be finite")
     return number
 
 
@@ -167,38 +242,59 @@ _SIDES: Mapping[CompareOperators, Literal["lt", "lte", "gt", "gte"]] = {
 }
 
 
-def _compare(field: str, value: Any) -> Tree:
-    number = _finite(field, value.number.number)
+def _compare(place: _Place, value: Any) -> Tree:
+    if isinstance(value.number, SigmaTimestampPart):
+        return Leaf(place.field, _time_part(place, value.number, _SIDES[value.op]))
+    number = _finite(place, value.number.number)
     if value.op == CompareOperators.NEQ:
-        return Not(Leaf(field, Number(number)))
-    return Leaf(field, Compare(_SIDES[value.op], number))
+        return Not(Leaf(place.field, Number(number)))
+    return Leaf(place.field, Compare(_SIDES[value.op], number))
 
 
-def _exists(field: str, value: Any) -> Tree:
-    return Leaf(field, Exists()) if value.exists else Not(Leaf(field, Exists()))
+def _compare_time(place: _Place, value: TimeComparison) -> Tree:
+    return Leaf(place.field, CompareTime(_SIDES[value.operator], value.moment))
 
 
-def _same_as(field: str, value: Any) -> Tree:
-    if value.starts_with or value.ends_with:
-        raise Refusal(
-            "fieldref together with startswith, endswith or contains is not supported yet", field=field
-        )
-    return Leaf(field, SameAs(value.field))
+def _boolean(place: _Place, value: Any) -> Tree:
+    if place.field == ANYWHERE:
+        return _text(place, ["true" if value.boolean else "false"], cased=False)
+    return Leaf(place.field, Boolean(value.boolean))
 
 
-def _expansion(field: str, value: Any) -> Tree:
-    return AnyOf(tuple(_leaf(field, one) for one in value.values))
+def _exists(place: _Place, value: Any) -> Tree:
+    leaf = Leaf(place.field, Exists())
+    return leaf if value.exists else Not(leaf)
 
 
-_VALUES: Mapping[type, Callable[[str, Any], Tree]] = {
+_RELATIONS: Mapping[tuple[bool, bool], Literal["is", "startswith", "endswith", "contains"]] = {
+    (False, False): "is",
+    (True, False): "startswith",
+    (False, True): "endswith",
+    (True, True): "contains",
+}
+
+
+def _same_as(place: _Place, value: Any) -> Tree:
+    relation = _RELATIONS[bool(value.starts_with), bool(value.ends_with)]
+    return Leaf(place.field, SameAs(value.field, relation, place.cased))
+
+
+def _expansion(place: _Place, value: Any) -> Tree:
+    return AnyOf(tuple(_leaf(place, one) for one in value.values))
+
+
+_NEED_A_FIELD = frozenset(
+    {SigmaNull, SigmaExists, SigmaFieldReference, SigmaCompareExpression, TimeComparison}
+)
+_VALUES: Mapping[type, Callable[[_Place, Any], Tree]] = {
     SigmaString: _string,
-    SigmaCasedString: _string,
     SigmaNumber: _number,
-    SigmaBool: lambda field, value: Leaf(field, Boolean(value.boolean)),
-    SigmaNull: lambda field, _: Leaf(field, Null()),
+    SigmaBool: _boolean,
+    SigmaNull: lambda place, _: Leaf(place.field, Null()),
     SigmaRegularExpression: _regex,
-    SigmaCIDRExpression: lambda field, value: Leaf(field, Cidr(str(value.network))),
+    SigmaCIDRExpression: lambda place, value: Leaf(place.field, Cidr(str(value.network))),
     SigmaCompareExpression: _compare,
+    TimeComparison: _compare_time,
     SigmaExists: _exists,
     SigmaFieldReference: _same_as,
     SigmaExpansion: _expansion,

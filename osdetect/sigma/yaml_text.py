@@ -36,12 +36,15 @@ class Document:
         self, what: str, *, at: Path = (), cause: str = "", cure: str = "", line: int = 0, column: int = 0
     ) -> RuleError:
         """A refusal placed at the path, or at its nearest known ancestor."""
-        while not line:
-            line, column = self.positions.get(at, (0, 0))
-            if not at:
-                break
-            at = at[:-1]
+        if not line:
+            line, column = self.place(at)
         return RuleError(what, cause=cause, cure=cure, where=self.source.where(line, column))
+
+    def place(self, at: Path) -> Position:
+        """Where the path stands, or its nearest known ancestor; zeros if nothing is known."""
+        while at not in self.positions and at:
+            at = at[:-1]
+        return self.positions.get(at, (0, 0))
 
 
 def documents(source: SourceText) -> Iterator[Document | RuleError]:

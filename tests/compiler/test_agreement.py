@@ -17,11 +17,13 @@ from osdetect.detect.release import live_release
 from osdetect.documents.alert import EventReference
 from osdetect.errors import Where
 from osdetect.expr import (
+    ANYWHERE,
     All,
     AnyOf,
     Boolean,
     Cidr,
     Compare,
+    CompareTime,
     Equals,
     Exists,
     Expr,
@@ -33,6 +35,7 @@ from osdetect.expr import (
     Regex,
     SameAs,
     Test,
+    TimePart,
     Wildcard,
     evaluate,
     simplify,
@@ -70,10 +73,12 @@ TEXTS = (
     "1e3", " 1", "null", "10.0.0.1", "10.0.0.1 ", "2001:db8::1", "::ffff:10.0.0.1", "fe80::1%eth0", "iam.amazonaws.com",
     "\\", "\n", "😀", "\U0001d518x", '{"b":1}', "[]", "x" * 7_000, "X" * 7_001, "x" * 8_191, "X" * 8_192, "😀" * 4_000, "😀" * 5_000,
     "😀" * 7_000, "y" * 40_000,
+    "2024-05-01", "2024-05-01T23:59:59Z", "2024-05-02T01:30:00+05:30", "2024-02-30", "0001-01-01T00:00:00+14:00",
 )  # fmt: skip
 NUMBERS = (0, 1, 1.0, -1, 2.5, 1000, 2**53, -0.0)
 NETWORKS = ("10.0.0.0/8", "10.0.0.1/32", "2001:db8::/32", "::ffff:0:0/96", "fe80::/10", "::/0", "0.0.0.0/0")
-PATTERNS = ("a", "^a", "b$", "^$", "(?i)A", "x+$", "^.{3}$", "İ", "😀", "1", ":")
+MOMENTS = ("2024-05-01", "2024-05-01T20:00:00Z", "2024-05-02T01:30:00+05:30")
+PATTERNS = ("a", "^a", "b$", "^$", "(?i)A", "x+$", "^.{3}$", "İ", "😀", "1", ":", r"\bb", "a(?!b)", "^(?!a)", r"[^a-z]", "A|b$", "(?s).x", "x{3,}")
 
 
 def _literal(chance: random.Random) -> str:
@@ -103,7 +108,17 @@ def _test(chance: random.Random) -> Test:
         lambda: Boolean(chance.random() < 0.5),
         Null,
         Exists,
-        lambda: SameAs(chance.choice(INDEXED + OTHERS)),
+        lambda: CompareTime(chance.choice(["lt", "lte", "gt", "gte"]), chance.choice(MOMENTS)),
+        lambda: TimePart(
+            chance.choice(["minute", "hour", "day", "week", "month", "year"]),
+            chance.choice(["eq", "lt", "lte", "gt", "gte"]),
+            chance.choice([0, 1, 5, 18, 30, 59, 2024]),
+        ),
+        lambda: SameAs(
+            chance.choice(INDEXED + OTHERS),
+            chance.choice(["is", "startswith", "endswith", "contains"]),
+            chance.random() < 0.2,
+        ),
     )
     made: Test = chance.choice(makers)()
     return made
@@ -111,7 +126,7 @@ def _test(chance: random.Random) -> Test:
 
 def _tree(chance: random.Random, depth: int = 3) -> Expr[str]:
     if depth == 0 or chance.random() < 0.3:
-        return Leaf(chance.choice(INDEXED + OTHERS), _test(chance))
+        return Leaf(chance.choice((*INDEXED, *OTHERS, ANYWHERE)), _test(chance))
     if chance.random() < 0.3:
         return Not(_tree(chance, depth - 1))
     parts = tuple(_tree(chance, depth - 1) for _ in range(chance.choice([0, 1, 2, 2, 3, 4])))
@@ -154,6 +169,7 @@ def _event(chance: random.Random) -> dict[str, Any]:
 def _rule(tree: Expr[str], number: int) -> Rule:
     return Rule(
         id=str(UUID(int=number)),
+        name="",
         title=f"tree {number}",
         description="",
         status="test",
@@ -166,6 +182,7 @@ def _rule(tree: Expr[str], number: int) -> Rule:
         falsepositives=(),
         tags=(),
         logsource=LogSource("", "aws", "cloudtrail"),
+        filters=(),
         tree=tree,
         where=Where("generated"),
     )

@@ -139,7 +139,7 @@ def _store(cluster: Cluster, index: str, records: Iterable[tuple[str, Mapping[st
         [
             orjson.dumps({"create": {"_index": index, "_id": key}})
             + b"\n"
-            + orjson.dumps({**event, **ONE_MONTH})
+            + orjson.dumps({**event, **ONE_MONTH, "eventID": key})  # some sources give two records one id
             + b"\n"
             for key, event in records
         ],

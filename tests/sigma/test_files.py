@@ -8,7 +8,7 @@ import pytest
 from osdetect.errors import InputError
 from osdetect.expr import render
 from osdetect.sigma import RuleSet, read_rules
-from osdetect.sigma.files import MAX_BYTES
+from osdetect.sigma.text_file import MAX_BYTES
 from osdetect.vocabulary import Level
 
 IDS = [f"00000000-0000-4000-8000-{number:012d}" for number in range(10)]
@@ -94,7 +94,7 @@ def test_of_two_rules_with_one_id_the_first_stays(tmp_path: Path) -> None:
     assert another.cause.startswith("another rule has it: ")
     assert same.cause.startswith("the same rule has it: ")
     assert same.where is not None
-    assert (same.where.line, same.where.column) == (2, 1)
+    assert (same.where.line, same.where.column) == (1, 1)
 
 
 def test_a_path_that_is_not_there_and_a_folder_without_rules_are_told(tmp_path: Path) -> None:

@@ -1,0 +1,177 @@
+"""The text of a file piece by piece, unpacked on the way, so that no file is too large for memory.
+
+ISA-L unpacks about three times as fast as zlib and is used where the optional package `isal` is installed. What a broken
+stream still gives is decided by zlib alone, so that it does not depend on what is installed.
+"""
+
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from osdetect.cloudtrail.unpack import is_gzip
+from osdetect.errors import RecordError, Where
+
+try:
+    from isal import isal_zlib
+
+    _FAILURES: tuple[type[Exception], ...] = (zlib.error, isal_zlib.error)
+    _inflater: Callable[[int], Any] = isal_zlib.decompressobj
+except ImportError:
+    _FAILURES = (zlib.error,)
+    _inflater = zlib.decompressobj
+
+_GZIP = 31
+"""Window bits for a gzip header and trailer with the largest window (zlib manual, inflateInit2)."""
+_READ = 1 << 20
+"""How much is read of a file at once."""
+_PIECE = 4 << 20
+"""The most text that is unpacked at once."""
+_CAREFUL = 256
+"""How much a broken stream is fed at once: the text is lost from the step that fails, not before."""
+_ALWAYS_ALLOWED = 16 << 20
+NOT_GZIP = "bytes that are not gzip follow the gzip data"
+ENDS_EARLY = "the gzip data ends before its end"
+
+
+@dataclass(slots=True)
+class Pieces:
+    """An open file and, while `texts` goes through it, how far it came and why it broke off."""
+
+    path: Path
+    file: BinaryIO
+    expansion: int
+    """The most times that gzip may make text larger, once there are 16 MiB of it."""
+    stored_bytes: int = 0
+    """Bytes of the file that were read."""
+    text_bytes: int = 0
+    broken: str = ""
+    _hash: Any = field(default_factory=hashlib.sha256)
+
+    @staticmethod
+    def open(path: Path, expansion: int) -> "Pieces":
+        """Open a file for reading.
+
+        Raises:
+            RecordError: it cannot be opened, or is no plain file.
+        """
+        try:
+            # Without O_NONBLOCK, opening a pipe that was put in the file's place would wait for a writer.
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                os.close(file)
+                raise RecordError("this is not a plain file", where=Where(str(path)))
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        return Pieces(path, os.fdopen(file, "rb", buffering=0), expansion)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.file.close()
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the bytes read so far."""
+        return bytes(self._hash.digest())
+
+    def texts(self) -> Iterator[bytes]:
+        """The text, in pieces of at most 4 MiB.
+
+        Raises:
+            RecordError: the file cannot be read further.
+        """
+        first = self._read(_READ)
+        if not is_gzip(first):
+            while first:
+                self.text_bytes += len(first)
+                yield first
+                first = self._read(_READ)
+            return
+        try:
+            for text in self._members(first, _READ, _inflater):
+                self.text_bytes += len(text)
+                yield text
+                if self._too_large():
+                    return
+        except _FAILURES:
+            yield from self._salvaged()
+
+    def _too_large(self) -> bool:
+        if self.text_bytes <= max(self.stored_bytes * self.expansion, _ALWAYS_ALLOWED):
+            return False
+        self.broken = (
+            f"{self.stored_bytes:,} bytes unpack to more than {self.text_bytes:,}, as a gzip bomb does"
+        )
+        return True
+
+    def _salvaged(self) -> Iterator[bytes]:
+        """What zlib still gives of a broken stream behind the text that was taken already."""
+        passed, taken = 0, self.text_bytes
+        self._rewind()
+        try:
+            for text in self._members(self._read(_CAREFUL), _CAREFUL, zlib.decompressobj):
+                new = text[max(0, taken - passed) :]
+                passed += len(text)
+                if new:
+                    self.text_bytes += len(new)
+                    yield new
+        except zlib.error as error:
+            self.broken = f"the gzip data is corrupt ({error})"
+        while self._read(_READ):  # the file's digest is of all of it
+            pass
+
+    def _rewind(self) -> None:
+        self.file.seek(0)
+        self._hash = hashlib.sha256()
+        self.stored_bytes = 0
+
+    def _members(self, data: bytes, step: int, inflater: Callable[[int], Any]) -> Iterator[bytes]:
+        """The gzip members, one after the other. Zeros between and behind them are padding, as gzip(1) has it."""
+        while data:
+            while len(data) < 2 and (more := self._read(step)):
+                data += more
+            if not is_gzip(data):
+                self.broken = NOT_GZIP
+                return
+            stream = inflater(_GZIP)
+            while not stream.eof:
+                yield stream.decompress(data, _PIECE)
+                if stream.eof:
+                    break
+                data = stream.unconsumed_tail or self._read(step)
+                if not data:
+                    while text := stream.decompress(b"", _PIECE):
+                        yield text
+                    if not stream.eof:
+                        self.broken = ENDS_EARLY
+                        return
+            data = stream.unused_data.lstrip(b"\0")
+            while not data and (more := self._read(step)):
+                data = more.lstrip(b"\0")
+
+    def _read(self, size: int) -> bytes:
+        try:
+            data = self.file.read(size) or b""
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
+        self.stored_bytes += len(data)
+        self._hash.update(data)
+        return data
+
+
+def _unreadable(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        "the file cannot be read",
+        cause=error.strerror or str(error),
+        cure="check its permissions",
+        where=Where(str(path)),
+    )

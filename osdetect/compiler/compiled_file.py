@@ -1,0 +1,235 @@
+"""What a rule file came to, and the form in which that is kept: everything of it but the file's name.
+
+A compiled rule is kept as two JSON texts with sorted keys, its words and its percolator document. A tree is built only
+for whom asks for one. So what was kept yesterday and what was compiled just now are the same bytes.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+
+from osdetect.compiler.compile import Compiled, compile_rule
+from osdetect.compiler.prefilter import Kind, Prefilter
+from osdetect.documents.stored_rule import StoredRule
+from osdetect.errors import RuleError, Where
+from osdetect.expr import Expr, from_json, to_json
+from osdetect.schema.event_fields import EventFields
+from osdetect.sigma import LogSource, Rule
+from osdetect.vocabulary import Level
+
+Place = tuple[int, int, str]
+"""Line, column and excerpt: a `Where` without its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A refusal or a warning without its file."""
+
+    what: str
+    cause: str
+    cure: str
+    place: Place
+
+    @staticmethod
+    def of(error: RuleError) -> "Notice":
+        """The error without its file."""
+        return Notice(error.what, error.cause, error.cure, _place(error.where or Where("")))
+
+    def error(self, file: str) -> RuleError:
+        """It as said of this file."""
+        return RuleError(self.what, cause=self.cause, cure=self.cure, where=Where(file, *self.place))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRule:
+    """A compiled rule without its file."""
+
+    id: str
+    name: str
+    title: str
+    hash: str
+    tags: tuple[str, ...]
+    logsource: tuple[str, str, str]
+    place: Place
+    kind: int
+    part: bytes
+    """Of the prefilter: the part of the tree that is its reason, as JSON."""
+    words: bytes
+    """`Rule.content()` as JSON."""
+    document: bytes
+    """The percolator document as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFile:
+    """A file without its name."""
+
+    rules: tuple[KeptRule, ...]
+    filters: tuple[bytes, ...]
+    correlations: tuple[bytes, ...]
+    refused: tuple[Notice, ...]
+    warnings: tuple[Notice, ...]
+    other_sources: int
+
+    def encode(self) -> bytes:
+        """As it is kept.
+
+        Raises:
+            ValueError: it holds text that is no Unicode, and cannot be kept.
+        """
+        return _ENCODER.encode(self)
+
+    @staticmethod
+    def decode(kept: bytes | memoryview) -> "CompiledFile":
+        """As it was kept.
+
+        Raises:
+            ValueError: it is not what `encode` wrote.
+        """
+        return _DECODER.decode(kept)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(CompiledFile)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A compiled rule in its file. What other files' rules, filters and correlations ask of a rule, it has."""
+
+    file: str
+    kept: KeptRule
+
+    @property
+    def id(self) -> str:
+        """As `Rule.id`."""
+        return self.kept.id
+
+    @property
+    def name(self) -> str:
+        """As `Rule.name`."""
+        return self.kept.name
+
+    @property
+    def title(self) -> str:
+        """As `Rule.title`."""
+        return self.kept.title
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """As `Rule.tags`."""
+        return self.kept.tags
+
+    @property
+    def logsource(self) -> LogSource:
+        """As `Rule.logsource`."""
+        return LogSource(*self.kept.logsource)
+
+    @property
+    def where(self) -> Where:
+        """As `Rule.where`."""
+        return Where(self.file, *self.kept.place)
+
+    def hash(self) -> str:
+        """As `Rule.hash`."""
+        return self.kept.hash
+
+    @property
+    def tree(self) -> Expr[str]:
+        """As `Rule.tree`; checked and built each time that it is asked for."""
+        return self.rule.tree
+
+    @property
+    def document(self) -> bytes:
+        """The percolator document: JSON with sorted keys."""
+        return self.kept.document
+
+    @property
+    def rule(self) -> Rule:
+        """The rule itself, checked and built each time that it is asked for.
+
+        Raises:
+            RuleError: what was kept is no rule.
+        """
+        if hashlib.sha256(self.kept.words).hexdigest()[:32] != self.kept.hash:
+            raise _damaged(self.where)
+        return rule_of(orjson.loads(self.kept.words), self.where)
+
+    @property
+    def compiled(self) -> Compiled:
+        """What `compile_rule` gave for it, checked and built each time that it is asked for.
+
+        Raises:
+            RuleError: what was kept is no compiled rule.
+        """
+        source: dict[str, Any] = orjson.loads(self.kept.document)
+        part = from_json(orjson.loads(self.kept.part))
+        stored = StoredRule.from_source(self.id, source)
+        if stored.hash != self.kept.hash:
+            raise _damaged(self.where)
+        return Compiled(stored, source, Prefilter(Kind(self.kept.kind), part))
+
+
+def compiled_rule(rule: Rule, fields: EventFields) -> CompiledRule:
+    """The rule, compiled against the event mapping.
+
+    Args:
+        rule: the rule.
+        fields: what the event index knows of each field.
+    """
+    one = compile_rule(rule, fields)
+    source = rule.logsource
+    kept = KeptRule(
+        id=rule.id,
+        name=rule.name,
+        title=rule.title,
+        hash=one.stored.hash,
+        tags=rule.tags,
+        logsource=(source.category, source.product, source.service),
+        place=_place(rule.where),
+        kind=int(one.prefilter.kind),
+        part=orjson.dumps(to_json(one.prefilter.part), option=orjson.OPT_SORT_KEYS),
+        words=orjson.dumps(rule.content(), option=orjson.OPT_SORT_KEYS),
+        document=orjson.dumps(one.source, option=orjson.OPT_SORT_KEYS),
+    )
+    return CompiledRule(rule.where.file, kept)
+
+
+def rule_of(content: Mapping[str, Any], where: Where) -> Rule:
+    """The rule whose `content` this is.
+
+    Raises:
+        RuleError: no rule has such content.
+    """
+    lists = {name: tuple(map(str, content[name])) for name in _LISTS if isinstance(content.get(name), list)}
+    try:
+        rule = Rule(
+            **{
+                **content,
+                **lists,
+                "level": Level(content["level"]),
+                "logsource": LogSource(**content["logsource"]),
+                "tree": from_json(content["tree"]),
+                "where": where,
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(where) from error
+    if rule.content() != content:
+        raise _damaged(where)
+    return rule
+
+
+_LISTS = ("references", "falsepositives", "tags", "filters")
+
+
+def _damaged(where: Where) -> RuleError:
+    return RuleError("a kept rule cannot be read", cure="compile it again: --no-cache", where=where)
+
+
+def _place(where: Where) -> Place:
+    return where.line, where.column, where.excerpt

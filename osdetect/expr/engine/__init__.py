@@ -1,0 +1,16 @@
+"""Many rules and many events, judged fast: what `evaluate` says of each pair, which stays the definition.
+
+multi_pattern   many tests of one value, decided together
+column          the tests of one field, each distinct value decided once
+hot             which fields are decided first
+outcome         what the hot fields decide of the rules, and what they leave open
+closures        what is left open, as functions
+shape           reading of a record only what is asked for
+pieces          a file's text in pieces that are read at once
+engine          these put together
+"""
+
+from osdetect.expr.engine.engine import Engine, Judged, Match
+from osdetect.expr.engine.multi_pattern import MultiPattern
+
+__all__ = ["Engine", "Judged", "Match", "MultiPattern"]

@@ -1,0 +1,61 @@
+"""A tree as a function of the event: what `evaluate` says, without walking the tree each time."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
+
+from osdetect.expr.evaluate import holds
+from osdetect.expr.nodes import All, AnyOf, Exists, Expr, Leaf, Not, Null, SameAs
+from osdetect.expr.predicates import predicate
+from osdetect.expr.values import resolve
+
+Decide = Callable[[Mapping[str, Any]], bool]
+
+
+def closure(expr: Expr[str]) -> Decide:
+    """The function that is `evaluate` of this tree.
+
+    >>> from osdetect.expr.nodes import Equals
+    >>> closure(Not(Leaf("eventName", Equals("a"))))({"eventName": "A"})
+    False
+    """
+    match expr:
+        case Leaf():
+            return _leaf(expr)
+        case Not(part=part):
+            decide = closure(part)
+            return lambda event: not decide(event)
+        case All(parts=parts):
+            return _all(tuple(closure(part) for part in parts))
+        case AnyOf(parts=parts):
+            return _any(tuple(closure(part) for part in parts))
+        case _:
+            assert_never(expr)
+
+
+def _leaf(leaf: Leaf[str]) -> Decide:
+    path = leaf.field
+    match leaf.test:
+        case Exists() | Null() | SameAs() as test:
+            return lambda event: holds(path, test, event)
+        case test:
+            decide = predicate(test)
+
+    def some(event: Mapping[str, Any]) -> bool:
+        values = resolve(event, path)
+        return values is not None and any(map(decide, values))
+
+    return some
+
+
+def _all(parts: tuple[Decide, ...]) -> Decide:
+    def decide(event: Mapping[str, Any]) -> bool:
+        return all(part(event) for part in parts)
+
+    return decide
+
+
+def _any(parts: tuple[Decide, ...]) -> Decide:
+    def decide(event: Mapping[str, Any]) -> bool:
+        return any(part(event) for part in parts)
+
+    return decide

@@ -1,0 +1,123 @@
+"""The tests of one field, decided for whole columns of values: each distinct value once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from osdetect.expr.engine.memory import Memory
+from osdetect.expr.engine.multi_pattern import MultiPattern
+from osdetect.expr.nodes import Exists, Null, SameAs, Test
+from osdetect.expr.predicates import ValueTest
+
+REMEMBERED = 16_384
+"""Values of a field whose tests are remembered,"""
+CHARACTERS = 1 << 20
+"""and how many characters these may have together: principals and addresses are many and short, agents few and long."""
+_SETS = 4_096
+"""Sets of tests that hold together; a field has a few."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """The tests of a field that hold, by their places. Remembered ones are told apart by identity, which is fast."""
+
+    places: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field and its distinct tests."""
+
+    path: str
+    places: Mapping[Test, int]
+    _patterns: MultiPattern
+    _of_pattern: tuple[int, ...]
+    """The place of each test among `_patterns`."""
+    _present: frozenset[int]
+    _null: frozenset[int]
+    _absent: Held
+    _is_null: Held
+    _text: Held
+    """What holds of any text, where only presence is asked for."""
+    _memo: Memory[str | UnsetType | None, Held]
+    _known: Memory[frozenset[int], Held]
+
+    @staticmethod
+    def of(path: str, tests: Iterable[Test]) -> "Column":
+        """The column for these tests of the field; none of them a `SameAs`, which is of two fields."""
+        places = {test: place for place, test in enumerate(dict.fromkeys(tests))}
+        values: list[tuple[int, ValueTest]] = []
+        for test, place in places.items():
+            assert not isinstance(test, SameAs)
+            if not isinstance(test, (Exists, Null)):
+                values.append((place, test))
+        present = frozenset(place for test, place in places.items() if isinstance(test, Exists))
+        null = frozenset(place for test, place in places.items() if isinstance(test, Null))
+        absent, is_null = Held(null), Held(present | null)
+        return Column(
+            path,
+            places,
+            MultiPattern.of([("", test) for _, test in values]),
+            tuple(place for place, _ in values),
+            present,
+            null,
+            absent,
+            is_null,
+            Held(present),
+            Memory(REMEMBERED, CHARACTERS, {UNSET: absent, None: is_null}),
+            Memory(_SETS, _SETS),
+        )
+
+    def of_values(self, values: Sequence[Any] | None) -> Held:
+        """The tests that hold for the values at the path, as `resolve` gives them: None when it is absent."""
+        if values is None:
+            return self._absent
+        if len(values) == 1:
+            return self._of(values[0])
+        held = {place for value in values for place in self._decided(value)}
+        no_value = not values or None in values
+        return self._shared(self._present.union(held, self._null if no_value else ()))
+
+    def of_column(self, values: Sequence[Any]) -> list[Held | None]:
+        """The tests that hold for each; UNSET is an absent field. None for what is neither text, truth value nor null."""
+        # Where only presence is asked for, every other value is like any text.
+        other = None if self._of_pattern else self._text
+        try:
+            held: list[Held | None] = list(map(self._memo.get, values, repeat(other)))
+        except TypeError:  # a list or an object is among them
+            held = [None] * len(values)
+        if None in held:
+            for place in [place for place, one in enumerate(held) if one is None]:
+                if _is_plain(values[place]):
+                    held[place] = self._of(values[place])
+        return held
+
+    def _of(self, value: Any) -> Held:
+        if value is UNSET:
+            return self._absent
+        if value is None:
+            return self._is_null
+        if not self._of_pattern:
+            return self._text
+        if not isinstance(value, str):
+            return self._shared(self._present.union(self._decided(value)))
+        found = self._memo.get(value)
+        if found is not None:
+            return found
+        return self._memo.put(value, self._shared(self._present.union(self._decided(value))), len(value) + 1)
+
+    def _decided(self, value: Any) -> list[int]:
+        of_pattern = self._of_pattern
+        return [of_pattern[number] for number in self._patterns.places(value)] if of_pattern else []
+
+    def _shared(self, places: frozenset[int]) -> Held:
+        """The one object for these places, as long as it is remembered."""
+        found = self._known.get(places)
+        return found if found is not None else self._known.put(places, Held(places))
+
+
+def _is_plain(value: Any) -> bool:
+    return value is UNSET or value is None or isinstance(value, (str, bool))

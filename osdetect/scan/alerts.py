@@ -1,0 +1,129 @@
+"""From a record that a rule matches to the alert: the same document as the detector's, with the same id."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import orjson
+
+from osdetect.documents.alert import EventReference, RunReference, alert_document, alert_id
+from osdetect.documents.event import (
+    RESERVED,
+    known_id,
+    timestamp_of,
+    unknown_id,
+)
+from osdetect.documents.stored_rule import StoredRule
+from osdetect.expr import evidence
+from osdetect.scan.plan import UNDATED
+
+_MICROSECONDS = 1_000_000
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What says which event a record is, and when it was."""
+
+    eventID: Any = None  # noqa: N815  # CloudTrail's name
+    eventTime: Any = None  # noqa: N815  # CloudTrail's name
+    recipientAccountId: Any = None  # noqa: N815  # CloudTrail's name
+
+
+_HEADS = msgspec.json.Decoder(_Head)
+
+
+def identify(raw: bytes, content: Mapping[str, Any] | None = None) -> tuple[str, int]:
+    """The id that `osdetect load` gives the record's event, and its time in microseconds since 1970.
+
+    Args:
+        raw: the record.
+        content: the same, parsed, if that was done.
+    """
+    if content is None:
+        content = _head(raw) or orjson.loads(raw)
+    known = known_id(content)
+    if known is None:
+        known = unknown_id(raw, orjson.loads(raw))
+    return known, _microseconds(content.get("eventTime"))
+
+
+def _head(raw: bytes) -> dict[str, Any] | None:
+    """What says which event a record is and when it was; None when that takes all of the record."""
+    try:
+        head = _HEADS.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    account = head.recipientAccountId
+    if not (isinstance(account, str) and account.isalnum() and account.isascii() and len(account) <= 64):
+        return None
+    return {"eventID": head.eventID, "eventTime": head.eventTime, "recipientAccountId": account}
+
+
+def _microseconds(event_time: object) -> int:
+    stamp = timestamp_of(event_time)
+    if stamp is None:
+        return UNDATED
+    return int(datetime.fromisoformat(stamp).timestamp() * _MICROSECONDS)
+
+
+def written_time(microseconds: int) -> str:
+    """A time as people read it, `2024-05-01T12:00:00Z`; empty for none."""
+    if not 0 <= microseconds < UNDATED:
+        return ""
+    return datetime.fromtimestamp(microseconds // _MICROSECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def alert_of(
+    rule: StoredRule, raw: bytes, content: Mapping[str, Any], place: tuple[str, int], run: RunReference
+) -> bytes:
+    """The alert as JSON; `osdetect.source` says file and record where the detector's says index and shard.
+
+    Args:
+        rule: which matches.
+        raw: the record.
+        content: the same, parsed.
+        place: the file's name, and the record's number in it, from 1.
+        run: the scan.
+    """
+    event_id, _ = identify(raw, content)
+    document = alert_document(
+        rule.words,
+        _as_stored(content),
+        EventReference(index="", index_uuid="", id=event_id, shard=-1, seq_no=-1),
+        evidence(rule.tree, content) or (),
+        run,
+    )
+    file, record = place
+    document["osdetect"]["source"] = {"id": event_id, "file": file, "record": record}
+    return dumped({"id": alert_id(rule.id, event_id), **document})
+
+
+def renamed(alert: bytes, event_id: str) -> bytes:
+    """The alert of an event whose own id another record has: under the id that `osdetect load` gives it then."""
+    document = orjson.loads(alert)
+    document["id"] = alert_id(document["rule"]["id"], event_id)
+    document["osdetect"]["source"]["id"] = event_id
+    return dumped(document)
+
+
+def dumped(document: Mapping[str, Any]) -> bytes:
+    """As one line of JSON. File names that are no Unicode are made readable."""
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_readable(document))
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_readable(name): _readable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_readable(one) for one in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+def _as_stored(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with the time that `osdetect load` adds, and without names that only osdetect writes."""
+    event = {name: value for name, value in content.items() if name not in RESERVED}
+    stamp = timestamp_of(content.get("eventTime"))
+    return {**event, "@timestamp": stamp} if stamp is not None else event

@@ -1,0 +1,107 @@
+"""What the workers have told so far, and what became of each file."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from osdetect.errors import RecordError, Where
+from osdetect.scan.plan import FileEnd, Part, Read, SortedRun, SourceFile, Tally
+from osdetect.scan.rows import Rows
+
+SHOWN = 100
+"""Unreadable records that are named; all are counted."""
+NO_TALLY = Tally(0, 1 << 63, -1)
+
+
+class Gathered:
+    """Adds up the parts.
+
+    Raises:
+        OSError: from `part`, when the temporary file of rows cannot be written.
+    """
+
+    def __init__(self, folder: Path, files: Iterable[SourceFile]) -> None:
+        self.rows = Rows(folder)
+        self.tallies: dict[int, Tally] = {}
+        self.runs: list[SortedRun] = []
+        self.unread = {file.number: file.name for file in files}
+        """Files that are not read to their end."""
+        self.refused: list[RecordError] = []
+        self.partial: list[RecordError] = []
+        self.bad_notes: list[RecordError] = []
+        self.bad = self.events = self.stored_bytes = self.undated = self.digests = self.read = 0
+        self.revived = 0
+        self.same: set[int] = set()
+        """Files with the same bytes as one before them."""
+        self._open: dict[int, int] = {}
+        """Files of which a part was told, with the number of events in it."""
+        self._first: dict[bytes, int] = {}
+        """By the digest of their bytes, the first file that has them."""
+
+    def part(self, part: Part) -> None:
+        """Take in what a worker found."""
+        self.rows.add(part.rows)
+        for rule, tally in part.tallies.items():
+            self.tallies[rule] = self.tallies.get(rule, NO_TALLY) + tally
+        self.events += part.events
+        self.stored_bytes += part.stored_bytes
+        self.undated += part.undated
+        if part.run is not None:
+            self.runs.append(part.run)
+        for end in part.ended:
+            self._end(end)
+        if part.open_file >= 0:
+            self._open[part.open_file] = part.open_events
+
+    def _end(self, end: FileEnd) -> None:
+        name = self.unread.pop(end.number)
+        self._open.pop(end.number, None)
+        if end.kind == "refused":
+            self.refused.append(_error(end, name))
+            return
+        if end.kind == "digest":
+            self.digests += 1
+            return
+        first = self._first.setdefault(end.digest, end.number)
+        if first != end.number:
+            later = max(first, end.number)
+            self._first[end.digest] = min(first, end.number)
+            self.same.add(later)
+            self.events -= end.events
+            return
+        self.read += 1
+        self.bad += end.bad
+        if end.reason:
+            self.partial.append(_error(end, name))
+        for note in end.notes[: SHOWN - len(self.bad_notes)]:
+            where = Where(name)
+            what = f"record {note.record} cannot be read"
+            cause = f"{note.reason} (from byte {note.offset} of the text)"
+            self.bad_notes.append(RecordError(what, cause=cause, where=where))
+
+    def died(self, task: Read, how: str) -> tuple[Read, ...]:
+        """A worker died over a task: what is to be done again, each file by itself.
+
+        A file that is alone in its task, or of which a part was told, is not read again: it may be what killed the worker,
+        and its alerts would count twice.
+        """
+        left = [file for file in task.files if file.number in self.unread]
+        lost = [file for file in left if file.number in self._open or len(task.files) == 1]
+        for file in lost:
+            del self.unread[file.number]
+            events = self._open.pop(file.number, 0)
+            read = f"read in part ({events:,} events)" if events else "not read"
+            error = RecordError(
+                f"the file was {read}: the worker process that read it died",
+                cause=how,
+                cure="scan it alone; if memory is short, use fewer --jobs",
+                where=Where(file.name),
+            )
+            (self.partial if events else self.refused).append(error)
+            self.read += bool(events)
+        self.revived += 1
+        return tuple(Read((file,)) for file in left if file not in lost)
+
+
+def _error(end: FileEnd, name: str) -> RecordError:
+    what = end.reason if end.kind == "refused" else f"read in part ({end.events:,} events): {end.reason}"
+    return RecordError(what, cause=end.cause, cure=end.cure, where=Where(name))

@@ -1,0 +1,216 @@
+"""One file, read and judged window by window."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from osdetect.cloudtrail import BadRecord, Limits, RawRecord
+from osdetect.cloudtrail.inflate import Pieces
+from osdetect.cloudtrail.layout import DIGEST, recognise
+from osdetect.cloudtrail.reader import Cut, refusal
+from osdetect.cloudtrail.record import parse
+from osdetect.cloudtrail.windows import Window, windows
+from osdetect.errors import RecordError
+from osdetect.expr.engine import Engine
+from osdetect.scan.plan import BadNote, FileEnd, SourceFile
+
+SHOWN = 20
+"""Records of a file that are named when they cannot be read; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record that some rule matches."""
+
+    record: int
+    raw: bytes
+    content: dict[str, Any] | None
+    """The record, parsed, if that was done."""
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A window's worth of records, judged."""
+
+    events: int
+    hits: tuple[Hit, ...]
+    stored_bytes: int
+    """Of the file, since the last."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known of the file so far."""
+
+    records: int = 0
+    events: int = 0
+    bad: int = 0
+    notes: tuple[BadNote, ...] = ()
+    cut: str = ""
+    is_digest: bool = False
+
+    def lose(self, bad: BadRecord, offset: int) -> None:
+        """Count a record that cannot be read."""
+        self.bad += 1
+        if len(self.notes) < SHOWN:
+            note = BadNote(self.records + bad.number, offset + bad.offset, bad.reason)
+            self.notes = (*self.notes, note)
+
+
+def judge_file(file: SourceFile, engine: Engine, limits: Limits) -> Iterator[Judged | FileEnd]:
+    """Read the file and judge its records; the last item says what became of it."""
+    state = _Reading()
+    try:
+        pieces = Pieces.open(Path(file.path), limits.expansion)
+    except RecordError as error:
+        yield _refused(file, state, b"", error)
+        return
+    with pieces:
+        try:
+            yield from _judged_windows(pieces, engine, limits, state)
+            yield _end(file, pieces, state)
+        except RecordError as error:
+            yield _refused(file, state, pieces.digest, error)
+        except Exception as error:  # noqa: BLE001  # a defect met in one file must not cost the others
+            yield _refused(file, state, pieces.digest, _defect(error))
+
+
+def _judged_windows(pieces: Pieces, engine: Engine, limits: Limits, state: _Reading) -> Iterator[Judged]:
+    told = 0
+    for window in windows(pieces.texts(), limits.record_bytes):
+        if isinstance(window, Cut):
+            state.cut = f"{window.reason}, at byte {window.offset} of its text"
+            return
+        whole = engine.match_lines(window.text) if window.lines else engine.match_records(window.text)
+        if whole is not None:
+            hits = tuple(
+                Hit(state.records + one.number, window.text[one.start : one.stop], None, one.rules)
+                for one in whole.matches
+            )
+            state.records += whole.records
+            events = whole.records
+        else:
+            events, hits = _carefully(pieces, window, engine, limits, state)
+        state.events += events
+        yield Judged(events, hits, pieces.stored_bytes - told)
+        told = pieces.stored_bytes
+
+
+def _carefully(
+    pieces: Pieces, window: Window, engine: Engine, limits: Limits, state: _Reading
+) -> tuple[int, tuple[Hit, ...]]:
+    """Record by record: what is wrong with one costs that one."""
+    events = 0
+    hits: list[Hit] = []
+    number = 0
+    for record in _records(pieces, window, limits, state):
+        number = record.number
+        if isinstance(record, BadRecord):
+            state.lose(record, window.offset)
+            continue
+        try:
+            rules = engine.match(record.content)
+        except RecursionError:
+            reason = "nested too deeply to be judged"
+            state.lose(BadRecord(record.number, record.offset, record.raw, reason), window.offset)
+            continue
+        events += 1
+        if rules:
+            hits.append(Hit(state.records + number, record.raw, dict(record.content), rules))
+    state.records += number
+    return events, tuple(hits)
+
+
+def _records(
+    pieces: Pieces, window: Window, limits: Limits, state: _Reading
+) -> Iterator[RawRecord | BadRecord]:
+    spans = window.spans()
+    if spans is None:
+        if window.inner:
+            yield BadRecord(1, 0, window.text, "no CloudTrail records")
+            return
+        seems = recognise(window.text)
+        if seems == DIGEST:
+            state.is_digest = True
+            return
+        raise refusal(
+            pieces.path,
+            seems,
+            broken=pieces.broken,
+            has_text=bool(window.text),
+            empty=not pieces.stored_bytes,
+        )
+    for number, (start, end) in enumerate(spans.records, 1):
+        yield parse(number, start, window.text[start:end], limits.record_bytes)
+    if spans.cut:
+        at = window.offset + (spans.rest if spans.rest >= 0 else len(window.text))
+        state.cut = f"{spans.cut}, at byte {at} of its text"
+
+
+def _end(file: SourceFile, pieces: Pieces, state: _Reading) -> FileEnd:
+    reasons = [reason for reason in (pieces.broken, state.cut) if reason]
+    return FileEnd(
+        number=file.number,
+        events=state.events,
+        digest=pieces.digest,
+        kind="digest" if state.is_digest else "read",
+        reason="; ".join(reasons),
+        cure="fetch the file again, then scan it: what comes behind that place was not judged"
+        if reasons
+        else "",
+        bad=state.bad,
+        notes=state.notes,
+    )
+
+
+def _refused(file: SourceFile, state: _Reading, digest: bytes, error: RecordError) -> FileEnd:
+    """The file was not read, or not read to its end."""
+    return FileEnd(
+        number=file.number,
+        events=state.events,
+        digest=digest,
+        kind="read" if state.records else "refused",
+        reason=error.what,
+        cause=error.cause,
+        cure=error.cure,
+        bad=state.bad,
+        notes=state.notes,
+    )
+
+
+def _defect(error: Exception) -> RecordError:
+    if isinstance(error, MemoryError):
+        return RecordError("there is not enough memory to read this file", cure="use fewer --jobs")
+    return RecordError(
+        "osdetect has a defect that this file brings out",
+        cause=f"{type(error).__name__}: {error}"[:300],
+        cure="report it; the other files are not touched by it",
+    )
+
+
+def wanted_records(
+    file: SourceFile, limits: Limits, wanted: frozenset[int]
+) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """Some of the file's records again: number, bytes and content.
+
+    Raises:
+        RecordError: the file cannot be read any more.
+    """
+    last, before = max(wanted, default=0), 0
+    with Pieces.open(Path(file.path), limits.expansion) as pieces:
+        for window in windows(pieces.texts(), limits.record_bytes):
+            spans = None if isinstance(window, Cut) else window.spans()
+            if isinstance(window, Cut) or spans is None:
+                return
+            for number, (start, end) in enumerate(spans.records, before + 1):
+                if number in wanted:
+                    record = parse(number, start, window.text[start:end], limits.record_bytes)
+                    if isinstance(record, RawRecord):
+                        yield number, record.raw, orjson.loads(record.raw)
+            before += len(spans.records)
+            if before >= last:
+                return

@@ -1,0 +1,259 @@
+"""A detection section of a document, to a tree: checked by us, built of pySigma's items, each with its place.
+
+pySigma would misread some of what stands in rules, crash on some, or spend minutes on it; what is wrong is refused here,
+with line and column.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path as FilePath
+from typing import Any
+
+import sigma.exceptions as theirs
+from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaDetections, SigmaRule
+from sigma.types import SigmaString, sigma_type
+
+from osdetect.errors import RuleError
+from osdetect.expr import AnyOf, Expr, Regex, simplify
+from osdetect.expr.nodes import MAX_INTEGER
+from osdetect.expr.predicates import check_pattern
+from osdetect.sigma.condition import condition_trees
+from osdetect.sigma.modifiers import MODIFIERS
+from osdetect.sigma.options import ReadOptions
+from osdetect.sigma.tree import Refusal
+from osdetect.sigma.yaml_text import Document, Path
+
+MAX_CONDITION = 8_000
+"""Characters of a condition; pySigma's parser is slow and recursive."""
+MAX_PARENTHESES = 40
+MAX_FIELD = 1_000
+"""Characters of a field's path: each of its dots is tried in every event."""
+MAX_REGEX = 10_000
+"""Characters of a regular expression."""
+
+NO_SELECTIONS = frozenset({"condition", "timeframe"})
+_COMPARISONS = frozenset({"lt", "lte", "gt", "gte"})
+
+
+def detection_tree(
+    document: Document,
+    at: Path,
+    rule: SigmaRule,
+    options: ReadOptions,
+    *,
+    apart: frozenset[str] = NO_SELECTIONS,
+) -> tuple[Expr[str], ...]:
+    """The simplified tree of each condition of the detection at `at`.
+
+    Args:
+        document: the document that it stands in.
+        at: the path of the map of selections and condition.
+        rule: what processing pipelines are told of the rule; its detection is replaced.
+        options: placeholders and pipelines.
+        apart: keys of the map that are no selections.
+
+    Raises:
+        RuleError: something in it is not Sigma or not supported; names the place.
+    """
+    given: Any = document.data
+    for step in at:
+        given = given[step]
+    conditions = _conditions(document, (*at, "condition"), given.get("condition"))
+    selections = {
+        name: _selection(document, (*at, name), selection)
+        for name, selection in given.items()
+        if name not in apart
+    }
+    if not selections:
+        raise document.error("a detection needs a selection", at=at)
+    try:
+        rule.detection = SigmaDetections(detections=selections, condition=list(conditions))
+        if options.pipeline is not None:
+            rule = options.pipeline.apply(rule)
+        return tuple(simplify(tree) for tree in condition_trees(rule.detection, options.placeholders))
+    except Refusal as refusal:
+        raise _of_refusal(document, at, refusal) from refusal
+    except theirs.SigmaConditionError as error:
+        raise document.error("this is not a Sigma rule", at=(*at, "condition"), cause=said(error)) from error
+    except theirs.SigmaError as error:
+        raise document.error("this is not a Sigma rule", at=at, cause=said(error)) from error
+    except RecursionError as error:
+        raise document.error("this condition is too deep", at=(*at, "condition")) from error
+
+
+def any_of(trees: Sequence[Expr[str]]) -> Expr[str]:
+    """A rule with several conditions matches where one of them does."""
+    return simplify(AnyOf(tuple(trees)))
+
+
+def said(error: Exception) -> str:
+    """What pySigma says, on one line and not at length."""
+    return " ".join(str(error).split())[:300]
+
+
+def _of_refusal(document: Document, at: Path, refusal: Refusal) -> RuleError:
+    place = getattr(refusal.item, "source", None)
+    if place is not None and place.line:
+        return document.error(
+            refusal.what, line=place.line, column=place.char, cause=refusal.cause, cure=refusal.cure
+        )
+    return document.error(refusal.what, at=(*at, "condition"), cause=refusal.cause, cure=refusal.cure)
+
+
+def _conditions(document: Document, at: Path, condition: object) -> list[str]:
+    given = condition if isinstance(condition, list) else [condition]
+    conditions = [one for one in given if isinstance(one, str) and one.strip()]
+    if not conditions or len(conditions) < len(given):
+        raise document.error("a detection needs a condition: text, or a list of texts", at=at)
+    for place, one in enumerate(conditions):
+        here = (*at, place) if isinstance(condition, list) else at
+        if "|" in one:
+            raise document.error(
+                "aggregation in a condition (|) is not supported",
+                at=here,
+                cause="Sigma 2 replaced it by correlation rules",
+                cure="write a correlation rule that counts the matches of this one",
+            )
+        if len(one) > MAX_CONDITION or one.count("(") > MAX_PARENTHESES:
+            raise document.error(
+                "this condition is too long",
+                at=here,
+                cause=f"at most {MAX_CONDITION} characters and {MAX_PARENTHESES} parentheses are read",
+            )
+    return conditions
+
+
+def _selection(document: Document, path: Path, given: object) -> SigmaDetection:
+    """A map of fields, a list of maps or keywords, or one keyword (Sigma rules specification, "Search-Identifier")."""
+    source = _source(document, path)
+    if isinstance(given, dict):
+        if not given:
+            raise document.error("a selection must not be empty", at=path)
+        return SigmaDetection(
+            [_item(document, (*path, key), key, value) for key, value in given.items()], source=source
+        )
+    if isinstance(given, list):
+        if not given:
+            raise document.error("a selection must not be empty", at=path)
+        if not any(isinstance(one, (dict, list)) for one in given):
+            return SigmaDetection([_item(document, path, "", given)], source=source)
+        return SigmaDetection(
+            [_selection(document, (*path, i), one) for i, one in enumerate(given)], source=source
+        )
+    return SigmaDetection([_item(document, path, "", given)], source=source)
+
+
+def _source(document: Document, path: Path) -> theirs.SigmaRuleLocation:
+    line, column = document.place(path)
+    return theirs.SigmaRuleLocation(FilePath(document.source.name), line, column)
+
+
+def _item(document: Document, path: Path, key: str, given: object) -> SigmaDetectionItem:
+    field, *names = key.split("|")
+    unknown = next((name for name in names if name not in MODIFIERS), None)
+    if unknown is not None:
+        raise document.error(
+            f"{unknown!r} is no modifier", at=path, cure=f"the modifiers are {', '.join(sorted(MODIFIERS))}"
+        )
+    if len(field) > MAX_FIELD:
+        raise document.error(f"a field's name has at most {MAX_FIELD:,} characters", at=path)
+    if not field.strip():
+        _check_keyword(document, path, names)
+        field = ""
+    values = given if isinstance(given, list) else [given]
+    if not values:
+        raise document.error("a list of values must not be empty", at=path)
+    for place, value in enumerate(values):
+        _check_value(document, path if value is given else (*path, place), field, names, value)
+    if "fieldref" in names:  # what stands before it says how the other field's value is compared
+        names = ["fieldref", *(name for name in names if name != "fieldref")]
+    try:
+        return SigmaDetectionItem(
+            field or None,
+            [MODIFIERS[name] for name in names],
+            [_value(value, names) for value in values],
+            source=_source(document, path),
+        )
+    except theirs.SigmaError as error:
+        raise document.error(
+            "this value does not go with its modifiers", at=path, cause=said(error)
+        ) from error
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise document.error(
+            "this value does not go with its modifiers",
+            at=path,
+            cause=f"{type(error).__name__}: {error}"[:300],
+        ) from error
+
+
+def _value(value: Any, names: Sequence[str]) -> Any:
+    if isinstance(value, (date, datetime)):
+        return SigmaString.from_str(value.isoformat())
+    return SigmaString.from_str(value) if "re" in names else sigma_type(value)
+
+
+def _check_keyword(document: Document, path: Path, names: Sequence[str]) -> None:
+    wrong = next((name for name in names if name in {"startswith", "endswith", "exists"}), None)
+    if wrong is not None:
+        raise document.error(
+            f"{wrong} needs a field",
+            at=path,
+            cause="a keyword is text that stands anywhere in the event",
+            cure="name the field in front of the modifier",
+        )
+
+
+def _check_value(document: Document, path: Path, field: str, names: Sequence[str], value: object) -> None:
+    """Refuse values that pySigma would take for others, or refuse in words that name no place."""
+    if isinstance(value, dict):
+        inner = next(iter(value), "...")
+        raise document.error(
+            "a map inside a field is not part of Sigma",
+            at=path,
+            cure=f"write the path with dots: {field}.{inner}",
+        )
+    if isinstance(value, list):
+        raise document.error("a list inside a list is not part of Sigma", at=path)
+    if value is None and not field:
+        raise document.error("null needs a field", at=path, cure="write field: null")
+    if value is None and set(names) - {"neq", "all"}:
+        raise document.error(f"null does not go with the modifier {names[0]!r}", at=path)
+    if not isinstance(value, (str, int, float, type(None))) and not (
+        isinstance(value, (date, datetime)) and _COMPARISONS & set(names)
+    ):
+        raise document.error(
+            f"a {type(value).__name__} is not a value that events have", at=path, cure="write it in quotes"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise document.error("a number must be finite", at=path)
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise document.error(
+            "this number is too large to be compared exactly",
+            at=path,
+            cause=f"at most {MAX_INTEGER} is taken",
+            cure="write it in quotes: it is compared as text then",
+        )
+    if "re" in names:
+        _check_regex(document, path, names, value)
+
+
+_FLAGS: Mapping[str, str] = {
+    "i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"
+}  # fmt: skip
+
+
+def _check_regex(document: Document, path: Path, names: Sequence[str], value: object) -> None:
+    if not isinstance(value, str):
+        raise document.error("a regular expression must be text", at=path, cure="write it in quotes")
+    if len(value) > MAX_REGEX:
+        raise document.error(f"a regular expression has at most {MAX_REGEX:,} characters", at=path)
+    flags = "".join(sorted({_FLAGS[name] for name in names if name in _FLAGS}))
+    complaint = None if "expand" in names else check_pattern(Regex(value, flags))
+    if complaint is not None:
+        raise document.error(
+            "this regular expression is not supported",
+            at=path,
+            cause=f"RE2, which runs it in linear time, says: {complaint}",
+            cure="write it without back-references, and look-around only at its ends",
+        )

@@ -1,0 +1,111 @@
+"""Many tests decided together are decided as each is alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from osdetect.expr import Boolean, Cidr, Compare, Equals, Gap, Number, Regex, Wildcard
+from osdetect.expr.engine.multi_pattern import MultiPattern
+from osdetect.expr.predicates import ValueTest, predicate
+
+_LETTERS = 'aAbB*?\\/"%. 1\n\u0130ßΣς\U0001f600\0'
+texts = st.text(alphabet=_LETTERS + "\ud800", max_size=6)
+unicode_texts = st.text(alphabet=_LETTERS, max_size=6)
+patterns = st.lists(st.one_of(unicode_texts, st.sampled_from(Gap)), max_size=5).map(tuple)
+flags = st.sets(st.sampled_from("ims")).map(lambda chosen: "".join(sorted(chosen)))
+numbers = st.one_of(st.integers(-2, 3), st.sampled_from([0.5, 1.0, 1e300]))
+regexes = [
+    "a",
+    "^a",
+    "b$",
+    "a|b",
+    "[^a]+",
+    "",
+    "^$",
+    r"\A\z",
+    r"(?i)A\b",
+    "(?m)^b$",
+    ".{3}",
+    "ß",
+    "😀+",
+    r"\x00",
+]
+tests: st.SearchStrategy[ValueTest] = st.one_of(
+    st.builds(Equals, texts, st.booleans()),
+    st.builds(Wildcard, patterns, st.booleans()),
+    st.builds(Regex, st.sampled_from(regexes), flags),
+    st.builds(Cidr, st.sampled_from(["10.0.0.0/8", "2001:db8::/32", "0.0.0.0/0"])),
+    st.builds(Number, numbers),
+    st.builds(Compare, st.sampled_from(["lt", "lte", "gt", "gte"]), numbers),
+    st.builds(Boolean, st.booleans()),
+)
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    numbers,
+    texts,
+    st.sampled_from(["10.1.2.3", "2001:db8::1", "true", "FALSE", "9" * 400, "1e3", "a" * 9_000]),
+)
+values = st.recursive(scalars, lambda inner: st.dictionaries(texts, inner, max_size=3), max_leaves=4)
+
+
+def _named(listed: Sequence[ValueTest]) -> list[tuple[str, ValueTest]]:
+    return [(f"t{place}", test) for place, test in enumerate(listed)]
+
+
+def _one_by_one(listed: Sequence[ValueTest], value: Any) -> tuple[str, ...]:
+    return tuple(name for name, test in _named(listed) if predicate(test)(value))
+
+
+@settings(max_examples=300)
+@given(st.lists(tests, max_size=60), st.lists(values, max_size=8))
+def test_tests_decided_together_are_decided_as_each_is_alone(
+    listed: list[ValueTest], given: list[Any]
+) -> None:
+    together = MultiPattern.of(_named(listed))
+    for value in given:
+        assert together.decide(value) == _one_by_one(listed, value)
+
+
+@given(
+    st.lists(st.builds(Wildcard, patterns, st.booleans()), min_size=40, max_size=80),
+    st.lists(texts, max_size=8),
+)
+def test_many_wildcards_are_decided_as_each_is_alone(listed: list[ValueTest], given: list[str]) -> None:
+    together = MultiPattern.of(_named(listed))
+    for text in given:
+        assert together.decide(text * 3) == _one_by_one(listed, text * 3)
+
+
+def test_patterns_that_need_more_memory_than_a_set_may_take_are_still_decided() -> None:
+    listed = [Regex(rf"(x{place}|[a-y]{{300}})[a-y]{{600}}") for place in range(40)] + [Regex("x7")]
+    together = MultiPattern.of(_named(listed))
+    for text in ("x7" * 3, "x7x8x9", "a" * 1_300, ""):
+        assert together.decide(text) == _one_by_one(listed, text)
+
+
+def test_a_set_that_runs_out_of_states_still_decides() -> None:
+    listed = [Regex(rf"(a|b)*a(a|b){{{length}}}c") for length in range(8, 20)]
+    together = MultiPattern.of(_named(listed))
+    for text in ("ab" * 5_000 + "c", "abbabaab" * 3_000 + "c", "b" * 100 + "c"):
+        assert together.decide(text) == _one_by_one(listed, text)
+
+
+def test_half_a_surrogate_pair_in_a_literal_or_in_a_value_is_no_obstacle() -> None:
+    listed = [Wildcard((Gap.ANY, f"{letter}\ud800", Gap.ANY)) for letter in "abcdefghijklmnopqrstuvwxyz"]
+    together = MultiPattern.of(_named([*listed, Wildcard(("x", Gap.ANY)), Regex("x$")]))
+    for text in ("xc\ud800", "xc\ud801", "c", "c\ud800x", "?"):
+        assert together.decide(text) == _one_by_one([*listed, Wildcard(("x", Gap.ANY)), Regex("x$")], text)
+
+
+def test_one_name_may_stand_for_several_tests() -> None:
+    together = MultiPattern.of([("n", Equals("a")), ("n", Equals("A", cased=True)), ("m", Wildcard(("a",)))])
+    assert together.decide("A") == ("n", "n", "m")
+
+
+@pytest.mark.parametrize("value", [None, "", "x", 0, True, {}])
+def test_no_tests_hold_for_nothing(value: object) -> None:
+    assert MultiPattern.of([]).decide(value) == ()
