@@ -37,7 +37,9 @@ lock: $(VENV)/dev.ready ## Resolve the dependencies again; commit what changes i
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
 		--extra embedded --group build pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
-		--constraint requirements/run.txt --extra embedded --group dev pyproject.toml -o requirements/dev.txt
+		--constraint requirements/run.txt --extra embedded --extra fast --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
+		--group convert pyproject.toml -o requirements/convert.txt
 
 clean: ## Delete the environment and all that was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

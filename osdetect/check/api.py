@@ -25,6 +25,8 @@ class Api:
 
     sources: Mapping[str, Names]
     """The names of each eventSource."""
+    sdk_names: Names
+    """Sources by the names that AWS's SDKs have for their services, where those differ: "cloudwatch"."""
     open: frozenset[str]
     """Sources that are known, but not their names."""
     dated: Mapping[str, re.Pattern[str]]
@@ -65,6 +67,8 @@ class Api:
 
     def nearest_source(self, source: str) -> str:
         """The source that was probably meant; empty when none is similar."""
+        if (meant := self.sdk_names.get(source.lower().removesuffix(_DOMAIN))) is not None:
+            return meant
         found = get_close_matches(source.lower()[:128], self.sources, n=1, cutoff=_SIMILAR)
         return found[0] if found else ""
 
@@ -111,6 +115,7 @@ def shipped() -> Api:
     sources = {source: _lowered(_unpacked(packed)) for source, packed in table["sources"].items()}
     return Api(
         sources={f"{source}{_DOMAIN}": names for source, names in sources.items()},
+        sdk_names={name: f"{source}{_DOMAIN}" for name, source in table["sdk_names"].items()},
         open=frozenset(f"{name}{_DOMAIN}" for name in table["open"].split()),
         dated={source: re.compile(f"(?:{pattern})$") for source, pattern in table["dated"].items()},
         recorded_as={

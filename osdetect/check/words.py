@@ -7,7 +7,6 @@ from osdetect.check.findings import Finding, Subject
 from osdetect.schema.attack import is_attack_tag, successor, tactics
 
 _WANTED = {
-    "id": "alerts and releases name a rule by it",
     "description": "an analyst reads it beside the alert",
     "level": "osdetect takes medium",
     "status": "it says how far the rule can be trusted",

@@ -12,10 +12,9 @@ from osdetect import check as checking
 from osdetect.check import Finding, Report, Severity
 from osdetect.check.sarif import sarif
 from osdetect.cli.output import print_json, progress_bar, write_line
+from osdetect.cli.reading import Pipelines, Placeholders, read
 from osdetect.resources import folder
-from osdetect.sigma import read_rules
 from osdetect.sigma.check_documents import rule_documents
-from osdetect.sigma.options import ReadOptions
 from osdetect.source import printable
 from osdetect.vocabulary import ExitCode
 
@@ -56,6 +55,8 @@ def check(
     output: Output = CheckFormat.TABLE,
     fail_on: Threshold = FailOn.ERROR,
     ignore: Ignore = None,
+    pipeline: Pipelines = None,
+    placeholders: Placeholders = None,
 ) -> int:
     """Find mistakes in rules: the Sigma specification, and what CloudTrail records can hold.
 
@@ -65,9 +66,9 @@ def check(
     """
     paths = rules or [folder("rules")]
     with progress_bar("Reading rules") as tell:
-        read = read_rules(paths, ReadOptions(every_log_source=True), tell)
+        rule_set = read(paths, placeholders=placeholders, pipelines=pipeline, on_progress=tell)
     with progress_bar("Checking rules") as tell:
-        report = checking.check(read, rule_documents(paths, tell), ignore=ignore or ())
+        report = checking.check(rule_set, rule_documents(paths, tell), ignore=ignore or ())
     if output is CheckFormat.SARIF:
         print_json(sarif(report, root=Path.cwd(), version=__version__))
     elif output is CheckFormat.JSON:

@@ -33,7 +33,9 @@ def explain_(
     ],
     event: Annotated[
         Path | None,
-        typer.Argument(help="A file of CloudTrail records, in any layout that `load` takes.", metavar="[EVENT]"),
+        typer.Argument(
+            help="A file of CloudTrail records, in any layout that `load` takes.", metavar="[EVENT]"
+        ),
     ] = None,
     pipeline: Pipelines = None,
     placeholders: Placeholders = None,
@@ -62,7 +64,9 @@ def explain_(
     return ExitCode.LOSS if rule_set.refused or bad else ExitCode.OK
 
 
-def _rules(named: str, placeholders: Path | None, pipelines: list[str] | None) -> tuple[RuleSet, Sequence[Rule]]:
+def _rules(
+    named: str, placeholders: Path | None, pipelines: list[str] | None
+) -> tuple[RuleSet, Sequence[Rule]]:
     try:
         identity = str(UUID(named))
     except ValueError:
@@ -72,7 +76,8 @@ def _rules(named: str, placeholders: Path | None, pipelines: list[str] | None) -
     found = [rule for rule in own.rules if rule.id == identity]
     if not found:
         raise InputError(
-            f"no rule that comes with osdetect has the id {identity}", cure="name the file that holds the rule"
+            f"no rule that comes with osdetect has the id {identity}",
+            cure="name the file that holds the rule",
         )
     return own, found
 
@@ -108,7 +113,9 @@ def _judged(rule: Rule, records: Records) -> tuple[Judged, ...]:
         possible = [miss for miss in misses if miss[0] is not None]
         _, number, record = min(possible or misses, key=lambda miss: len(miss[0] or ()))
         held = [(number, record)]
-    return tuple((number, explain(rule.tree, record), nearest_miss(rule.tree, record)) for number, record in held)
+    return tuple(
+        (number, explain(rule.tree, record), nearest_miss(rule.tree, record)) for number, record in held
+    )
 
 
 def _json(rule: Rule, compiled: Compiled, judged: Sequence[Judged], *, asked: bool) -> dict[str, Any]:
@@ -150,7 +157,9 @@ def _print(rule: Rule, compiled: Compiled, judged: Sequence[Judged], *, records:
             write_line(f"  {line}")
         return
     matches = sum(step.held for _, step, _ in judged)
-    write_line(f"  {matches} of {records} records match" if records > 1 else f"  match: {'yes' if matches else 'no'}")
+    write_line(
+        f"  {matches} of {records} records match" if records > 1 else f"  match: {'yes' if matches else 'no'}"
+    )
     for number, step, changes in judged[:_SHOWN]:
         write_line("")
         if records > 1:

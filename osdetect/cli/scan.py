@@ -20,9 +20,9 @@ from osdetect import scan as scanning
 from osdetect.cli import scan_output as shown
 from osdetect.cli.options import Verbose
 from osdetect.cli.output import err, print_error, say
+from osdetect.cli.rules import rules_cache
 from osdetect.compiler.ruleset import CompiledRules, compile_files
 from osdetect.errors import InputError, OsdetectError, OutputError, UsageError
-from osdetect.node.places import cache_root
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 from osdetect.vocabulary import ExitCode, Level
@@ -112,7 +112,7 @@ def scan(
         # Started before the rules are read: both take a moment.
         with scanning.Workers(_workers(jobs, files)) as workers:
             compiled = compile_files(
-                rules or [folder("rules")], fields=EventFields.shipped(), cache_folder=cache_root() / "rules"
+                rules or [folder("rules")], fields=EventFields.shipped(), cache_folder=rules_cache()
             )
             judged_by = _chosen(compiled, level)
             with _asked_to_stop() as stop, _bar() as tell:
@@ -127,10 +127,10 @@ def scan(
                     on_progress=tell,
                     stop=stop,
                 )
-            for note in (*compiled.notes, *(compiled.warnings if verbose else ())):
+            for note in (*compiled.notes, *(compiled.read.warnings if verbose else ())):
                 print_error(note, word="note")
-            if compiled.correlations:
-                say(f"note: {len(compiled.correlations)} correlation rules are not judged by scan")
+            if compiled.read.correlations:
+                say(f"note: {len(compiled.read.correlations)} correlation rules are not judged by scan")
             _write(found, compiled, output, timeline, limit, verbose=verbose)
     return _status(found.report, compiled, fail_on)
 
@@ -166,7 +166,7 @@ def _chosen(compiled: CompiledRules, level: Level | None) -> list[scanning.ScanR
     rules = [scanning.ScanRule.of(rule.id, rule.document) for rule in compiled.rules]
     chosen = [rule for rule in rules if level is None or Level(rule.level).rank >= level.rank]
     if not chosen:
-        first = compiled.refused[0] if compiled.refused else None
+        first = compiled.read.refused[0] if compiled.read.refused else None
         raise InputError(
             "none of the rules can be used",
             cause=str(first)
@@ -245,10 +245,10 @@ def _write(
             shown.write_timeline(found, timeline)
         except OutputError as failure:
             failures.append(failure)  # told in the end: the alerts are to be shown all the same
-    losses: tuple[OsdetectError, ...] = (*compiled.refused, *found.report.losses)
+    losses: tuple[OsdetectError, ...] = (*compiled.read.refused, *found.report.losses)
     writer: dict[ScanFormat, Callable[[], Any]] = {
         ScanFormat.TABLE: lambda: shown.print_found(
-            found, len(compiled.refused), compiled.other_sources, limit
+            found, len(compiled.read.refused), compiled.read.other_sources, limit
         ),
         ScanFormat.JSON: lambda: shown.write_json(found, losses),
         ScanFormat.NDJSON: lambda: shown.write_ndjson(found),
@@ -278,4 +278,4 @@ def _status(report: scanning.ScanReport, compiled: CompiledRules, fail_on: Level
         )
     if fail_on is not None and any(level.rank >= fail_on.rank for level in report.by_level()):
         return ExitCode.ALERTS
-    return ExitCode.OK if report.lossless and not compiled.refused else ExitCode.LOSS
+    return ExitCode.OK if report.lossless and not compiled.read.refused else ExitCode.LOSS

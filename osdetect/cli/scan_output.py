@@ -192,7 +192,7 @@ def _timeline_row(alert: Mapping[str, Any]) -> tuple[str, ...]:
 
 @contextmanager
 def to_standard_output() -> Iterator[None]:
-    """A reader that went away is no failure; a full disk is one that a user can understand.
+    """A reader that went away is no failure, and the status of the scan stands; a full disk is told.
 
     Raises:
         OutputError: standard output cannot be written.
@@ -200,13 +200,17 @@ def to_standard_output() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
+    except (BrokenPipeError, SystemExit):  # the latter is what rich makes of a broken pipe
+        _to_nowhere()
     except OSError as error:
-        # What is still held back cannot be written either, and must not fail again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _to_nowhere()
         raise OutputError(
             "the alerts cannot be written to standard output, or not all of them",
             cause=error.strerror or str(error),
             cure="make room where it leads to, and run the command again",
         ) from None
+
+
+def _to_nowhere() -> None:
+    """What is still held back cannot be written either, and must not fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,9 +12,9 @@ from osdetect.expr.regex_tree import Chars, Choice, Node, Repeat, Sequence
 
 MAX_POSITIONS = 1_000
 """Characters of an expression with its repeats written out."""
-MAX_WORK = 25_000
-"""Sum of the sizes of all states, each a set of positions. Lucene stops at four times that."""
-MAX_TRANSITIONS = 16_000
+MAX_WORK = 12_000
+"""Sum of the sizes of all states, each a set of positions. Lucene stops at eight times that."""
+MAX_TRANSITIONS = 6_000
 """States, times the sets of characters that they tell apart; each becomes a few states of UTF-8 bytes."""
 
 
@@ -79,11 +79,11 @@ class _Positions:
     def _again_and_again(self, part: Node, low: int, high: int | None) -> tuple[int, int, bool]:
         if high is not None:
             return self._one_after_the_other((part,) * high, optional_from=low)
-        if low > 1:
-            return self._one_after_the_other((*(part,) * (low - 1), Repeat(part, 1, None)))
-        first, last, nullable = self.add(part)
+        if low:  # as Lucene has it: the copies that must be, then a loop of its own
+            return self._one_after_the_other((*(part,) * low, Repeat(part, 0, None)))
+        first, last, _ = self.add(part)
         self._link(last, first)
-        return first, last, nullable or low == 0
+        return first, last, True
 
     def _link(self, before: int, after: int) -> None:
         for position in _bits(before):
@@ -108,14 +108,10 @@ def _states(positions: _Positions, begin: int) -> None:
         points |= {edge for first, last in ranges for edge in (first, last + 1)}
         if len(points) > MAX_TRANSITIONS:
             raise TooMuchWork
-    sets = {ranges: None for ranges in positions.ranges}
-    kinds: dict[tuple[Ranges, ...], None] = {}
-    for point in points:
-        kinds[tuple(ranges for ranges in sets if contains(ranges, point))] = None
-    masks = [
-        sum(1 << place for place, ranges in enumerate(positions.ranges) if ranges in kind)
-        for kind in map(frozenset, kinds)
-    ]
+    numbers = {ranges: number for number, ranges in enumerate(dict.fromkeys(positions.ranges))}
+    kinds = {frozenset(number for ranges, number in numbers.items() if contains(ranges, at)) for at in points}
+    places = [numbers[ranges] for ranges in positions.ranges]
+    masks = [sum(1 << place for place, number in enumerate(places) if number in kind) for kind in kinds]
     work = 0
     seen: set[int] = set()
     pending = [begin]

@@ -8,8 +8,10 @@ no edges, then shorter counts, then only the literals that the pattern requires.
 
 import string
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from itertools import starmap
 from typing import Any
 
 from osdetect.compiler.lucene_effort import within_effort
@@ -57,12 +59,12 @@ class LuceneRegex:
 
 
 def lucene_regex(pattern: str, flags: str = "") -> LuceneRegex | None:
-    """The expression for an RE2 pattern without look-around; None when there is none that Lucene does easily.
+    r"""The expression for an RE2 pattern without look-around; None when there is none that Lucene does easily.
 
     Whenever RE2 finds the pattern in a text, the expression fits the text in lower case.
 
     >>> lucene_regex("^Get[A-Z]").pattern, lucene_regex(r"(^|/)x$").pattern
-    ('get[a-z].*', 'x|.*\\\\/x')
+    ('get[a-z].*', 'x|.*\\/x')
     """
     try:
         tree = parse(pattern, flags)
@@ -126,10 +128,8 @@ _COUNTS = (128, 32, 8, 2, 1)
 
 def _loosened(tree: Node) -> Iterator[tuple[Node, bool]]:
     """Trees for whole texts, each fitting what the one before it does and more; and whether it is just the pattern."""
-    try:
+    with suppress(Inexpressible):
         yield choice(map(_whole, frames(tree))), True
-    except Inexpressible:
-        pass
     plain = without_edges(tree)
     for most in (None, *_COUNTS):
         loose = plain if most is None else _counted(plain, most)
@@ -267,10 +267,21 @@ def _class(ranges: Ranges) -> str:
     if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
         return _point(ranges[0][0])
     shorter = negated if len(negated) < len(ranges) else ranges
-    inner = "".join(
-        _point(first) if first == last else f"{_point(first)}-{_point(last)}" for first, last in shorter
-    )
-    return f"[{'^' if shorter is negated else ''}{inner}]"
+    return f"[{'^' if shorter is negated else ''}{''.join(starmap(_range, shorter))}]"
+
+
+_BACKSLASH = ord("\\")
+
+
+def _range(first: int, last: int) -> str:
+    if last - first < 2:
+        return _point(first) if first == last else _point(first) + _point(last)
+    # Lucene reads an escaped backslash in a class as one character, never as the end of a range.
+    if first == _BACKSLASH:
+        return _point(first) + _range(first + 1, last)
+    if last == _BACKSLASH:
+        return _range(first, last - 1) + _point(last)
+    return f"{_point(first)}-{_point(last)}"
 
 
 def _point(point: int) -> str:

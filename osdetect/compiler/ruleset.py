@@ -132,11 +132,16 @@ class _Work:
                 missing[number] = source
             else:
                 results[number] = kept
-        on_progress(len(results), len(paths))
-        compiled = compile_texts(tuple(missing.values()), self._options, self._fields)
+        before = len(results)
+        compiled = compile_texts(
+            tuple(missing.values()),
+            self._options,
+            self._fields,
+            lambda done, _all: on_progress(before + done, len(paths)),
+        )
         for (number, source), one in zip(missing.items(), compiled, strict=True):
             results[number] = self._new(source, one)
-            on_progress(len(results), len(paths))
+        on_progress(len(paths), len(paths))
         return [results[number] for number in range(len(paths))]
 
     def _kept(self, source: SourceText) -> FileResult | None:

@@ -89,44 +89,19 @@ def alert_document(
         dialect: where such events hold the fields of their records.
     """
     held = list(evidence)
-    created = run.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def said(fact: str) -> str:
-        return dialect.text(event, fact)
-
     happened = _timestamp(event, dialect)
-    user, address = _user(said), said("sourceIPAddress")
-    ip = _ip(address)
     ingested = _instant(_text(_inner(event, "event").get("ingested")))
+    call = _call(event, dialect)
     document = {
         "@timestamp": _iso(happened or ingested or run.now),
-        "event": _without_empty(
-            {
-                "kind": "alert",
-                "id": said("eventID"),
-                "action": said("eventName"),
-                "provider": said("eventSource"),
-                "outcome": _outcome(event, dialect),
-                "created": created,
-                "ingested": _iso(ingested) if ingested else "",
-            }
-        ),
         **words,
-        "cloud": _without_empty(
-            {
-                "account": _without_empty(
-                    {"id": said("recipientAccountId") or said("userIdentity.accountId")}
-                ),
-                "region": said("awsRegion"),
-            }
-        ),
-        "user": user,
-        "source": _without_empty({"ip": ip, "address": address}),
-        "user_agent": _without_empty({"original": said("userAgent")[:MAX_VALUE]}),
-        "error": _without_empty({"code": said("errorCode"), "message": said("errorMessage")[:MAX_VALUE]}),
-        "related": _without_empty(
-            {"user": sorted({v for v in user.values() if v}), "ip": [ip] if ip else []}
-        ),
+        **call,
+        "event": {
+            "kind": "alert",
+            **call["event"],
+            "created": _iso(run.now),
+            **({"ingested": _iso(ingested)} if ingested else {}),
+        },
         "osdetect": {
             "status": "open",
             "matched": sorted({one.field for one in held}),
@@ -137,6 +112,32 @@ def alert_document(
         },
     }
     return _without_empty(document)
+
+
+def _call(event: Mapping[str, Any], dialect: Dialect) -> dict[str, dict[str, Any]]:
+    """Who called what, from where, and how it ended: what an alert says of the record."""
+
+    def said(fact: str) -> str:
+        return dialect.text(event, fact)
+
+    account = said("recipientAccountId") or said("userIdentity.accountId")
+    user, address = _user(said), said("sourceIPAddress")
+    ip = _ip(address)
+    told: dict[str, dict[str, Any]] = {
+        "event": {
+            "id": said("eventID"),
+            "action": said("eventName"),
+            "provider": said("eventSource"),
+            "outcome": _outcome(event, dialect),
+        },
+        "cloud": {"account": {"id": account} if account else {}, "region": said("awsRegion")},
+        "user": user,
+        "source": {"ip": ip, "address": address},
+        "user_agent": {"original": said("userAgent")[:MAX_VALUE]},
+        "error": {"code": said("errorCode"), "message": said("errorMessage")[:MAX_VALUE]},
+        "related": {"user": sorted(set(user.values())), "ip": [ip] if ip else []},
+    }
+    return {name: _without_empty(values) for name, values in told.items()}
 
 
 def _evidence(one: Evidence) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class Dialect:
 
     def text(self, event: Mapping[str, Any], fact: str) -> str:
         """The same where it is one text, else ""."""
+        for path in self.paths.get(fact, ()):
+            if isinstance(plain := _plain(event, path), str):
+                return plain  # nearly always; `resolve` also looks into lists, and for keys with dots
         found = self.values(event, fact)
         return found[0] if len(found) == 1 and isinstance(found[0], str) else ""
 
@@ -85,6 +88,15 @@ class Dialect:
 
 RAW = Dialect("cloudtrail-raw", MappingProxyType({fact: (fact,) for fact in FACTS}))
 """Records as AWS delivers them, and as `osdetect load` stores them."""
+
+
+def _plain(event: Any, path: str) -> Any:
+    """The value that a path's steps lead to, each a key of a map."""
+    for step in path.split("."):
+        if not isinstance(event, dict) or step not in event:
+            return None
+        event = event[step]
+    return event
 
 
 def _opened(event: Mapping[str, Any], steps: Sequence[str]) -> Mapping[str, Any]:

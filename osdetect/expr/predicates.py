@@ -10,8 +10,8 @@ from typing import Any, assert_never
 
 import re2
 
-from osdetect.expr.moments import Moment, moment_of
 from osdetect.expr.lookaround import conjuncts
+from osdetect.expr.moments import Moment, moment_of
 from osdetect.expr.nodes import (
     Boolean,
     Cidr,

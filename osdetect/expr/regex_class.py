@@ -6,7 +6,7 @@ All of it is of ASCII but Unicode's properties, which are not looked up: such a 
 import re
 from dataclasses import dataclass
 
-from osdetect.expr.regex_sets import ALL, NONE, Ranges, complement, of, union
+from osdetect.expr.regex_sets import ALL, Ranges, complement, of, union
 from osdetect.expr.regex_sets import any_case as in_any_case
 
 _DIGIT: Ranges = ((48, 57),)
@@ -67,17 +67,19 @@ def class_at(pattern: str, at: int, *, any_case: bool) -> tuple[Found | None, in
     at += 1
     negated = pattern.startswith("^", at)
     start = at = at + negated
-    found: Ranges = NONE
+    items: list[Ranges] = []
     sure = True
     while at == start or not pattern.startswith("]", at):
         item = _range(pattern, at, any_case=any_case)
         if item is None:
             return None, at
-        found = union(found, _cased(item, any_case=any_case))
+        items.append(item.ranges)
         sure = sure and item.sure
         at = item.end
     if not sure:
         return (ALL, False), at + 1
+    found = union(*items)
+    found = in_any_case(found) if any_case else found
     return (complement(found) if negated else found, True), at + 1
 
 

@@ -87,6 +87,8 @@ MAX_NODES = 2_000
 """Nodes of all bodies together."""
 MAX_DEPTH = 100
 """Nodes in one another; the folds over a tree are recursive."""
+MAX_JOINTS = 100
+"""Parts with edges, and parts between them, in one sequence."""
 MAX_UNROLLED = 8
 """Times that a part with edges is written out."""
 
@@ -101,7 +103,7 @@ def frames(node: Node) -> Frames:
     match node:
         case Look():
             side = _side(node)
-            return (Framed(FREE, EMPTY, side) if node.ahead else Framed(side, EMPTY, FREE),)
+            return _merged((Framed(FREE, EMPTY, side) if node.ahead else Framed(side, EMPTY, FREE),))
         case Atomic():
             raise Inexpressible("an atomic group")
         case Edge():
@@ -163,7 +165,9 @@ def _repeated(node: Repeat) -> Frames:
 
 def _joined(each: Iterable[Frames]) -> Frames:
     made: Frames = (Framed(FREE, EMPTY, FREE),)
-    for part in each:
+    for joints, part in enumerate(each):
+        if joints > MAX_JOINTS:
+            raise Inexpressible("too many edges")
         made = _merged(joint for one in made for other in part for joint in _joint(one, other))
     return made
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import orjson
 
 from osdetect.documents.alert import EventReference, RunReference, alert_document, alert_id
@@ -21,45 +20,18 @@ from osdetect.scan.plan import UNDATED
 _MICROSECONDS = 1_000_000
 
 
-class _Head(msgspec.Struct, gc=False):
-    """What says which event a record is, and when it was."""
-
-    eventID: Any = None  # noqa: N815  # CloudTrail's name
-    eventTime: Any = None  # noqa: N815  # CloudTrail's name
-    recipientAccountId: Any = None  # noqa: N815  # CloudTrail's name
-
-
-_HEADS = msgspec.json.Decoder(_Head)
-
-
-def identify(raw: bytes, content: Mapping[str, Any] | None = None) -> tuple[str, int]:
+def identify(raw: bytes, content: Mapping[str, Any]) -> tuple[str, int]:
     """The id that `osdetect load` gives the record's event, and its time in microseconds since 1970.
 
     Args:
         raw: the record.
-        content: the same, parsed, if that was done.
+        content: the same, parsed.
     """
-    if content is None:
-        content = _head(raw) or orjson.loads(raw)
-    known = known_id(content)
-    if known is None:
-        known = unknown_id(raw, orjson.loads(raw))
-    return known, _microseconds(content.get("eventTime"))
+    return known_id(content) or unknown_id(raw, content), microseconds(content.get("eventTime"))
 
 
-def _head(raw: bytes) -> dict[str, Any] | None:
-    """What says which event a record is and when it was; None when that takes all of the record."""
-    try:
-        head = _HEADS.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    account = head.recipientAccountId
-    if not (isinstance(account, str) and account.isalnum() and account.isascii() and len(account) <= 64):
-        return None
-    return {"eventID": head.eventID, "eventTime": head.eventTime, "recipientAccountId": account}
-
-
-def _microseconds(event_time: object) -> int:
+def microseconds(event_time: object) -> int:
+    """The time that an eventTime says, `UNDATED` if it is not usable."""
     stamp = timestamp_of(event_time)
     if stamp is None:
         return UNDATED

@@ -6,15 +6,17 @@ say the same as one before are copies. Others share an eventID only (test data, 
 the id that `osdetect load` gives such a record.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from osdetect.scan.plan import Identified, file_of, place_of, record_of
-from osdetect.scan.rows import WIDTH, Rows, repeated, split
+from osdetect.scan.marks import Marks
+from osdetect.scan.plan import IDENTITY_WIDTH, Identified, file_of, place_of, record_of
+from osdetect.scan.rows import Rows, split
 
-Records = Mapping[int, Sequence[int]]
-"""Record numbers by file number."""
+_TOGETHER = 50_000
+"""Records that are compared at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,66 +25,73 @@ class Copies:
 
     files: frozenset[int] = frozenset()
     """Files with the same bytes as one before."""
-    places: frozenset[int] = frozenset()
-    """Records that say the same as one before."""
-    renamed: Mapping[int, str] = field(default_factory=dict)
-    """The event ids of records that share theirs with another one before."""
+    records: Mapping[int, Marks] = field(default_factory=dict)
+    """By file, records that say the same as one before."""
+    sharing: Mapping[int, Marks] = field(default_factory=dict)
+    """By file, records that say something else than one before, which has the same eventID."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """By place, the event ids of those."""
 
     def has(self, place: int) -> bool:
         """Whether what stands there is a copy."""
-        return place in self.places or file_of(place) in self.files
-
-    def __bool__(self) -> bool:
-        return bool(self.files or self.places or self.renamed)
+        file = file_of(place)
+        return file in self.files or (file in self.records and record_of(place) in self.records[file])
 
 
-def suspects(rows: Rows, same_files: frozenset[int]) -> Records:
-    """The records whose alerts have a key that others have too, files with the same bytes apart.
+def suspects(rows: Rows, same_files: frozenset[int]) -> Mapping[int, Marks]:
+    """By file, the records whose alerts have a key that others have too; not those of `same_files`.
 
     Raises:
         OSError: a temporary file cannot be read.
     """
-    found: defaultdict[int, set[int]] = defaultdict(set)
-    for part in rows.partitions():
-        keys = part[0::WIDTH]
-        if len(set(keys)) == len(keys):
-            continue
-        again = repeated(key for key, _, place, _ in split(part) if file_of(place) not in same_files)
-        for key, _, place, _ in split(part):
-            if key in again and file_of(place) not in same_files:
-                found[file_of(place)].add(record_of(place))
-    return {file: sorted(records) for file, records in found.items()}
+    found: defaultdict[int, Marks] = defaultdict(Marks)
+    for rule in rows.rules():
+        for again in rows.repeated(rule):
+            for part in rows.of(rule):
+                for key, _, place in split(part):
+                    if key in again and file_of(place) not in same_files:
+                        found[file_of(place)].add(record_of(place))
+    return found
 
 
-def settle(same_files: frozenset[int], identified: Iterable[tuple[int, Identified]]) -> Copies:
+def settle(same_files: frozenset[int], answers: Iterable[tuple[int, Identified]]) -> Copies:
     """What the suspects turn out to be.
 
     Args:
         same_files: files with the same bytes as one before.
-        identified: the answers, each with its file's number.
+        answers: what the workers say of the suspects, each with its file's number.
     """
-    by_event: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-    for file, answer in identified:
-        for record, event_id, digest in answer.records:
-            by_event[event_id].append((place_of(file, record), digest))
-    copies: set[int] = set()
-    renamed: dict[int, str] = {}
-    for event_id, records in by_event.items():
-        seen: set[str] = set()
-        for place, digest in sorted(records):
-            if digest in seen:
-                copies.add(place)
-            elif seen:
-                renamed[place] = f"{event_id}~{digest}"
-            seen.add(digest)
-    return Copies(same_files, frozenset(copies), renamed)
+    known = array("Q")
+    for file, answer in answers:
+        for event, high, low, record in _fours(answer.records):
+            known.extend((event, high, low, place_of(file, record)))
+    copies: defaultdict[int, Marks] = defaultdict(Marks)
+    sharing: defaultdict[int, Marks] = defaultdict(Marks)
+    shares = len(known) // IDENTITY_WIDTH // _TOGETHER + 1
+    for share in range(shares):
+        by_event: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for event, high, low, place in _fours(known):
+            if event % shares == share:
+                by_event[event].append((place, high, low))
+        for records in by_event.values():
+            seen: set[tuple[int, int]] = set()
+            for place, high, low in sorted(records):
+                if (high, low) in seen:
+                    copies[file_of(place)].add(record_of(place))
+                elif seen:
+                    sharing[file_of(place)].add(record_of(place))
+                seen.add((high, low))
+    return Copies(same_files, copies, sharing)
 
 
-def left_out(rows: Rows, copies: Copies) -> Iterator[int]:
-    """The rule of each alert that is left out."""
-    if not (copies.files or copies.places):
-        return
-    for part in rows.partitions():
-        for _, _, place, rule in split(part):
-            if copies.has(place):
-                yield rule
+def _fours(numbers: "array[int]") -> Iterable[tuple[int, int, int, int]]:
+    return zip(numbers[0::4], numbers[1::4], numbers[2::4], numbers[3::4], strict=True)
+
+
+def left_out(rows: Rows, copies: Copies) -> Counter[int]:
+    """How many alerts of each rule are left out."""
+    lost: Counter[int] = Counter()
+    if copies.files or copies.records:
+        for rule in rows.rules():
+            lost[rule] = sum(copies.has(place) for part in rows.of(rule) for _, _, place in split(part))
+    return lost

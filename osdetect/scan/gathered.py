@@ -1,15 +1,16 @@
 """What the workers have told so far, and what became of each file."""
 
+from array import array
 from collections.abc import Iterable
 from pathlib import Path
 
 from osdetect.errors import RecordError, Where
-from osdetect.scan.plan import FileEnd, Part, Read, SortedRun, SourceFile, Tally
-from osdetect.scan.rows import Rows
+from osdetect.scan.plan import UNDATED, FileEnd, Part, Read, SortedRun, SourceFile, Tally
+from osdetect.scan.rows import WIDTH, Rows
 
 SHOWN = 100
 """Unreadable records that are named; all are counted."""
-NO_TALLY = Tally(0, 1 << 63, -1)
+NO_TALLY = Tally(0, UNDATED, -1)
 
 
 class Gathered:
@@ -40,8 +41,8 @@ class Gathered:
     def part(self, part: Part) -> None:
         """Take in what a worker found."""
         self.rows.add(part.rows)
-        for rule, tally in part.tallies.items():
-            self.tallies[rule] = self.tallies.get(rule, NO_TALLY) + tally
+        for rule, rows in part.rows.items():
+            self.tallies[rule] = self.tallies.get(rule, NO_TALLY) + _tally(rows)
         self.events += part.events
         self.stored_bytes += part.stored_bytes
         self.undated += part.undated
@@ -75,8 +76,7 @@ class Gathered:
         for note in end.notes[: SHOWN - len(self.bad_notes)]:
             where = Where(name)
             what = f"record {note.record} cannot be read"
-            cause = f"{note.reason} (from byte {note.offset} of the text)"
-            self.bad_notes.append(RecordError(what, cause=cause, where=where))
+            self.bad_notes.append(RecordError(what, cause=note.reason, where=where))
 
     def died(self, task: Read, how: str) -> tuple[Read, ...]:
         """A worker died over a task: what is to be done again, each file by itself.
@@ -100,6 +100,14 @@ class Gathered:
             self.read += bool(events)
         self.revived += 1
         return tuple(Read((file,)) for file in left if file not in lost)
+
+
+def _tally(rows: "array[int]") -> Tally:
+    times = rows[1::WIDTH]
+    last = max(times)
+    if last == UNDATED:
+        last = max((time for time in times if time != UNDATED), default=-1)
+    return Tally(len(times), min(times), last)
 
 
 def _error(end: FileEnd, name: str) -> RecordError:

@@ -1,15 +1,18 @@
 """What the scanning process and its workers say to each other. Plain data: it goes through pipes."""
 
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
 
 from osdetect.cloudtrail import Limits
+from osdetect.scan.marks import Marks
+from osdetect.scan.rows import RowsByRule
 
 PLACE_BITS = 32
+IDENTITY_WIDTH = 4
+"""Numbers that `Identified` has for each record."""
 UNDATED = 1 << 63
 """Stands for the time of an event without a usable one: such come last."""
 
@@ -72,7 +75,15 @@ class Identify:
     """A task: say which events these records of a file are. The answer is `Identified`."""
 
     file: SourceFile
-    records: tuple[int, ...]
+    records: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A task: give the ids of these records' events as if their own were taken. The answer is `Named`."""
+
+    file: SourceFile
+    records: Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,7 @@ class Describe:
     wanted: tuple[tuple[int, int], ...]
 
 
-Task = Read | Identify | Describe
+Task = Read | Identify | Name | Describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,6 @@ class BadNote:
     """A record that could not be read."""
 
     record: int
-    offset: int
     reason: str
 
 
@@ -147,9 +157,8 @@ class Part:
     """The number of the file that is not read to its end, or -1."""
     open_events: int
     """Events of that file that were judged, in all parts so far."""
-    rows: tuple["array[int]", ...]
-    """The alerts, as `rows.Rows` keeps them."""
-    tallies: Mapping[int, Tally]
+    rows: RowsByRule
+    """The alerts."""
     events: int
     stored_bytes: int
     undated: int
@@ -159,16 +168,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """For each record its event's id as `osdetect load` gives it, and the hash of its content."""
+    """For each record four numbers: hash of its event's id, digest of its content (two), its number."""
 
-    records: tuple[tuple[int, str, str], ...]
+    records: "array[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """For each record the id that `osdetect load` gives its event when the plain one is another record's."""
+
+    records: tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """The alerts: record, rule, event id, hash of the record's content, document as JSON."""
+    """The alerts: record, rule, document as JSON."""
 
-    alerts: tuple[tuple[int, int, str, str, bytes], ...]
+    alerts: tuple[tuple[int, int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """One file, read and judged window by window."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,8 @@ SHOWN = 20
 """Records of a file that are named when they cannot be read; all are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A record that some rule matches."""
-
-    record: int
-    raw: bytes
-    content: dict[str, Any] | None
-    """The record, parsed, if that was done."""
-    rules: tuple[str, ...]
+Hit = tuple[int, bytes, dict[str, Any] | None, tuple[str, ...]]
+"""A record that some rule matches: its number, its bytes, its content if that was parsed, and the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +30,7 @@ class Judged:
     """A window's worth of records, judged."""
 
     events: int
-    hits: tuple[Hit, ...]
+    hits: list[Hit]
     stored_bytes: int
     """Of the file, since the last."""
 
@@ -53,11 +46,12 @@ class _Reading:
     cut: str = ""
     is_digest: bool = False
 
-    def lose(self, bad: BadRecord, offset: int) -> None:
+    def lose(self, bad: BadRecord) -> None:
         """Count a record that cannot be read."""
         self.bad += 1
         if len(self.notes) < SHOWN:
-            note = BadNote(self.records + bad.number, offset + bad.offset, bad.reason)
+            where = "" if "at byte" in bad.reason else f", at byte {bad.offset} of the text"
+            note = BadNote(self.records + bad.number, bad.reason + where)
             self.notes = (*self.notes, note)
 
 
@@ -87,10 +81,10 @@ def _judged_windows(pieces: Pieces, engine: Engine, limits: Limits, state: _Read
             return
         whole = engine.match_lines(window.text) if window.lines else engine.match_records(window.text)
         if whole is not None:
-            hits = tuple(
-                Hit(state.records + one.number, window.text[one.start : one.stop], None, one.rules)
-                for one in whole.matches
-            )
+            text, before = window.text, state.records
+            hits: list[Hit] = [
+                (before + one.number, text[one.start : one.stop], None, one.rules) for one in whole.matches
+            ]
             state.records += whole.records
             events = whole.records
         else:
@@ -102,7 +96,7 @@ def _judged_windows(pieces: Pieces, engine: Engine, limits: Limits, state: _Read
 
 def _carefully(
     pieces: Pieces, window: Window, engine: Engine, limits: Limits, state: _Reading
-) -> tuple[int, tuple[Hit, ...]]:
+) -> tuple[int, list[Hit]]:
     """Record by record: what is wrong with one costs that one."""
     events = 0
     hits: list[Hit] = []
@@ -110,19 +104,19 @@ def _carefully(
     for record in _records(pieces, window, limits, state):
         number = record.number
         if isinstance(record, BadRecord):
-            state.lose(record, window.offset)
+            state.lose(record)
             continue
         try:
             rules = engine.match(record.content)
         except RecursionError:
             reason = "nested too deeply to be judged"
-            state.lose(BadRecord(record.number, record.offset, record.raw, reason), window.offset)
+            state.lose(BadRecord(record.number, record.offset, record.raw, reason))
             continue
         events += 1
         if rules:
-            hits.append(Hit(state.records + number, record.raw, dict(record.content), rules))
+            hits.append((state.records + number, record.raw, dict(record.content), rules))
     state.records += number
-    return events, tuple(hits)
+    return events, hits
 
 
 def _records(
@@ -131,7 +125,7 @@ def _records(
     spans = window.spans()
     if spans is None:
         if window.inner:
-            yield BadRecord(1, 0, window.text, "no CloudTrail records")
+            yield BadRecord(1, window.offset, window.text, "no CloudTrail records")
             return
         seems = recognise(window.text)
         if seems == DIGEST:
@@ -145,7 +139,7 @@ def _records(
             empty=not pieces.stored_bytes,
         )
     for number, (start, end) in enumerate(spans.records, 1):
-        yield parse(number, start, window.text[start:end], limits.record_bytes)
+        yield parse(number, window.offset + start, window.text[start:end], limits.record_bytes)
     if spans.cut:
         at = window.offset + (spans.rest if spans.rest >= 0 else len(window.text))
         state.cut = f"{spans.cut}, at byte {at} of its text"
@@ -193,14 +187,14 @@ def _defect(error: Exception) -> RecordError:
 
 
 def wanted_records(
-    file: SourceFile, limits: Limits, wanted: frozenset[int]
+    file: SourceFile, limits: Limits, wanted: Container[int], last: int
 ) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    """Some of the file's records again: number, bytes and content.
+    """Some of the file's records again, up to the number `last`: number, bytes and content.
 
     Raises:
         RecordError: the file cannot be read any more.
     """
-    last, before = max(wanted, default=0), 0
+    before = 0
     with Pieces.open(Path(file.path), limits.expansion) as pieces:
         for window in windows(pieces.texts(), limits.record_bytes):
             spans = None if isinstance(window, Cut) else window.spans()

@@ -1,23 +1,23 @@
-"""The alerts of a scan, 32 bytes each: what order, counting and finding copies need, without their documents.
+"""The alerts of a scan, 24 bytes each: what order, counting and finding copies need, without their documents.
 
-A row is four numbers: key (of rule and event id), time (microseconds since 1970), place (file and record), rule. Rows are
-kept apart by key, so that copies of an alert stand together, and go to a temporary file when there are many.
+A row is three numbers: key (of rule and event id), time (microseconds since 1970), place (file and record). Rows are kept
+apart by rule, and go to a temporary file when there are many.
 """
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-WIDTH = 4
-PARTITIONS = 64
+WIDTH = 3
 _IN_MEMORY = 1_000_000
-"""Rows (32 MB) above which they go to the file."""
+"""Rows (24 MB) above which they go to the file."""
+_TOGETHER = 100_000
+"""Keys that are compared at once: a set of them takes some 10 MB."""
 
-
-def empty_rows() -> tuple["array[int]", ...]:
-    """Room for rows, by partition."""
-    return tuple(array("Q") for _ in range(PARTITIONS))
+RowsByRule = Mapping[int, "array[int]"]
+"""By the number of the rule its rows, one behind the other: `WIDTH` numbers each."""
 
 
 class Rows:
@@ -29,60 +29,72 @@ class Rows:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "rows"
-        self._held = list(empty_rows())
+        self._held: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
         self._in_memory = 0
-        self._file: int | None = None
         self._size = 0
-        self._stored: list[list[tuple[int, int]]] = [[] for _ in range(PARTITIONS)]
+        self._stored: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
 
-    def add(self, rows: Sequence["array[int]"]) -> None:
-        """Take rows in, by partition."""
-        for held, more in zip(self._held, rows, strict=True):
-            if more:
-                held.extend(more)
-                self._in_memory += len(more) // WIDTH
+    def add(self, rows: RowsByRule) -> None:
+        """Take rows in."""
+        for rule, more in rows.items():
+            self._held[rule].extend(more)
+            self._in_memory += len(more) // WIDTH
         if self._in_memory > _IN_MEMORY:
             self._spill()
 
     def _spill(self) -> None:
-        if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        for number, held in enumerate(self._held):
-            data = memoryview(held).cast("B")
-            written = 0
-            while written < len(data):
-                written += os.pwrite(self._file, data[written:], self._size + written)
-            self._stored[number].append((self._size, len(data)))
-            self._size += len(data)
-        self._held = list(empty_rows())
+        with self._path.open("ab") as file:
+            for rule, held in self._held.items():
+                file.write(held)
+                length = len(held) * held.itemsize
+                self._stored[rule].append((self._size, length))
+                self._size += length
+        self._held.clear()
         self._in_memory = 0
 
-    def partitions(self) -> Iterator["array[int]"]:
-        """Each partition's rows, one behind the other: `WIDTH` numbers a row."""
-        for number, held in enumerate(self._held):
-            rows = array("Q")
-            for offset, length in self._stored[number]:
-                assert self._file is not None  # something is stored
-                rows.frombytes(os.pread(self._file, length, offset))
-            rows.extend(held)
-            yield rows
+    def rules(self) -> Sequence[int]:
+        """The rules that have rows."""
+        return sorted({*self._held, *self._stored})
 
-    def close(self) -> None:
-        """Give the temporary file back."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+    def of(self, rule: int) -> Iterator["array[int]"]:
+        """A rule's rows, in a few arrays."""
+        stored = self._stored.get(rule)
+        if stored:
+            with self._path.open("rb") as file:
+                for offset, length in stored:
+                    file.seek(offset)
+                    rows = array("Q")
+                    rows.frombytes(os.pread(file.fileno(), length, offset))
+                    yield rows
+        if rule in self._held:
+            yield self._held[rule]
+
+    def repeated(self, rule: int) -> Iterator[frozenset[int]]:
+        """The keys that are there more than once; a share of them at a time, so that memory is bounded."""
+        count = sum(len(rows) // WIDTH for rows in self.of(rule))
+        shares = count // _TOGETHER + 1
+        for share in range(shares):
+            seen: set[int] = set()
+            again: set[int] = set()
+            for rows in self.of(rule):
+                keys = rows[0::WIDTH]
+                mine = keys if shares == 1 else [key for key in keys if key % shares == share]
+                before, known = len(seen), seen.intersection(mine)
+                seen.update(mine)
+                if known or len(seen) - before < len(mine):
+                    again |= known | _twice(mine)
+            if again:
+                yield frozenset(again)
 
 
-def split(rows: "array[int]") -> Iterator[tuple[int, int, int, int]]:
-    """Key, time, place and rule of each row."""
-    return zip(rows[0::WIDTH], rows[1::WIDTH], rows[2::WIDTH], rows[3::WIDTH], strict=True)
+def split(rows: "array[int]") -> Iterator[tuple[int, int, int]]:
+    """Key, time and place of each row."""
+    return zip(rows[0::WIDTH], rows[1::WIDTH], rows[2::WIDTH], strict=True)
 
 
-def repeated(keys: Iterable[int]) -> frozenset[int]:
-    """The keys that are there more than once."""
+def _twice(keys: Sequence[int]) -> set[int]:
     seen: set[int] = set()
     again: set[int] = set()
     for key in keys:
         (again if key in seen else seen).add(key)
-    return frozenset(again)
+    return again

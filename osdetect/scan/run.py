@@ -1,7 +1,7 @@
 """The scan itself: tasks out to the workers, what they find put together."""
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,6 +23,8 @@ from osdetect.scan.plan import (
     Done,
     Identified,
     Identify,
+    Name,
+    Named,
     Part,
     Read,
     ScanRule,
@@ -34,7 +36,7 @@ from osdetect.scan.plan import (
     record_of,
 )
 from osdetect.scan.report import RuleAlerts, ScanReport
-from osdetect.scan.rows import WIDTH, split
+from osdetect.scan.rows import split
 from osdetect.scan.spill import merged
 from osdetect.scan.workers import Died, ScanFailed, Workers
 from osdetect.vocabulary import Level
@@ -76,7 +78,7 @@ class Found:
         try:
             for _, place, _, alert in merged(self._gathered.runs, self._work.folder):
                 if not self._copies.has(place):
-                    other = self._copies.renamed.get(place)
+                    other = self._copies.names.get(place)
                     yield renamed(alert, other) if other else alert
         except OSError as error:
             raise _temporary(self._work.folder, error) from None
@@ -95,9 +97,9 @@ class Found:
         alerts: dict[tuple[int, int], bytes] = {}
         for task, answer in self._work.ask(asked, hurry=self.report.stopped):
             if isinstance(answer, Described) and isinstance(task, Describe):
-                for record, rule, _, _, alert in answer.alerts:
+                for record, rule, alert in answer.alerts:
                     place = place_of(task.file.number, record)
-                    other = self._copies.renamed.get(place)
+                    other = self._copies.names.get(place)
                     alerts[place, rule] = renamed(alert, other) if other else alert
         ordered = (alerts.get((place, rule)) for _, _, place, rule in chosen)
         return [orjson.loads(alert) for alert in ordered if alert is not None]
@@ -114,12 +116,11 @@ class Found:
                 room -= sum(self._counts[rule] for rule in of_level)
 
         def rows() -> Iterator[tuple[int, int, int, int]]:
-            for part in self._gathered.rows.partitions():
-                if wanted.isdisjoint(part[3::WIDTH]):
-                    continue
-                for _, when, place, rule in split(part):
-                    if rule in wanted and not self._copies.has(place):
-                        yield ranks[rule], when, place, rule
+            for rule in wanted:
+                for part in self._gathered.rows.of(rule):
+                    for _, when, place in split(part):
+                        if not self._copies.has(place):
+                            yield ranks[rule], when, place, rule
 
         return nsmallest(limit, rows())
 
@@ -209,17 +210,25 @@ def _copies(gathered: Gathered, work: _Work, *, hurry: bool) -> Copies:
     same = frozenset(gathered.same)
     found = suspects(gathered.rows, same)
     files = work.files.files
-    asked: list[Task] = [Identify(files[file], tuple(records)) for file, records in found.items()]
+    asked: list[Task] = [Identify(files[file], records) for file, records in found.items()]
     answers = (
         (task.file.number, answer)
         for task, answer in work.ask(asked, hurry=hurry)
         if isinstance(answer, Identified) and isinstance(task, Identify)
     )
-    return settle(same, answers)
+    copies = settle(same, answers)
+    asked = [Name(files[file], records) for file, records in copies.sharing.items()]
+    names = {
+        place_of(task.file.number, record): event_id
+        for task, answer in work.ask(asked, hurry=hurry)
+        if isinstance(answer, Named) and isinstance(task, Name)
+        for record, event_id in answer.records
+    }
+    return replace(copies, names=names)
 
 
 def _without_copies(gathered: Gathered, copies: Copies) -> dict[int, Tally]:
-    lost = Counter(left_out(gathered.rows, copies))
+    lost = left_out(gathered.rows, copies)
     less = {rule: replace(tally, count=tally.count - lost[rule]) for rule, tally in gathered.tallies.items()}
     return {rule: tally for rule, tally in less.items() if tally.count}
 

@@ -10,18 +10,22 @@ import contextlib
 import gc
 import signal
 import time
+from array import array
 from collections import defaultdict
+from collections.abc import Container, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from osdetect.documents.alert import RunReference
-from osdetect.documents.event import content_hash
+from osdetect.documents.event import other_id
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import OsdetectError
 from osdetect.expr.engine import Engine
 from osdetect.scan.alerts import alert_of, identify
+from osdetect.scan.keys import Keys, content_digest
 from osdetect.scan.plan import (
     UNDATED,
     Describe,
@@ -30,17 +34,17 @@ from osdetect.scan.plan import (
     FileEnd,
     Identified,
     Identify,
+    Name,
+    Named,
     Part,
     Read,
     Setup,
     SourceFile,
-    Tally,
     Task,
     Trouble,
     place_of,
 )
 from osdetect.scan.reading import Hit, judge_file, wanted_records
-from osdetect.scan.rows import PARTITIONS, empty_rows
 from osdetect.scan.spill import Entry, RunWriter
 
 _EVERY = 0.2
@@ -48,7 +52,6 @@ _EVERY = 0.2
 _MOST_BYTES = 8 << 20
 """Bytes of documents that are held before they are written."""
 _MOST_ROWS = 100_000
-_MASK = (1 << 64) - 1
 
 
 class _Stopped:
@@ -105,7 +108,7 @@ class Worker:
         self._setup, self._pipe, self._stopped = setup, pipe, stopped
         self._rules = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in setup.rules]
         self._number = {rule.id: number for number, rule in enumerate(self._rules)}
-        self._salt = [hash(rule.id) & _MASK for rule in self._rules]
+        self._keys = Keys()
         self._engine = Engine.of([(rule.id, rule.tree) for rule in self._rules])
         self._run = RunReference(setup.run_id, setup.now)
         self._bounded = setup.since > 0 or setup.until < UNDATED
@@ -114,9 +117,8 @@ class Worker:
         self._told = time.monotonic()
 
     def _clear(self) -> None:
-        self._rows = empty_rows()
+        self._rows: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
         self._row_count = self._entry_bytes = self._events = self._stored = self._undated = 0
-        self._tallies: dict[int, list[int]] = defaultdict(lambda: [0, UNDATED, -1])
         self._entries: list[Entry] = []
         self._ended: list[FileEnd] = []
 
@@ -129,8 +131,10 @@ class Worker:
         match task:
             case Read(files=files):
                 self._read(files)
-            case Identify(file=file, records=records):
-                self._pipe.send(self._identified(file, frozenset(records)))
+            case Identify():
+                self._pipe.send(self._identified(task))
+            case Name():
+                self._pipe.send(self._named(task))
             case Describe():
                 self._pipe.send(self._described(task))
 
@@ -164,29 +168,21 @@ class Worker:
         )
 
     def _take(self, hit: Hit, file: SourceFile) -> None:
-        event_id, when = identify(hit.raw, hit.content)
+        record, raw, content, rules = hit
+        key, when = self._keys.of(raw, content)
         if self._bounded and not self._inside(when):
             return
-        place = place_of(file.number, hit.record)
-        key = hash(event_id)
-        content = hit.content
-        for rule_id in hit.rules:
-            number = self._number[rule_id]
-            mixed = (key ^ self._salt[number]) & _MASK
-            self._rows[mixed % PARTITIONS].extend((mixed, when, place, number))
-            tally = self._tallies[number]
-            tally[0] += 1
-            tally[1] = min(tally[1], when)
-            if when != UNDATED:
-                tally[2] = max(tally[2], when)
-            if self._writer is not None:
-                if content is None:
-                    content = orjson.loads(hit.raw)
-                rule = self._rules[number]
-                alert = alert_of(rule, hit.raw, content, (file.name, hit.record), self._run)
+        place = place_of(file.number, record)
+        numbers = [self._number[rule] for rule in rules]
+        for number in numbers:
+            self._rows[number].extend((key, when, place))
+        self._row_count += len(numbers)
+        if self._writer is not None:
+            content = orjson.loads(raw) if content is None else content
+            for number in numbers:
+                alert = alert_of(self._rules[number], raw, content, (file.name, record), self._run)
                 self._entries.append((when, place, number, alert))
                 self._entry_bytes += len(alert)
-        self._row_count += len(hit.rules)
 
     def _inside(self, when: int) -> bool:
         """Whether the event is of the time that is asked for; one without a usable time may be."""
@@ -200,13 +196,11 @@ class Worker:
         if self._writer is not None and self._entries:
             self._entries.sort(key=lambda entry: entry[:3])
             run = self._writer.write(self._entries)
-        tallies = {rule: Tally(*tally) for rule, tally in self._tallies.items()}
         part = Part(
             ended=tuple(self._ended),
             open_file=open_file,
             open_events=open_events,
-            rows=self._rows,
-            tallies=tallies,
+            rows=dict(self._rows),
             events=self._events,
             stored_bytes=self._stored,
             undated=self._undated,
@@ -216,29 +210,34 @@ class Worker:
         self._clear()
         self._told = time.monotonic()
 
-    def _identified(self, file: SourceFile, wanted: frozenset[int]) -> Identified:
-        try:
-            records = wanted_records(file, self._setup.limits, wanted)
-            return Identified(
-                tuple(
-                    (number, identify(raw, content)[0], content_hash(raw)) for number, raw, content in records
-                )
-            )
-        except OsdetectError:  # it is gone: the scanning process finds the records missing and says so
-            return Identified(())
+    def _again(
+        self, file: SourceFile, wanted: Container[int], last: int
+    ) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+        """Records of a file that was read before; none where it is gone, which the scanning process sees."""
+        with contextlib.suppress(OsdetectError):
+            yield from wanted_records(file, self._setup.limits, wanted, last)
+
+    def _identified(self, task: Identify) -> Identified:
+        known = array("Q")
+        for number, raw, content in self._again(task.file, task.records, task.records.last):
+            key, _ = self._keys.of(raw, content)
+            known.extend((key, *content_digest(raw, content), number))
+        return Identified(known)
+
+    def _named(self, task: Name) -> Named:
+        records = self._again(task.file, task.records, task.records.last)
+        return Named(
+            tuple((number, other_id(identify(raw, content)[0], raw)) for number, raw, content in records)
+        )
 
     def _described(self, task: Describe) -> Described:
         by_record: dict[int, list[int]] = defaultdict(list)
         for record, rule in task.wanted:
             by_record[record].append(rule)
-        found: list[tuple[int, int, str, str, bytes]] = []
-        try:
-            for number, raw, content in wanted_records(task.file, self._setup.limits, frozenset(by_record)):
-                event_id, digest = identify(raw, content)[0], content_hash(raw)
-                for rule in by_record[number]:
-                    place = (task.file.name, number)
-                    alert = alert_of(self._rules[rule], raw, content, place, self._run)
-                    found.append((number, rule, event_id, digest, alert))
-        except OsdetectError:  # as above
-            return Described(())
-        return Described(tuple(found))
+        return Described(
+            tuple(
+                (number, rule, alert_of(self._rules[rule], raw, content, (task.file.name, number), self._run))
+                for number, raw, content in self._again(task.file, by_record, max(by_record))
+                for rule in by_record[number]
+            )
+        )

@@ -23,7 +23,6 @@ from sigma.modifiers import (
     SigmaModifier,
     SigmaRegularExpressionDotAllFlagModifier,
     SigmaRegularExpressionIgnoreCaseFlagModifier,
-    SigmaRegularExpressionModifier,
     SigmaRegularExpressionMultilineFlagModifier,
     SigmaStartswithModifier,
     SigmaTimestampDayModifier,
@@ -42,6 +41,7 @@ from sigma.types import (
     SigmaExpansion,
     SigmaFieldReference,
     SigmaNumber,
+    SigmaRegularExpression,
     SigmaString,
     SigmaType,
 )
@@ -71,6 +71,22 @@ class EncodedString(SigmaString):
         encoded = EncodedString()
         encoded.data = data
         return encoded
+
+
+class Pattern(SigmaRegularExpression):
+    """A regular expression; whether it can be used, detection.py has asked (`osdetect.expr.predicates`)."""
+
+    def compile(self) -> None:
+        """Do not ask again: pySigma's engines take other patterns."""
+
+
+class _Regex(SigmaValueModifier[SigmaString, SigmaRegularExpression]):
+    """`re`: the value as it stands is a regular expression."""
+
+    def modify(self, val: SigmaString) -> SigmaRegularExpression:
+        if self.applied_modifiers:
+            raise SigmaValueError("re must be the first modifier")
+        return Pattern(val.original)
 
 
 class Different(SigmaListModifier[Any, Any]):
@@ -245,7 +261,7 @@ MODIFIERS: Mapping[str, type[SigmaModifier[Any, Any]]] = {
     "month": SigmaTimestampMonthModifier,
     "multiline": SigmaRegularExpressionMultilineFlagModifier,
     "neq": Different,
-    "re": SigmaRegularExpressionModifier,
+    "re": _Regex,
     "s": SigmaRegularExpressionDotAllFlagModifier,
     "startswith": SigmaStartswithModifier,
     "utf16": _Marked,

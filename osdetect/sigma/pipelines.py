@@ -15,31 +15,23 @@ from typing import Any
 
 import orjson
 import sigma.exceptions as theirs
-from sigma.processing.pipeline import ProcessingPipeline
-from sigma.processing.transformations import transformations
+from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
+from sigma.processing.transformations import (
+    DetectionItemFailureTransformation,
+    NestedProcessingTransformation,
+)
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaExists, SigmaNull
 
 from osdetect.errors import RuleError, UsageError
 from osdetect.resources import folder
-from osdetect.sigma.text_file import read_text
+from osdetect.sigma.pipeline_file import JSON_TEXT, parsed, pipeline_document
 from osdetect.sigma.tree import Refusal
-from osdetect.sigma.yaml_text import Document, documents
 
 SUFFIX = ".yml"
 SUFFIXES = (SUFFIX, ".yaml")
 """What ends so is a file: it is not looked for among the plugins."""
-JSON_TEXT = "osdetect_json_text"
-"""The variable of a pipeline that lists the paths where its events hold an object as JSON text."""
 
-_REFUSED = {
-    "command_placeholders": "it runs a program",
-    "http_placeholders": "it fetches a page",
-    "file_placeholders": "it reads a file that it names itself",
-    "query_expression_placeholders": "it writes query text, and osdetect writes none",
-}
-"""Kinds of transformation that are not taken, and why."""
-_QUERY_TEXT = ("postprocessing", "finalizers")
 _WINDOW = 8
 """How many known names an error lists."""
 
@@ -67,6 +59,9 @@ class Pipeline:
             self._steps.apply(rule)
         except theirs.SigmaError as error:
             raise self._refusal(rule, error) from error
+        except Exception as error:  # a transformation may be code of a plugin, and raise anything
+            said = f"{type(error).__name__}: {error}"[:300]
+            raise Refusal(f"{self._named()} fails at this rule", cause=said) from error
         for item, name, absent in before:
             targets = self._steps.field_mappings.get(name, ())
             if absent and len(targets) > 1:
@@ -101,12 +96,10 @@ class Pipeline:
     def _refusal(self, rule: SigmaRule, error: theirs.SigmaError) -> Refusal:
         """The refusal of a rule that a step of the pipeline failed at."""
         said = str(error.args[0] if error.args else error)
-        item = self._failed_at(rule)
-        if item is None:
+        found = _failed_at(self._steps, rule, said)
+        if found is None:
             return Refusal(f"{self._named()} does not take this rule", cause=said)
-        named = [item.field, *(getattr(value, "field", None) for value in item.value)]
-        step = self._steps.items[len(self._steps.applied)]
-        name = next((one for one in named if one and step.match_field_name(one)), item.field)
+        item, name = found
         return Refusal(
             f"the field {name!r} is not in these events",
             item=item,
@@ -114,15 +107,25 @@ class Pipeline:
             cure="leave the rule out, or deploy it with a pipeline that has the field: --pipeline FILE",
         )
 
-    def _failed_at(self, rule: SigmaRule) -> SigmaDetectionItem | None:
-        """The item that the failing step is about: steps before it count as applied, it does not."""
-        done = len(self._steps.applied)
-        if done >= len(self._steps.items):
-            return None
-        step = self._steps.items[done]
-        if not isinstance(step.transformation, transformations["detection_item_failure"]):
-            return None
-        return next((item for item in _items(rule) if step.match_detection_item(item)), None)
+
+def _failed_at(
+    steps: ProcessingPipeline, rule: SigmaRule, said: str
+) -> tuple[SigmaDetectionItem, str] | None:
+    """The item and the field that a step of the kind `detection_item_failure` refused with these words."""
+    for message, step in _failures(steps):
+        for item in _items(rule) if message == said else ():
+            if step.match_detection_item(item):
+                named = (item.field, *(getattr(value, "field", None) for value in item.value))
+                return item, next((one for one in named if one and step.match_field_name(one)), "")
+    return None
+
+
+def _failures(steps: ProcessingPipeline) -> Iterator[tuple[str, ProcessingItem]]:
+    for step in steps.items:
+        if isinstance(step.transformation, NestedProcessingTransformation):
+            yield from _failures(step.transformation._nested_pipeline)  # noqa: SLF001  # it has no public name
+        elif isinstance(step.transformation, DetectionItemFailureTransformation):
+            yield step.transformation.message, step
 
 
 def shipped_pipelines() -> tuple[str, ...]:
@@ -206,95 +209,14 @@ def _hash_of_code(name: str, plugin: Any) -> str:
 
 def _from_file(name: str, file: Path) -> _Loaded:
     try:
-        document = _document(file)
-        steps = _parsed(document)
+        document = pipeline_document(file)
+        steps = parsed(document)
     except RuleError as refused:  # it is the command line's pipeline: no rule can be used without it
         raise UsageError(
             refused.what, cause=refused.cause, cure=refused.cure, where=refused.where
         ) from refused
     content = hashlib.sha256(orjson.dumps(document.data, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return _Loaded(name, steps, content)
-
-
-def _document(file: Path) -> Document:
-    source = read_text(file)
-    found = list(documents(source))
-    refused = next((one for one in found if isinstance(one, RuleError)), None)
-    if refused is not None:
-        raise refused
-    if len(found) != 1 or not isinstance(found[0], Document):
-        raise RuleError(
-            "a pipeline is one YAML document", cause=f"this file has {len(found)}", where=source.where()
-        )
-    return found[0]
-
-
-_KEYS = frozenset({"name", "priority", "vars", "transformations", "allowed_backends", *_QUERY_TEXT})
-
-
-def _parsed(document: Document) -> ProcessingPipeline:
-    """The pipeline that the document is.
-
-    Raises:
-        RuleError: it is none, or asks for something that is refused.
-    """
-    _check(document)
-    try:
-        return ProcessingPipeline.from_dict(document.data)
-    except theirs.SigmaError as error:
-        raise document.error(
-            "this is not a processing pipeline", cause=" ".join(str(error).split())[:300]
-        ) from error
-    except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
-        raise document.error(
-            "this is not a processing pipeline", cause=f"{type(error).__name__}: {error}"[:300]
-        ) from error
-
-
-def _check(document: Document) -> None:
-    data = document.data
-    if not isinstance(data, dict) or not isinstance(data.get("transformations"), list):
-        raise document.error(
-            "this is not a processing pipeline",
-            cause="a pipeline is a map with a list called transformations",
-            cure="see docs/dialects.md; rules belong among the RULES",
-        )
-    other = next((key for key in data if key not in _KEYS), None)
-    if other is not None:
-        raise document.error(
-            "this is not a processing pipeline", at=(other,), cause=f"a pipeline has no key {other!r}"
-        )
-    texts = next((key for key in _QUERY_TEXT if data.get(key)), None)
-    if texts is not None:
-        raise document.error(
-            f"{texts} has no place here", at=(texts,), cause="it changes query text, and osdetect writes none"
-        )
-    if not isinstance(data.get("priority", 0), int):
-        raise document.error("a priority must be a whole number", at=("priority",))
-    if not isinstance(data.get("vars", {}), dict):
-        raise document.error("vars must be a map", at=("vars",))
-    paths = data.get("vars", {}).get(JSON_TEXT, [])
-    if not isinstance(paths, list) or not all(isinstance(path, str) and path for path in paths):
-        raise document.error(f"{JSON_TEXT} must be a list of paths", at=("vars", JSON_TEXT))
-    _check_steps(document, data["transformations"], ("transformations",))
-
-
-def _check_steps(document: Document, steps: list[Any], at: tuple[str | int, ...]) -> None:
-    for place, step in enumerate(steps):
-        kind = step.get("type") if isinstance(step, dict) else None
-        if not isinstance(kind, str):
-            raise document.error("a transformation is a map with a type", at=(*at, place))
-        if kind in _REFUSED:
-            raise document.error(
-                f"the transformation {kind} is refused",
-                at=(*at, place, "type"),
-                cause=_REFUSED[kind],
-                cure="write the values into the pipeline: vars and value_placeholders",
-            )
-        if kind not in transformations:
-            raise document.error(f"there is no transformation {kind!r}", at=(*at, place, "type"))
-        if isinstance(step.get("items"), list):
-            _check_steps(document, step["items"], (*at, place, "items"))
 
 
 def _json_text(one: _Loaded) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ _PLACES: Mapping[type[Exception], Path] = {
     theirs.SigmaLogsourceError: ("logsource",),
     theirs.SigmaStatusError: ("status",),
     theirs.SigmaTagError: ("tags",),
+    theirs.SigmaValueError: ("tags",),
     theirs.SigmaTitleError: ("title",),
     theirs.SigmaAuthorError: ("author",),
     theirs.SigmaLicenseError: ("license",),

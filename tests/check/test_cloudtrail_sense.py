@@ -171,6 +171,7 @@ def test_the_table_is_sorted_and_small() -> None:
     assert len(api.sources) > 380
     assert len(api.everything) > 15_000
     assert api.sources["iam.amazonaws.com"]["createuser"] == "CreateUser"
+    assert api.nearest_source("cloudwatch.amazonaws.com") == "monitoring.amazonaws.com"
     assert api.nearest_source("kmz.amazonaws.com") == "kms.amazonaws.com"
 
 

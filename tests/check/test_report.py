@@ -17,6 +17,7 @@ from osdetect.sigma.yaml_text import Document, documents
 from osdetect.source import SourceText
 from tests.check.material import check_paths, codes, found, selection
 
+ROOT = Path(__file__).resolve().parents[2]
 NULL = selection("errorCode: null")
 
 
@@ -128,3 +129,10 @@ def test_no_document_is_too_strange_to_be_checked(data: dict[str, Any]) -> None:
     for finding in (*_look(data), *_look(detection)):
         assert finding.where.line >= 1
         assert finding.severity in Severity
+
+
+def test_each_code_is_documented_with_its_severity_and_nothing_else() -> None:
+    lines = (ROOT / "docs" / "check.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.replace("\\|", "/").strip("|").split("|")] for line in lines]
+    told = {row[0]: row[1] for row in rows if row[0].startswith("OSD") and len(row) == 5 and all(row)}
+    assert told == {code.id: code.severity.value for code in CODES.values()}

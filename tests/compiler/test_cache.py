@@ -5,18 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from osdetect.compiler import cache as cache_module
 from osdetect.compiler import compile_rule, compile_texts
 from osdetect.compiler.cache import ABANDONED, Cache, Pack
-from osdetect.compiler.compiled_file import CompiledFile, CompiledRule, compiled_rule
+from osdetect.compiler.compiled_file import CompiledRule, compiled_rule
 from osdetect.compiler.ruleset import CompiledRules, compile_files, salt
 from osdetect.errors import RuleError
 from osdetect.resources import folder
@@ -124,23 +123,31 @@ def test_what_was_kept_is_what_is_read_and_compiled(rules: Path, kept: Path) -> 
     assert warm.read.correlations == read.correlations
 
 
-def test_several_processes_come_to_the_same_as_one(
-    rules: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("program", [compile_texts._PROGRAM, "import sys; sys.exit(1)", "print('')"])
+def test_several_processes_come_to_the_same_as_one_and_what_one_leaves_undone_is_done(
+    rules: Path, kept: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     alone = _compile(rules, None)
-    started: list[int] = []
-    in_processes = compile_texts._in_processes
-
-    def noted(sources: Sequence[SourceText], *rest: Any) -> Iterator[CompiledFile]:
-        started.append(len(sources))
-        return in_processes(sources, *rest)
-
+    told: list[tuple[int, int]] = []
     monkeypatch.setattr(compile_texts, "MANY", 2)
-    monkeypatch.setattr(compile_texts, "SHARE", 2)
-    monkeypatch.setattr(compile_texts, "processors", lambda: 2)
-    monkeypatch.setattr(compile_texts, "_in_processes", noted)
-    assert _said(_compile(rules, kept)) == _said(alone)
-    assert started == [8]
+    monkeypatch.setattr(compile_texts, "processors", lambda: 3)
+    monkeypatch.setattr(compile_texts, "_PROGRAM", program)
+    done = compile_files([rules], fields=FIELDS, cache_folder=kept, on_progress=lambda *now: told.append(now))
+    assert _said(done) == _said(alone)
+    assert told[-1] == (9, 9)
+
+
+def test_another_process_is_started_and_imports_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "osdetect").mkdir()
+    (tmp_path / "osdetect" / "__init__.py").write_text("raise SystemExit(9)", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    source = SourceText("a.yml", _rule(1))
+    with ExitStack() as opened:
+        other = compile_texts._Other(compile_texts.Share.of([source, source], ReadOptions(), FIELDS), opened)
+        results = other.results()
+    assert results == (compile_texts.compile_text(source, ReadOptions(), FIELDS),) * 2
 
 
 def test_a_changed_file_alone_is_compiled_again(rules: Path, kept: Path) -> None:

@@ -31,6 +31,7 @@ FOUND = [
     ("^(?:(?!foo).)*$", "", ["", "fo", "bar"], ["foo", "a foo b", "a\n"]),
     (r"^arn:(?!aws:iam)[a-z]+", "", ["arn:aws:s3", "arn:x"], ["arn:aws:iam", "arn:"]),
     ('"[^"]*+"', "", ['"a"', '""'], ['"a', ""]),
+    ("(?!a?)", "", [], ["", "a", "b"]),
     ("(?>a|ab)", "", ["a", "ab"], ["b"]),
     (r"a(?=\d)\w+b(?!$)", "", ["a1bc"], ["axbc", "a1b"]),
     ("(?m)^(?!#)a", "", ["a", "#\na"], ["#a", "b"]),
@@ -39,7 +40,9 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("pattern", "flags", "found", "others"), FOUND, ids=[row[0] for row in FOUND])
-def test_look_around_is_rewritten_exactly(pattern: str, flags: str, found: list[str], others: list[str]) -> None:
+def test_look_around_is_rewritten_exactly(
+    pattern: str, flags: str, found: list[str], others: list[str]
+) -> None:
     decide = predicate(Regex(pattern, flags))
     assert [text for text in found if not decide(text)] == []
     assert [text for text in others if decide(text)] == []
@@ -76,7 +79,7 @@ def test_what_cannot_be_rewritten_is_refused_in_the_words_of_re2(pattern: str) -
 def test_hostile_look_around_is_bounded() -> None:
     for pattern in (
         "(?=a)" * 3_000,
-        "(?=a)" * 90 + r"\b" * 1_000,
+        "(?=a)" * 40 + r"\b" * 1_000,
         "^" + "(?!.*a{900}b)" * 100,
         "(?:a(?!b)|c(?!d)|e(?!f)|g(?!h))" * 25,
         "(?!" + "[ab]" * 500 + ")",
@@ -169,7 +172,8 @@ def test_letter_case_is_folded_as_re2_folds_it() -> None:
     assert len(cased) > 2_800
     for point in cased:
         ours = {chr(one) for first, last in any_case(((point, point),)) for one in range(first, last + 1)}
-        assert set(re2.compile(f"(?i)\\x{{{point:x}}}").findall(everything)) == ours
+        theirs = re2.compile(f"(?i)\\x{{{point:x}}}")  # type: ignore[no-untyped-call]  # re2 is untyped
+        assert set(theirs.findall(everything)) == ours
 
 
 def test_a_pattern_is_read_up_to_a_length() -> None:

@@ -64,6 +64,26 @@ def test_the_installed_wheel_finds_the_attack(wheel: Path, folder: Path, tmp_pat
     assert not report["losses"]
 
 
+def test_pysigmas_own_program_finds_the_backend(wheel: Path, folder: Path, tmp_path: Path) -> None:
+    """It wants an older pySigma than the one that all else runs with: the queries are the same by both."""
+    environment = folder / "convert"
+    _run([sys.executable, "-m", "venv", str(environment)])
+    program = environment / "bin"
+    pip = [str(program / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, "--require-hashes", "-r", str(REPOSITORY / "requirements" / "convert.txt")])
+    _run([*pip, "--no-deps", str(wheel)])
+    rules = REPOSITORY / "rules" / "aws" / "iam"
+    convert = [str(program / "sigma"), "convert", "--without-pipeline", "-t", "osdetect", str(rules)]
+    converted = [
+        json.loads(line) for line in _run(convert, cwd=tmp_path).splitlines() if line.startswith("{")
+    ]
+    compiled = json.loads(_run([sys.executable, "-m", "osdetect", "compile", str(rules)], cwd=tmp_path))
+    assert len(converted) == len(compiled) > 10
+    assert sorted(map(json.dumps, converted)) == sorted(
+        json.dumps({"query": one["query"]}) for one in compiled
+    )
+
+
 def _run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
 from osdetect.expr.evaluate import holds
-from osdetect.expr.nodes import All, AnyOf, Exists, Expr, Leaf, Not, Null, SameAs
+from osdetect.expr.nodes import ANYWHERE, All, AnyOf, Exists, Expr, Leaf, Not, Null, SameAs
 from osdetect.expr.predicates import predicate
 from osdetect.expr.values import resolve
 
 Decide = Callable[[Mapping[str, Any]], bool]
+Find = Callable[[Mapping[str, Any]], tuple[Any, ...] | None]
 
 
 def closure(expr: Expr[str]) -> Decide:
@@ -40,8 +41,10 @@ def _leaf(leaf: Leaf[str]) -> Decide:
         case test:
             decide = predicate(test)
 
+    find = finder(path)
+
     def some(event: Mapping[str, Any]) -> bool:
-        values = resolve(event, path)
+        values = find(event)
         return values is not None and any(map(decide, values))
 
     return some
@@ -59,3 +62,35 @@ def _any(parts: tuple[Decide, ...]) -> Decide:
         return any(part(event) for part in parts)
 
     return decide
+
+
+def finder(path: str) -> Find:
+    """The function that is `resolve` for this path: straight where no key has dots and no list is on the way."""
+    names = path.split(".")
+    rests = [".".join(names[at:]) for at in range(len(names))]
+    # At each step the key, and the keys with dots that would lead along the path as well.
+    steps = tuple(
+        (
+            name,
+            tuple(rests[at][: -len(rests[end]) - 1] for end in range(at + 2, len(names)))
+            + (rests[at],) * (at + 1 < len(names)),
+        )
+        for at, name in enumerate(names)
+    )
+    if path == ANYWHERE:
+        return lambda event: resolve(event, path)
+
+    def find(event: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        here: Any = event
+        for name, dotted in steps:
+            if not isinstance(here, dict):
+                return resolve(event, path) if isinstance(here, (list, Mapping)) else None
+            for key in dotted:
+                if key in here:
+                    return resolve(event, path)
+            if name not in here:
+                return None
+            here = here[name]
+        return resolve(event, path) if isinstance(here, list) else (here,)
+
+    return find

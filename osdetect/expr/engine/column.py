@@ -42,7 +42,8 @@ class Column:
     _is_null: Held
     _text: Held
     """What holds of any text, where only presence is asked for."""
-    _memo: Memory[str | UnsetType | None, Held]
+    memo: Memory[str | UnsetType | None, Held]
+    """By the value; UNSET is absence."""
     _known: Memory[frozenset[int], Held]
 
     @staticmethod
@@ -86,7 +87,7 @@ class Column:
         # Where only presence is asked for, every other value is like any text.
         other = None if self._of_pattern else self._text
         try:
-            held: list[Held | None] = list(map(self._memo.get, values, repeat(other)))
+            held: list[Held | None] = list(map(self.memo.get, values, repeat(other)))
         except TypeError:  # a list or an object is among them
             held = [None] * len(values)
         if None in held:
@@ -104,10 +105,10 @@ class Column:
             return self._text
         if not isinstance(value, str):
             return self._shared(self._present.union(self._decided(value)))
-        found = self._memo.get(value)
+        found = self.memo.get(value)
         if found is not None:
             return found
-        return self._memo.put(value, self._shared(self._present.union(self._decided(value))), len(value) + 1)
+        return self.memo.put(value, self._shared(self._present.union(self._decided(value))), len(value) + 1)
 
     def _decided(self, value: Any) -> list[int]:
         of_pattern = self._of_pattern

@@ -8,9 +8,9 @@ import msgspec
 import orjson
 
 from osdetect.expr.engine import pieces
-from osdetect.expr.engine.column import Held
+from osdetect.expr.engine.grouping import STEADY, Grouping
 from osdetect.expr.engine.hot import hot_columns
-from osdetect.expr.engine.outcome import NOTHING, Key, Outcome, Outcomes, decide, paths
+from osdetect.expr.engine.outcome import NOTHING, Outcomes, decide, paths
 from osdetect.expr.engine.pieces import Piece, Span
 from osdetect.expr.engine.shape import Names, Shape, learn
 from osdetect.expr.nodes import Expr
@@ -48,25 +48,49 @@ class Engine:
     It agrees with `osdetect.expr.evaluate`. What it remembers of events makes it faster, never different, and is bounded.
     """
 
-    __slots__ = ("_inner", "_names", "_outcomes", "_read", "_relearned", "_shape")
+    __slots__ = (
+        "_avoid",
+        "_grouping",
+        "_names",
+        "_outcomes",
+        "_pieces",
+        "_read",
+        "_relearned",
+        "_rules",
+        "_steady",
+    )
 
     def __init__(self, rules: Sequence[tuple[str, Expr[str]]]) -> None:
-        trees = [tree for _, tree in rules]
-        columns = hot_columns(trees)
-        self._outcomes = Outcomes.of(rules, columns)
-        self._read = frozenset(path for tree in trees for path in paths(tree))
-        hot = [column.path for column in columns]
-        self._inner = tuple(
-            sorted({path[:at] for path in hot for at, sign in enumerate(path) if sign == "."})
-        )
+        self._rules = tuple(rules)
+        self._read = frozenset(path for _, tree in rules for path in paths(tree))
         self._names: Names = {}
+        self._avoid: frozenset[str] = frozenset()
         self._relearned = 0
-        self._shape = Shape.of(hot, self._read, self._names)
+        self._steady = STEADY
+        self._pieces = 0
+        self._outcomes = self._make_outcomes()
+        self._grouping = self._make_grouping()
 
     @staticmethod
     def of(rules: Sequence[tuple[str, Expr[str]]]) -> "Engine":
         """The engine for these rules: id and tree of each."""
         return Engine(rules)
+
+    def _make_outcomes(self) -> Outcomes:
+        return Outcomes.of(self._rules, hot_columns([tree for _, tree in self._rules], self._avoid))
+
+    def _make_grouping(self) -> Grouping:
+        hot = [column.path for column in self._outcomes.columns]
+        return Grouping.of(self._outcomes, Shape.of(hot, self._read, self._names), self._steady)
+
+    def _current(self) -> Grouping:
+        """The grouping, made anew from time to time: it is seen by then how many values the fields have."""
+        self._pieces += 1
+        if self._pieces & (self._pieces - 1) == 0:  # after 1, 2, 4, 8, ...
+            if self._grouping.overflowed:
+                self._steady //= 2
+            self._grouping = Grouping.of(self._outcomes, self._grouping.shape, self._steady)
+        return self._grouping
 
     def match(self, event: Mapping[str, Any]) -> tuple[str, ...]:
         """The ids of the rules that hold for the event, in the order given."""
@@ -122,11 +146,12 @@ class Engine:
         """How many records there are, and the places of those that rules hold for, with the rules."""
         if not pieces.is_unicode(piece.text):
             raise _NoObject
+        grouping = self._current()
         try:
-            records = self._shape.decode(piece.text)
+            records = grouping.shape.decode(piece.text)
         except msgspec.ValidationError:
             return self._one_by_one(piece)
-        found = self._found(records)
+        found = grouping.found(records)
         whole: list[memoryview] = []
         held: list[tuple[int, tuple[str, ...]]] = []
         for at in [at for at, outcome in enumerate(found) if outcome is not NOTHING]:
@@ -134,7 +159,7 @@ class Engine:
             if outcome is not None and not outcome.undecided:
                 held.append((at, outcome.ids))
                 continue
-            event = None if outcome is None else self._shape.event(records[at], outcome.reads)
+            event = None if outcome is None else grouping.shape.event(records[at], outcome.reads)
             if event is None:
                 whole = whole or pieces.split(piece)
                 rules = self.match(_event(whole[at]))
@@ -145,39 +170,35 @@ class Engine:
                 held.append((at, rules))
         return len(records), held
 
-    def _found(self, records: Sequence[Any]) -> list[Outcome | None]:
-        """The outcome for each record; None for one that must be read as a whole."""
-        outcomes = self._outcomes
-        if not outcomes.columns:
-            return [outcomes.outcome(())] * len(records)
-        columns: list[list[Held | None]] = [
-            column.of_column(values)
-            for column, values in zip(outcomes.columns, self._shape.columns(records), strict=True)
-        ]
-        found: list[Outcome | None] = list(map(outcomes.memo.get, zip(*columns, strict=True)))
-        if None in found:
-            for at in [at for at, outcome in enumerate(found) if outcome is None]:
-                key: Key = tuple([column[at] for column in columns])
-                found[at] = None if None in key else outcomes.outcome(key)
-        return found
-
     def _one_by_one(self, piece: Piece) -> tuple[int, list[tuple[int, tuple[str, ...]]]]:
-        """The same for a piece in which a record has an unknown name or an unusual form; its names are learned."""
-        held: list[tuple[int, tuple[str, ...]]] = []
-        names = self._names
-        records = pieces.split(piece)
-        for at, record in enumerate(records):
-            event = _event(record)
-            names = learn(names, event, self._inner, self._read)
-            rules = self.match(event)
-            if rules:
-                held.append((at, rules))
-        if names != self._names and self._relearned < _RELEARN:
-            self._names = names
-            self._relearned += 1
-            hot = [column.path for column in self._outcomes.columns]
-            self._shape = Shape.of(hot, self._read, names)
-        return len(records), held
+        """The same for a piece in which a record has an unknown name or an unusual form; it is learned from."""
+        events = [_event(record) for record in pieces.split(piece)]
+        held = [(at, rules) for at, event in enumerate(events) if (rules := self.match(event))]
+        if self._relearned < _RELEARN:
+            self._learn(events)
+        return len(events), held
+
+    def _learn(self, events: Sequence[Mapping[str, Any]]) -> None:
+        hot = [column.path for column in self._outcomes.columns]
+        inner = {path[:at] for path in hot for at, sign in enumerate(path) if sign == "."}
+        names = learn(self._names, events, sorted(inner), self._read)
+        objects = {
+            path
+            for path in hot
+            if sum(map(_has_object, (resolve(e, path) for e in events))) * 10 > len(events)
+        }
+        if names == self._names and not objects:
+            return
+        self._relearned += 1
+        self._names = names
+        if objects:
+            self._avoid |= objects
+            self._outcomes = self._make_outcomes()
+        self._grouping = self._make_grouping()
+
+
+def _has_object(values: Sequence[Any] | None) -> bool:
+    return values is not None and (len(values) != 1 or isinstance(values[0], dict))
 
 
 class _NoObject(Exception):  # said to no one: the caller reads the text the careful way

@@ -10,13 +10,15 @@ V = TypeVar("V")
 class Memory(Generic[K, V]):
     """What was found before, by key. Entries go all at once: to choose among them costs more than to find them again."""
 
-    __slots__ = ("_always", "_capacity", "_most", "_weight", "get", "held")
+    __slots__ = ("_always", "_capacity", "_most", "_weight", "emptied", "get", "held")
 
     def __init__(self, most: int, capacity: int, always: Mapping[K, V] | None = None) -> None:
         """At most so many entries, and so much weight of all together; some that stay are not counted."""
         self._most = most
         self._capacity = capacity
         self._weight = 0
+        self.emptied = 0
+        """How often it was full."""
         self._always = dict(always or {})
         self.held: dict[K, V] = dict(self._always)
         self.get = self.held.get
@@ -30,6 +32,7 @@ class Memory(Generic[K, V]):
             self.held.clear()
             self.held.update(self._always)
             self._weight = 0
+            self.emptied += 1
         self.held[key] = value
         self._weight += weight
         return value

@@ -37,7 +37,8 @@ class Shape:
     Raises msgspec.ValidationError for a name that is not known or an object that is none, msgspec.DecodeError or
     UnicodeDecodeError for what is no JSON, RecursionError for what is too deep.
     """
-    hot: tuple[Get, ...]
+    hot: tuple[str, ...]
+    """For each hot path the attributes that lead to it, with dots between them."""
     leaves: Mapping[str, Get]
     heads: Mapping[str, Get]
     """Top-level fields that are kept undecoded."""
@@ -54,14 +55,18 @@ class Shape:
         getters: dict[str, Get] = {path: attrgetter(".".join(chain)) for path, chain in chains.items()}
         return Shape(
             msgspec.json.Decoder(list[made]).decode,  # type: ignore[valid-type]  # a type made at run time
-            tuple(getters[path] for path in hot),
+            tuple(".".join(chains[path]) for path in hot),
             {path: getters[path] for path in leaves},
             {head: getters[head] for head in heads},
         )
 
-    def columns(self, records: Sequence[Any]) -> list[list[Any]]:
-        """The values of each hot path for the records read; UNSET where it is absent."""
-        return [_column(get, records) for get in self.hot]
+    def column(self, number: int, records: Sequence[Any]) -> list[Any]:
+        """The values of a hot path for the records read; UNSET where it is absent."""
+        get = attrgetter(self.hot[number])
+        try:
+            return list(map(get, records))
+        except AttributeError:  # an object on the way is null
+            return [_value(get, record) for record in records]
 
     def event(self, record: Any, reads: tuple[str, ...]) -> dict[str, Any] | None:
         """An event that has, at these paths, what the record has there; None if that takes the whole record.
@@ -139,13 +144,6 @@ def _struct(
     return msgspec.defstruct("Read", fields, rename=rename, forbid_unknown_fields=True, frozen=True, gc=False)
 
 
-def _column(get: Get, records: Sequence[Any]) -> list[Any]:
-    try:
-        return list(map(get, records))
-    except AttributeError:  # an object on the way is null
-        return [_value(get, record) for record in records]
-
-
 def _value(get: Get, record: Any) -> Any:
     """What is found; nothing where an object on the way is null."""
     try:
@@ -154,19 +152,17 @@ def _value(get: Get, record: Any) -> Any:
         return UNSET
 
 
-def learn(names: Names, event: Any, inner: Iterable[str], read: Iterable[str]) -> Names:
-    """The names known, and those of this event: of the record and of the objects at the paths `inner`."""
-    found = dict(names)
-    for path in ("", *inner):
-        value = event
-        for step in path.split(".") if path else ():
-            value = value.get(step) if isinstance(value, dict) else None
-        if not isinstance(value, dict):
-            continue
-        new = [name for name in value if name not in found.get(path, ()) and _is_harmless(path, name, read)]
-        if new:
-            found[path] = (*found.get(path, ()), *new)[:MOST_NAMES]
-    return found
+def learn(names: Names, events: Iterable[Any], inner: Iterable[str], read: Iterable[str]) -> Names:
+    """The names known, and those of these events: of the record and of the objects at the paths `inner`."""
+    found = {path: dict.fromkeys(names.get(path, ())) for path in ("", *inner)}
+    for event in events:
+        for path, known in found.items():
+            value = event
+            for step in path.split(".") if path else ():
+                value = value.get(step) if isinstance(value, dict) else None
+            if isinstance(value, dict) and not value.keys() <= known.keys():
+                known.update(dict.fromkeys(name for name in value if _is_harmless(path, name, read)))
+    return {**names, **{path: tuple(known)[:MOST_NAMES] for path, known in found.items()}}
 
 
 def _is_harmless(inside: str, name: str, read: Iterable[str]) -> bool:
