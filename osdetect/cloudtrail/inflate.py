@@ -12,19 +12,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 from osdetect.cloudtrail.unpack import is_gzip
 from osdetect.errors import RecordError, Where
 
 try:
     from isal import isal_zlib
-
-    _FAILURES: tuple[type[Exception], ...] = (zlib.error, isal_zlib.error)
-    _inflater: Callable[[int], Any] = isal_zlib.decompressobj
 except ImportError:
-    _FAILURES = (zlib.error,)
-    _inflater = zlib.decompressobj
+    _FAILURES: tuple[type[Exception], ...] = (zlib.error,)
+    _inflater: Callable[[int], Any] = zlib.decompressobj
+else:
+    _FAILURES = (zlib.error, cast("type[Exception]", isal_zlib.error))
+    _inflater = isal_zlib.decompressobj
 
 _GZIP = 31
 """Window bits for a gzip header and trailer with the largest window (zlib manual, inflateInit2)."""

@@ -22,6 +22,7 @@ WINDOW = 4 << 20
 FRAME = b'{"Records":['
 _NEXT = re.compile(rb'\]\s*\}\s*(?=\{\s*"Records"\s*:\s*\[)')
 """Where a delivery ends and another begins. Inside a text the quotes would be escaped."""
+_FRAMED = re.compile(rb'\{\s*"Records"')
 _KEY = re.compile(rb'\s*\{\s*"[^"\\]*"')
 _TRIES = 4
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -93,8 +94,7 @@ def windows(pieces: Iterator[bytes], longest: int, size: int = WINDOW) -> Iterat
     buffer = _Buffer(pieces)
     buffer.fill(size + 1)
     if buffer.ended:
-        lines = buffer.text[:1] == b"{" and buffer.text[:12] != FRAME and one_a_line(buffer.text, 0)
-        yield Window(buffer.text, 0, lines=lines)
+        yield Window(buffer.text, 0, lines=_is_lined(buffer.text))
         return
     if buffer.text.startswith(BOM):
         buffer.use(len(BOM))
@@ -167,14 +167,14 @@ class _Cutter:
                 return True
             following = _NEXT.search(self._buffer.text) if framed else None
             if following is not None:
-                yield Window(FRAME + self._buffer.use(following.end()), offset)
+                yield Window(FRAME + self._buffer.use(following.end()), offset, inner=True)
                 return False
             end = self._cut()
             if end is None:
                 yield self._too_long()
                 return True
             if end:
-                yield Window(FRAME + self._buffer.use(end) + b"]}", offset)
+                yield Window(FRAME + self._buffer.use(end) + b"]}", offset, inner=True)
             closed = yield from self._after_item(framed=framed)
             if closed is not None:
                 return closed
@@ -265,23 +265,44 @@ class _Cutter:
 
     def _row(self) -> Generator[Window | Cut, None, bool]:
         offset = self._buffer.offset
-        end = value_end(self._buffer.text, 0)
-        while end is None:
+        values = self._marked_row() or self._walked_row()
+        if values is None:
+            yield self._too_long()
+            return True
+        yield Window(FRAME + values + b"]}", offset - len(FRAME), inner=True)
+        return False
+
+    def _marked_row(self) -> bytes | None:
+        """Records one after the other, with commas put between them where each begins as the second does."""
+        text = self._buffer.text
+        end = value_end(text, 0)
+        place = skip(text, end) if end is not None else 0
+        key = _KEY.match(text, place)
+        if end is None or key is None:
+            return None
+        # Nowhere but between two values can this stand in JSON.
+        mark = text[end - 1 : key.end()]
+        at = text.rfind(mark)
+        values = text[: at + 1].replace(mark, b"}," + mark[1:])
+        if not _whole(values):
+            return None
+        self._buffer.use(at + 1)
+        return values
+
+    def _walked_row(self) -> bytes | None:
+        while (end := value_end(self._buffer.text, 0)) is None:
             if not self._grown():
-                yield self._too_long()
-                return True
-            end = value_end(self._buffer.text, 0)
+                return None
         text, values, place = self._buffer.text, [self._buffer.text[:end]], end
         while True:
             start = skip(text, place)
-            end = value_end(text, start) if text[start : start + 1] == b"{" else None
-            if end is None or not is_record(text, start):
+            following = value_end(text, start) if text[start : start + 1] == b"{" else None
+            if following is None or not is_record(text, start):
                 break
-            values.append(text[start:end])
-            place = end
+            values.append(text[start:following])
+            place = following
         self._buffer.use(place)
-        yield Window(FRAME + b",".join(values) + b"]}", offset - len(FRAME))
-        return False
+        return b",".join(values)
 
     def _too_long(self) -> Cut:
         if self._buffer.ended:
@@ -297,6 +318,11 @@ def _list_at(text: bytes) -> int | None:
     return next(
         (at for name, at in keys(text, 0) if name == b'"Records"' and text[at : at + 1] == b"["), None
     )
+
+
+def _is_lined(text: bytes) -> bool:
+    """Whether the text begins with a record on a line of its own; made to answer at once for a delivery."""
+    return text[:1] == b"{" and not _FRAMED.match(text) and one_a_line(text, 0) and is_record(text, 0)
 
 
 def _mark(text: bytes) -> bytes:

@@ -4,8 +4,8 @@ What the event index cannot say, because the field is not indexed there or the t
 "anything" where the rule asks for it and "nothing" where the rule excludes it. The exact check that follows a
 search (`osdetect.expr.evaluate`) decides. Structured Query DSL only: no query_string, no scripts.
 
-Why a wildcard also takes events without the field: a text longer than `ignore_above` is no term, so to the index
-such an event has no such field. An attacker chooses the length of a user agent.
+Why a wildcard also takes events that hold a long text: one longer than `ignore_above` is no term, and an attacker
+chooses the length of a user agent. Events say of themselves that they hold one (`osdetect.documents.event`).
 """
 
 import ipaddress
@@ -32,6 +32,7 @@ from osdetect.expr import (
 )
 from osdetect.expr.values import fold_case
 from osdetect.schema.event_fields import EventFields
+from osdetect.vocabulary import LONG_TEXT
 
 Query = dict[str, Any]
 
@@ -119,11 +120,11 @@ def _leaf(leaf: Leaf[str], fields: EventFields) -> _Bounds:
             # What the index holds no term of is absent, null, empty or too long; a null may stand among terms.
             return _UNKNOWN
         case Wildcard():
-            return _Bounds(over=_or_unindexed(path, _wildcard(path, test)), under=NOTHING)
+            return _Bounds(over=_or_unindexed(_wildcard(path, test)), under=NOTHING)
         case Regex():
             return _regex(path, test)
         case Cidr(network=network) if path in fields.ips and _is_network(network):
-            return _Bounds(over=_or_unindexed(path, {"term": {fields.ips[path]: network}}), under=NOTHING)
+            return _Bounds(over=_or_unindexed({"term": {fields.ips[path]: network}}), under=NOTHING)
         case _:
             return _UNKNOWN
 
@@ -133,7 +134,7 @@ def _regex(path: str, test: Regex) -> _Bounds:
     if found is None:
         return _UNKNOWN
     query, fit = found
-    return _Bounds(over=_or_unindexed(path, query), under=query if fit is Fit.SAME else NOTHING)
+    return _Bounds(over=_or_unindexed(query), under=query if fit is Fit.SAME else NOTHING)
 
 
 def _equals(path: str, text: str, *, exact: bool, fields: EventFields) -> _Bounds:
@@ -168,9 +169,8 @@ def _within_effort(parts: tuple[str | Gap, ...]) -> tuple[str | Gap, ...]:
     return (Gap.ANY, longest[:LITERAL], Gap.ANY)
 
 
-def _or_unindexed(path: str, query: Query) -> Query:
-    unindexed: Query = {"bool": {"must_not": [{"exists": {"field": path}}]}}
-    return {"bool": {"should": [query, unindexed], "minimum_should_match": 1}}
+def _or_unindexed(query: Query) -> Query:
+    return {"bool": {"should": [query, {"term": {LONG_TEXT: True}}], "minimum_should_match": 1}}
 
 
 _META = str.maketrans({"\\": "\\\\", "*": "\\*", "?": "\\?"})

@@ -5,7 +5,8 @@ said there in Painless, and tests/mappings/test_pipeline.py compares them on eve
 
     index    osdetect-cloudtrail-{namespace}-{yyyy.MM of eventTime}; `undated` without a usable eventTime
     id       {account}-{eventID}; {account}-~{hash of the content} without a usable eventID
-    content  the record as it is, and behind it `@timestamp`, `event.ingested`, and `osdetect.problems` if there are any
+    content  the record as it is, and behind it `@timestamp`, `event.ingested`, `osdetect.problems` if there are any, and
+             `osdetect.long_text` if it holds a text that searches cannot see
 
 The id depends on the record alone, so storing it again with `create` adds nothing.
 """
@@ -21,8 +22,11 @@ from typing import Any
 
 from osdetect.documents.dialect import Dialect
 from osdetect.errors import RecordError, UsageError
+from osdetect.expr.values import scalars
 from osdetect.vocabulary import EVENTS_PREFIX, UNDATED
 
+MAX_INDEXED = 8191
+"""`ignore_above` of the event index: longer texts are no terms."""
 RESERVED = frozenset({"@timestamp", "event", "osdetect"})
 """Top-level names that osdetect writes: a record must not bring them, nor a dotted name below them."""
 METADATA = frozenset(
@@ -109,7 +113,7 @@ def event_document(
     period, timestamp = _times(content.get("eventTime"), by_day=by_day)
     known = known_id(content)
     found = (NO_TIME,) * (timestamp is None) + (NO_ID,) * (known is None) + problems
-    tail = _tail(ingested, timestamp, found)
+    tail = _tail(ingested, timestamp, found, long_text=has_long_text(raw, content))
     source = raw.rstrip()[:-1] + b"," + tail if content else b"{" + tail
     doc_id = known or unknown_id(raw, content)
     return EventDocument(f"{EVENTS_PREFIX}{namespace}-{period}", doc_id, source, found)
@@ -156,11 +160,20 @@ def event_identity(event: Mapping[str, Any], dialect: Dialect) -> str | None:
     return f"{_account(*accounts)}-{event_id}"
 
 
-def _tail(ingested: str, timestamp: str | None, problems: tuple[str, ...]) -> bytes:
+def has_long_text(raw: bytes, content: Mapping[str, Any]) -> bool:
+    """Whether a text of the record is longer than the event index keeps as a term; Java counts UTF-16 code units."""
+    if len(raw) <= MAX_INDEXED:
+        return False
+    texts = (value for value in scalars(content) if isinstance(value, str))
+    return any(len(text) + sum(c > "\uffff" for c in text) > MAX_INDEXED for text in texts)
+
+
+def _tail(ingested: str, timestamp: str | None, problems: tuple[str, ...], *, long_text: bool) -> bytes:
     """What is spliced behind the record, with the closing brace. Neither time holds anything that JSON escapes."""
     stamp = f',"@timestamp":"{timestamp}"' if timestamp is not None else ""
-    flaws = f',"osdetect":{json.dumps({"problems": problems}, separators=(",", ":"))}' if problems else ""
-    return f'"event":{{"ingested":"{ingested}"}}{stamp}{flaws}}}'.encode()
+    own = {**({"problems": problems} if problems else {}), **({"long_text": True} if long_text else {})}
+    said = f',"osdetect":{json.dumps(own, separators=(",", ":"))}' if own else ""
+    return f'"event":{{"ingested":"{ingested}"}}{stamp}{said}}}'.encode()
 
 
 @lru_cache(maxsize=4096)

@@ -221,7 +221,7 @@ class Worker:
         known = array("Q")
         for number, raw, content in self._again(task.file, task.records, task.records.last):
             key, _ = self._keys.of(raw, content)
-            known.extend((key, *content_digest(raw, content), number))
+            known.extend((key, *content_digest(raw), number))
         return Identified(known)
 
     def _named(self, task: Name) -> Named:

@@ -23,6 +23,7 @@ from osdetect.expr import evaluate, leaves, render
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import Rule, read_rules
 from osdetect.sigma.reader import SUPPORTED_MODIFIERS
+from tests.compiler.material import as_stored
 
 FOLDER = Path(__file__).parent
 CONDITION_FORMS = frozenset(
@@ -211,7 +212,7 @@ def _ask(cluster: Cluster, rules: Sequence[Rule], events: Sequence[Mapping[str, 
         [
             orjson.dumps({"create": {"_index": INDEX, "_id": str(place)}})
             + b"\n"
-            + orjson.dumps(event)
+            + as_stored(event)
             + b"\n"
             for place, event in enumerate(events)
         ],

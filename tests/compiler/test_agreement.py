@@ -43,6 +43,7 @@ from osdetect.expr import (
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import LogSource, Rule
 from osdetect.vocabulary import Level
+from tests.compiler.material import as_stored
 
 pytestmark = pytest.mark.node
 
@@ -78,7 +79,26 @@ TEXTS = (
 NUMBERS = (0, 1, 1.0, -1, 2.5, 1000, 2**53, -0.0)
 NETWORKS = ("10.0.0.0/8", "10.0.0.1/32", "2001:db8::/32", "::ffff:0:0/96", "fe80::/10", "::/0", "0.0.0.0/0")
 MOMENTS = ("2024-05-01", "2024-05-01T20:00:00Z", "2024-05-02T01:30:00+05:30")
-PATTERNS = ("a", "^a", "b$", "^$", "(?i)A", "x+$", "^.{3}$", "İ", "😀", "1", ":", r"\bb", "a(?!b)", "^(?!a)", r"[^a-z]", "A|b$", "(?s).x", "x{3,}")
+PATTERNS = (
+    "a",
+    "^a",
+    "b$",
+    "^$",
+    "(?i)A",
+    "x+$",
+    "^.{3}$",
+    "İ",
+    "😀",
+    "1",
+    ":",
+    r"\bb",
+    "a(?!b)",
+    "^(?!a)",
+    r"[^a-z]",
+    "A|b$",
+    "(?s).x",
+    "x{3,}",
+)
 
 
 def _literal(chance: random.Random) -> str:
@@ -208,10 +228,7 @@ def _store(cluster: Cluster, events: Sequence[Mapping[str, Any]]) -> None:
     cluster.request("DELETE", f"/{INDEX}", accept=(404,))
     outcomes = cluster.bulk(
         [
-            orjson.dumps({"create": {"_index": INDEX, "_id": str(number)}})
-            + b"\n"
-            + orjson.dumps(event)
-            + b"\n"
+            orjson.dumps({"create": {"_index": INDEX, "_id": str(number)}}) + b"\n" + as_stored(event) + b"\n"
             for number, event in enumerate(events)
         ],
         params={"pipeline": "_none", "refresh": "true"},
@@ -250,6 +267,23 @@ def _compare(cluster: Cluster, trees: Sequence[Expr[str]], events: Sequence[Mapp
     assert [(by_id[rule], events[number]) for number, rule in percolated ^ held][:3] == []
     assert [(by_id[rule], events[number]) for number, rule in held - found][:3] == []
     return len(held)
+
+
+def test_a_search_finds_a_text_that_is_too_long_beside_one_that_is_not(fresh_cluster: str) -> None:
+    long = "x" * 9_000 + "needle"
+    events = [
+        {"userAgent": ["short", long]},
+        {"userAgent": [long, "short"]},
+        {"userAgent": ["short"]},
+        {"resources": [{"ARN": "short"}, {"ARN": long}]},
+    ]
+    trees: list[Expr[str]] = [
+        Leaf(path, test)
+        for path in ("userAgent", "resources.ARN")
+        for test in (Wildcard((Gap.ANY, "needle")), Regex("needle$"), Equals(long))
+    ]
+    with Cluster.connect(Connection(url=fresh_cluster)) as cluster:
+        assert _compare(cluster, trees, events) == 9
 
 
 def _batches(

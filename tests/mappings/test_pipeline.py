@@ -29,6 +29,11 @@ HOSTILE: tuple[dict[str, Any], ...] = (
     {},
     *({"eventID": bad} for bad in ("", 5, None, "a b", "\u00e9", "x" * 257, ["x"], {"a": 1}, True)),
     {"eventID": "x" * 256},
+    {"eventID": "long", "userAgent": "x" * 8_191},
+    {"eventID": "longer", "requestParameters": {"a": ["x", {"b": "x" * 8_192}]}},
+    {"eventID": "wide", "userAgent": ["\U0001f600" * 4_096]},
+    {"eventID": "not so wide", "userAgent": "\U0001f600" * 4_095, "z": "x" * 8_000},
+    {"eventID": "both", "eventTime": "", "x" * 9_000: "y" * 9_000},
     {"eventID": 'q"\\', "recipientAccountId": "1"},
     {
         "a": {"z": 1, "a": [1, 2.5, -0.0, 1e300, None, True, False, 'q"\\']},

@@ -127,7 +127,9 @@ def as_markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
     heads = ("set", *(name.replace("_", " ") for name in _COLUMNS), "refused")
     lines = [_line(heads), _line(("---",) + ("---:",) * (len(heads) - 1))]
     for name, row in rows.items():
-        lines.append(_line((name, *(f"{row[one]:,}" for one in _COLUMNS), f"{sum(row['refused'].values()):,}")))
+        lines.append(
+            _line((name, *(f"{row[one]:,}" for one in _COLUMNS), f"{sum(row['refused'].values()):,}"))
+        )
     return "\n".join(lines)
 
 
@@ -135,8 +137,11 @@ def reasons_as_markdown(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> 
     """How many rules of all are refused for each reason, in each way of reading, as docs/public-rules.md has it."""
     refused = {way: rows[TOGETHER]["refused"] for way, rows in kept.items()}
     lines = [_line(("reason", *refused)), _line(("---", *("---:" for _ in refused)))]
-    for why in sorted({why for counts in refused.values() for why in counts}):
-        lines.append(_line((why.replace("|", "\\|"), *(str(counts.get(why, 0)) for counts in refused.values()))))
+    reasons = sorted({why for counts in refused.values() for why in counts})
+    lines += [
+        _line((why.replace("|", "\\|"), *(str(counts.get(why, 0)) for counts in refused.values())))
+        for why in reasons
+    ]
     return "\n".join(lines)
 
 

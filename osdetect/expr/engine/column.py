@@ -91,10 +91,20 @@ class Column:
         except TypeError:  # a list or an object is among them
             held = [None] * len(values)
         if None in held:
-            for place in [place for place, one in enumerate(held) if one is None]:
+            missing = [place for place, one in enumerate(held) if one is None]
+            self._decide({value for place in missing if isinstance(value := values[place], str)})
+            for place in missing:
                 if _is_plain(values[place]):
                     held[place] = self._of(values[place])
         return held
+
+    def _decide(self, texts: Iterable[str]) -> None:
+        """Remember what holds of these texts."""
+        listed = list(texts)
+        for text, numbers in zip(listed, self._patterns.places_of_texts(listed), strict=True):
+            places = [self._of_pattern[number] for number in numbers]
+            held = self._shared(self._present.union(places)) if places else self._text
+            self.memo.put(text, held, len(text) + 1)
 
     def _of(self, value: Any) -> Held:
         if value is UNSET:

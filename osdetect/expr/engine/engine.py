@@ -1,8 +1,10 @@
 """Rules against events and whole files of records, many at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import orjson
@@ -20,8 +22,8 @@ _RELEARN = 64
 """How often the shape of records is made anew for names not seen before. It takes a millisecond."""
 
 
-class Match(NamedTuple):
-    """A record that rules hold for. A tuple, because they can be many."""
+class Match(msgspec.Struct, frozen=True, gc=False):
+    """A record that rules hold for."""
 
     number: int
     """Its place among the records of the text, from 1."""
@@ -125,12 +127,13 @@ class Engine:
         matches: list[Match] = []
         for piece in cut:
             try:
-                count, held = self._piece(piece)
-                if held or check:
-                    places = spans(piece, pieces.split(piece))
-                    if places is None or len(places) != count:
-                        return None
-                    matches += [Match(seen + at + 1, *places[at], rules) for at, rules in held]
+                with _no_collection():
+                    count, held = self._piece(piece)
+                    if held or check:
+                        places = spans(piece, pieces.split(piece))
+                        if places is None or len(places) != count:
+                            return None
+                        matches += [Match(seen + at + 1, *places[at], rules) for at, rules in held]
             except (
                 msgspec.DecodeError,
                 orjson.JSONDecodeError,
@@ -149,34 +152,28 @@ class Engine:
         grouping = self._current()
         try:
             records = grouping.shape.decode(piece.text)
+            found = grouping.found(records)
         except msgspec.ValidationError:
-            return self._one_by_one(piece)
-        found = grouping.found(records)
-        whole: list[memoryview] = []
+            records = [_read(grouping.shape, record) for record in pieces.split(piece)]
+            of_read = iter(grouping.found([record for record in records if record is not None]))
+            found = [None if record is None else next(of_read) for record in records]
         held: list[tuple[int, tuple[str, ...]]] = []
+        whole = _Whole(piece)
         for at in [at for at, outcome in enumerate(found) if outcome is not NOTHING]:
             outcome = found[at]
-            if outcome is not None and not outcome.undecided:
-                held.append((at, outcome.ids))
-                continue
-            event = None if outcome is None else grouping.shape.event(records[at], outcome.reads)
-            if event is None:
-                whole = whole or pieces.split(piece)
-                rules = self.match(_event(whole[at]))
+            if outcome is None:
+                rules = self.match(whole.event(at))
+            elif not outcome.undecided:
+                rules = outcome.ids
             else:
-                assert outcome is not None  # else there is no event
-                rules = decide(self._outcomes, outcome, event)
+                event = grouping.shape.event(records[at], outcome.reads)
+                rules = decide(grouping.outcomes, outcome, whole.event(at) if event is None else event)
             if rules:
                 held.append((at, rules))
+        odd = [whole.event(at) for at, record in enumerate(records) if record is None]
+        if odd and self._relearned < _RELEARN:
+            self._learn(odd)
         return len(records), held
-
-    def _one_by_one(self, piece: Piece) -> tuple[int, list[tuple[int, tuple[str, ...]]]]:
-        """The same for a piece in which a record has an unknown name or an unusual form; it is learned from."""
-        events = [_event(record) for record in pieces.split(piece)]
-        held = [(at, rules) for at, event in enumerate(events) if (rules := self.match(event))]
-        if self._relearned < _RELEARN:
-            self._learn(events)
-        return len(events), held
 
     def _learn(self, events: Sequence[Mapping[str, Any]]) -> None:
         hot = [column.path for column in self._outcomes.columns]
@@ -197,16 +194,46 @@ class Engine:
         self._grouping = self._make_grouping()
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage is collected for the millisecond that a piece takes: what is made here has no cycles, and is much."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()
+
+
+class _Whole:
+    """The records of a piece, read as a whole when they are asked for."""
+
+    __slots__ = ("_piece", "_records")
+
+    def __init__(self, piece: Piece) -> None:
+        self._piece = piece
+        self._records: list[memoryview] = []
+
+    def event(self, at: int) -> dict[str, Any]:
+        self._records = self._records or pieces.split(self._piece)
+        event = orjson.loads(self._records[at])
+        if not isinstance(event, dict):
+            raise _NoObject
+        return event
+
+
+def _read(shape: Shape, record: memoryview) -> Any | None:
+    """What the shape reads of the record; None for one of another shape."""
+    try:
+        return shape.decode_one(record)
+    except msgspec.ValidationError:
+        return None
+
+
 def _has_object(values: Sequence[Any] | None) -> bool:
     return values is not None and (len(values) != 1 or isinstance(values[0], dict))
 
 
 class _NoObject(Exception):  # said to no one: the caller reads the text the careful way
     """A record that is no object, or text that is no UTF-8."""
-
-
-def _event(record: memoryview) -> dict[str, Any]:
-    event = orjson.loads(record)
-    if not isinstance(event, dict):
-        raise _NoObject
-    return event

@@ -11,12 +11,15 @@ from typing import Any
 
 import re2
 
-from osdetect.expr.nodes import Boolean, Equals, Regex, Wildcard
+from osdetect.expr.engine.networks import networks_of
+from osdetect.expr.nodes import Boolean, Cidr, Equals, Regex, Wildcard
 from osdetect.expr.predicates import Predicate, ValueTest, predicate
 from osdetect.expr.values import fold_case, text_of
 
 _SET_MEMORY = 4 << 20
 """Bytes that RE2 may take for one set of patterns, states found while matching included."""
+_SOME = 4
+"""Fewer texts are decided each by itself."""
 _FEW = 16
 """As many literals are looked for one by one in the time of one pass of a set."""
 
@@ -34,7 +37,8 @@ class MultiPattern:
     """By the text in lower case, the tests that it passes."""
     _equal_cased: Places
     _wildcards: tuple["_Wildcards", ...]
-    _regexes: Found
+    _regexes: Found | None
+    _networks: Found | None
     _others: tuple[tuple[int, Predicate], ...]
     """What is not of a value's text alone."""
 
@@ -49,6 +53,7 @@ class MultiPattern:
         equal_cased: dict[str, tuple[int, ...]] = {}
         wildcards: dict[bool, list[tuple[int, Wildcard]]] = {False: [], True: []}
         regexes: list[tuple[int, Regex]] = []
+        networks: list[tuple[int, Cidr]] = []
         others: list[tuple[int, Predicate]] = []
         for place, (_, test) in enumerate(tests):
             match test:
@@ -63,6 +68,8 @@ class MultiPattern:
                     wildcards[test.cased].append((place, test))
                 case Regex():
                     regexes.append((place, test))
+                case Cidr():
+                    networks.append((place, test))
                 case _:
                     others.append((place, predicate(test)))
         return MultiPattern(
@@ -70,7 +77,8 @@ class MultiPattern:
             equal,
             equal_cased,
             tuple(_Wildcards.of(cased, listed) for cased, listed in wildcards.items() if listed),
-            _regexes(regexes),
+            _regexes(regexes) if regexes else None,
+            networks_of(networks) if networks else None,
             tuple(others),
         )
 
@@ -95,9 +103,38 @@ class MultiPattern:
             held += self._equal_cased.get(text, ())
             for wildcards in self._wildcards:
                 held += wildcards.places(text, (text if wildcards.cased else folded) if unicode else None)
-            held += self._regexes(text)
+            held += self._found(text)
         held.sort()
         return held
+
+    def places_of_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """`places` of each text: literals are looked for in all of them at once."""
+        joined = "\n".join(texts)
+        if len(texts) < _SOME or joined.count("\n") != len(texts) - 1 or not is_unicode(joined):
+            return [self.places(text) for text in texts]
+        everything = fold_case(joined)
+        folded = everything.split("\n")
+        found = [[*self._equal.get(text, ())] for text in folded]
+        if self._equal_cased:
+            for held, text in zip(found, texts, strict=True):
+                held.extend(self._equal_cased.get(text, ()))
+        for wildcards in self._wildcards:
+            wildcards.add(found, texts, *((texts, joined) if wildcards.cased else (folded, everything)))
+        if self._regexes or self._networks:
+            for held, text in zip(found, texts, strict=True):
+                held.extend(self._found(text))
+        for place, decide in self._others:
+            for held, text in zip(found, texts, strict=True):
+                if decide(text):
+                    held.append(place)
+        for held in found:
+            held.sort()
+        return found
+
+    def _found(self, text: str) -> Iterator[int]:
+        for find in (self._regexes, self._networks):
+            if find is not None:
+                yield from find(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +142,8 @@ class _Wildcards:
     """Wildcards that are all cased or all not."""
 
     cased: bool
+    _texts: tuple[str, ...]
+    """The literals that are looked for."""
     _literals: Found
     _behind: tuple[tuple[tuple[int, Predicate], ...], ...]
     """For each literal the wildcards whose longest it is."""
@@ -116,7 +155,8 @@ class _Wildcards:
             longest = max((part for part in test.parts if isinstance(part, str)), key=len, default="")
             literal = longest if cased else fold_case(longest)
             behind.setdefault(literal, []).append((place, predicate(test)))
-        return _Wildcards(cased, _literals(tuple(behind)), tuple(tuple(each) for each in behind.values()))
+        texts = tuple(behind)
+        return _Wildcards(cased, texts, _literals(texts), tuple(tuple(each) for each in behind.values()))
 
     def places(self, text: str, subject: str | None) -> Iterator[int]:
         """Those that hold for the text; in `subject` its case is folded if it does not count.
@@ -128,6 +168,16 @@ class _Wildcards:
             for place, decide in self._behind[number]:
                 if decide(text):
                     yield place
+
+    def add(
+        self, found: Sequence[list[int]], texts: Sequence[str], subjects: Sequence[str], joined: str
+    ) -> None:
+        """Add to what is found of each text those that hold; `subjects` as in `places`, `joined` all of them in one."""
+        for number in self._literals(joined):
+            literal, behind = self._texts[number], self._behind[number]
+            for held, text, subject in zip(found, texts, subjects, strict=True):
+                if literal in subject:
+                    held.extend([place for place, decide in behind if decide(text)])
 
 
 def _literals(literals: Sequence[str]) -> Found:

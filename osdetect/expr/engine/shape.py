@@ -37,6 +37,8 @@ class Shape:
     Raises msgspec.ValidationError for a name that is not known or an object that is none, msgspec.DecodeError or
     UnicodeDecodeError for what is no JSON, RecursionError for what is too deep.
     """
+    decode_one: Callable[[memoryview], Any]
+    """The same for one record."""
     hot: tuple[str, ...]
     """For each hot path the attributes that lead to it, with dots between them."""
     leaves: Mapping[str, Get]
@@ -55,6 +57,7 @@ class Shape:
         getters: dict[str, Get] = {path: attrgetter(".".join(chain)) for path, chain in chains.items()}
         return Shape(
             msgspec.json.Decoder(list[made]).decode,  # type: ignore[valid-type]  # a type made at run time
+            msgspec.json.Decoder(made).decode,
             tuple(".".join(chains[path]) for path in hot),
             {path: getters[path] for path in leaves},
             {head: getters[head] for head in heads},

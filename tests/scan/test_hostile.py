@@ -1,0 +1,276 @@
+"""Files that are not as they should be: told by name, the good ones not touched, memory bounded."""
+
+import gzip
+import json
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from osdetect.scan import ScanFailed, ScanOptions, Workers
+from tests.scan.material import alerts, delivery, placed, put, put_records, record, scanning
+
+MIB = 1 << 20
+
+
+def _told(tmp_path: Path) -> tuple[dict[str, str], set[tuple[str, int]], int]:
+    """What is said of each file, which records raised alerts, and how many records were unreadable."""
+    with scanning(tmp_path) as found:
+        said: dict[str, str] = {}
+        for loss in found.report.losses:
+            assert loss.where is not None
+            name = Path(loss.where.file).name
+            said[name] = f"{said.get(name, '')} {loss.what}: {loss.cause}"
+        return said, {placed(alert)[:2] for alert in alerts(found)}, found.report.bad_records
+
+
+def test_a_broken_record_costs_itself_only(tmp_path: Path) -> None:
+    good = [json.dumps(record(number)).encode() for number in range(4)]
+    bad = {
+        "nested.json": b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        "nan.json": b'{"eventName":NaN}',
+        "list.json": b"[1]",
+    }
+    for number, (name, text) in enumerate(bad.items()):
+        put(tmp_path / name, b'{"Records":[' + text + b"," + good[number] + b"]}")
+    put(tmp_path / "lines.ndjson", good[3] + b"\n{cut\n" + json.dumps(record(9)).encode())
+    said, found, unreadable = _told(tmp_path)
+    assert found == {
+        ("nested.json", 2),
+        ("nan.json", 2),
+        ("list.json", 2),
+        ("lines.ndjson", 1),
+        ("lines.ndjson", 3),
+    }
+    assert unreadable == 4
+    assert "nested deeper than 100 levels" in said["nested.json"]
+    assert "not JSON" in said["nan.json"]
+    assert "not an object but a list" in said["list.json"]
+    assert "record 2 cannot be read" in said["lines.ndjson"]
+
+
+def test_text_that_is_no_unicode_is_judged(tmp_path: Path) -> None:
+    lone = json.dumps(record(1, userAgent="Q")).encode().replace(b'"Q"', b'"\\ud800"')
+    invalid = json.dumps(record(2, userAgent="Q")).encode().replace(b'"Q"', b'"\xff\xfe"')
+    put(tmp_path / "a.json", b'{"Records":[' + lone + b"," + invalid + b"]}")
+    assert _told(tmp_path) == ({}, {("a.json", 1), ("a.json", 2)}, 0)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_what_comes_before_a_break_is_judged(tmp_path: Path, share: float) -> None:
+    many = [record(number, noise=os.urandom(40).hex()) for number in range(3000)]
+    data = gzip.compress(delivery(many))
+    put(tmp_path / "cut.json.gz", data[: int(len(data) * share)])
+    broken = bytearray(data)
+    broken[int(len(data) * share)] ^= 0xFF
+    put(tmp_path / "flipped.json.gz", bytes(broken))
+    put(tmp_path / "noise.json.gz", b"\x1f\x8b" + os.urandom(200))
+    said, found, _ = _told(tmp_path)
+    assert "the gzip data ends before its end" in said["cut.json.gz"]
+    assert "the gzip data is corrupt" in said["flipped.json.gz"]
+    assert "nothing of the file can be unpacked" in said["noise.json.gz"]
+    assert sum(name == "cut.json.gz" for name, _ in found) > 3000 * (share - 0.1)
+
+
+def test_what_is_no_file_of_records_is_told(tmp_path: Path) -> None:
+    put_records(tmp_path / "good.json", [record(1)])
+    put(tmp_path / "empty.json", b"")
+    put(tmp_path / "empty.json.gz", gzip.compress(b""))
+    put(tmp_path / "page.json", b"<html>")
+    put(tmp_path / "digest.json", b'{"digestStartTime":1,"digestEndTime":2,"logFiles":[]}')
+    put(tmp_path / "LICENSE", b"words")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    (tmp_path / "again").symlink_to(".")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    said, found, _ = _told(tmp_path)
+    assert found == {("good.json", 1)}
+    assert set(said) == {"empty.json", "empty.json.gz", "page.json", "pipe.json", "loop.json", "zero.json"}
+    assert "empty" in said["empty.json"]
+    assert "a web page" in said["page.json"]
+    assert "neither a file nor a folder" in said["pipe.json"]
+    assert "a link to nothing" in said["loop.json"]
+
+
+def test_a_pipe_or_nothing_in_a_file_s_place_does_not_hold_the_scan_up(tmp_path: Path) -> None:
+    put_records(tmp_path / "a.json", [record(1)])
+    put_records(tmp_path / "b.json", [record(2)])
+    put_records(tmp_path / "c.json", [record(3)])
+
+    def swap(_: Workers) -> bool:
+        if (tmp_path / "b.json").is_file():
+            (tmp_path / "b.json").unlink()
+            os.mkfifo(tmp_path / "b.json")
+            (tmp_path / "c.json").unlink()
+        return False
+
+    with scanning(tmp_path, stop=swap) as found:
+        assert {placed(alert)[0] for alert in alerts(found)} == {"a.json"}
+        assert sorted(error.what for error in found.report.refused) == [
+            "the file cannot be read",
+            "this is not a plain file",
+        ]
+
+
+def test_a_gzip_bomb_is_cut_off_and_what_comes_before_it_stays(tmp_path: Path) -> None:
+    filler = b'{"eventVersion":"1","a":"' + b"a" * 4000 + b'"},'
+    text = b'{"Records":[' + json.dumps(record(1)).encode() + b"," + filler * 60_000 + b"{}]}"
+    bomb = put(tmp_path / "bomb.json.gz", gzip.compress(text, 9))
+    assert len(text) > 400 * bomb.stat().st_size
+    put_records(tmp_path / "good.json", [record(2)])
+    said, found, _ = _told(tmp_path)
+    assert "as a gzip bomb does" in said["bomb.json.gz"]
+    assert found == {("bomb.json.gz", 1), ("good.json", 1)}
+
+
+def _peak(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) >> 10
+
+
+@pytest.mark.parametrize("layout", ["delivery", "list", "lines", "row", "record"])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, layout: str) -> None:
+    line = json.dumps(record(1, eventName="Other", noise="x" * 1000), separators=(",", ":")).encode()
+    before, between, behind = {
+        "delivery": (b'{"Records":[', b",", b"]}"),
+        "list": (b"[", b",\n", b"]"),
+        "lines": (b"", b"\n", b"\n"),
+        "row": (b"", b"", b""),
+        "record": (b'{"Records":[' + b'{"a":"' + b"b" * (90 * MIB) + b'"},', b",", b"]}"),
+    }[layout]
+    with (tmp_path / "big.json").open("wb") as file:
+        file.write(before)
+        file.write((line + between) * 120_000 + line)
+        file.write(behind)
+    peaks: list[int] = []
+
+    def measure(workers: Workers) -> bool:
+        peaks.append(max(map(_peak, workers.pids)))
+        return False
+
+    with scanning(tmp_path, jobs=1, stop=measure) as found:
+        report = found.report
+    if layout == "record":
+        assert (
+            "a record is larger than" in report.partial[0].what if report.partial else report.refused[0].what
+        )
+    else:
+        assert (report.events, report.lossless) == (120_001, True)
+    assert max(peaks) < 150
+
+
+def test_a_hundred_thousand_alerts_of_one_rule_are_all_there_and_memory_is_bounded(tmp_path: Path) -> None:
+    for number in range(20):
+        put_records(
+            tmp_path / f"{number}.json.gz", (record(n) for n in range(number * 2500, number * 2500 + 2500))
+        )
+    peaks: list[int] = []
+
+    def measure(workers: Workers) -> bool:
+        peaks.extend(map(_peak, workers.pids))
+        return False
+
+    with scanning(tmp_path, stop=measure) as found:
+        assert sum(1 for _ in found.documents()) == found.report.alerts == 100_000
+    assert max(peaks) < 150
+
+
+def test_a_worker_that_is_killed_costs_at_most_the_file_it_read(tmp_path: Path) -> None:
+    line = json.dumps(record(1, eventName="Other", noise="x" * 1000)).encode()
+    with (tmp_path / "big.json").open("wb") as file:
+        file.write(b'{"Records":[' + b",".join([line] * 150_000) + b"]}")
+    for number in range(30):
+        put_records(tmp_path / f"{number}.json", [record(number)])
+    began = time.monotonic()
+    killed: list[int] = []
+
+    def kill(workers: Workers) -> bool:
+        if not killed and time.monotonic() - began > 1.5:
+            # The first task, which the first worker has, is the large file.
+            killed.append(workers.pids[0])
+            os.kill(workers.pids[0], signal.SIGKILL)
+        return False
+
+    with scanning(tmp_path, stop=kill) as found:
+        report = found.report
+        assert len({placed(alert)[0] for alert in alerts(found)}) == 30
+    assert killed
+    (loss,) = report.losses
+    assert loss.where is not None
+    assert Path(loss.where.file).name == "big.json"
+    assert "the worker process that read it died" in loss.what
+    assert "killed by signal 9" in loss.cause
+    assert report.revived == 1
+
+
+def test_workers_that_do_not_live_end_the_scan_with_an_error(tmp_path: Path) -> None:
+    put_records(tmp_path / "a.json", [record(1)])
+
+    def kill(workers: Workers) -> bool:
+        for pid in workers.pids:
+            os.kill(pid, signal.SIGKILL)
+        return False
+
+    with pytest.raises(ScanFailed, match="have ended before their time"), scanning(tmp_path, stop=kill):
+        pass
+
+
+def test_no_room_for_temporary_files_is_told(tmp_path: Path) -> None:
+    put_records(tmp_path / "a.json.gz", [record(number) for number in range(5000)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with (
+            pytest.raises(ScanFailed, match=r"a temporary file in .* cannot be written") as caught,
+            scanning(tmp_path, options=ScanOptions(documents=True)),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "TMPDIR" in caught.value.cure
+
+
+def test_stopped_it_has_what_was_found_and_says_what_was_not_read(tmp_path: Path) -> None:
+    line = json.dumps(record(1, eventName="Other", noise="x" * 1000)).encode()
+    with (tmp_path / "big.json").open("wb") as file:
+        file.write(
+            b'{"Records":[' + json.dumps(record(2)).encode() + b"," + b",".join([line] * 300_000) + b"]}"
+        )
+    began = time.monotonic()
+    asked: list[float] = []
+
+    def stop(_: Workers) -> bool:
+        if time.monotonic() - began > 2:
+            asked.append(time.monotonic())
+        return bool(asked)
+
+    with scanning(tmp_path, stop=stop) as found:
+        assert time.monotonic() - asked[0] < 1.5
+        report = found.report
+        assert {placed(alert)[1] for alert in alerts(found)} == {1}
+        assert len(found.top(5)) == 2
+    assert report.stopped
+    assert [Path(name).name for name in report.unread] == ["big.json"]
+    assert 0 < report.events < 300_001
+    assert not report.lossless
+
+
+@pytest.mark.long
+def test_a_hundred_thousand_tiny_files(tmp_path: Path) -> None:
+    for number in range(100_000):
+        put(tmp_path / f"{number // 1000:03}" / f"{number}.json", delivery([record(number)]))
+    with scanning(tmp_path) as found:
+        assert (found.report.events, found.report.alerts) == (100_000, 200_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 400 * 1024
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_without_the_right_to_read_it_is_told(tmp_path: Path) -> None:
+    put_records(tmp_path / "a.json", [record(1)]).chmod(0)
+    put_records(tmp_path / "b.json", [record(2)])
+    said, found, _ = _told(tmp_path)
+    assert "Permission denied" in said["a.json"]
+    assert found == {("b.json", 1)}
