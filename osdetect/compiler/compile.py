@@ -1,5 +1,6 @@
 """One rule, compiled: the document that is deployed for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from osdetect.expr import Exists, leaves
 from osdetect.schema.attack import threat
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import Rule
+from osdetect.sigma.rule import hash_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +25,19 @@ class Compiled:
     prefilter: Prefilter
 
 
-def compile_rule(rule: Rule, fields: EventFields) -> Compiled:
+def compile_rule(
+    rule: Rule, fields: EventFields, *, content: Mapping[str, Any] | None = None
+) -> Compiled:
     """Compile a rule against the event mapping. The same rule and mapping give the same document.
 
     Args:
         rule: the rule.
         fields: what the event index knows of each field, for the search query.
+        content: the rule's `content()`, from who has it already.
     """
+    said = rule.content() if content is None else content
     every = tuple(dict.fromkeys(leaves(rule.tree)))
-    digest = rule.hash()
+    digest = hash_of(said)
     stored = StoredRule(
         id=rule.id,
         hash=digest,
@@ -43,6 +49,7 @@ def compile_rule(rule: Rule, fields: EventFields) -> Compiled:
     )
     filtered = prefilter(rule.tree)
     source = stored.to_source(
+        tree=said["tree"],
         query=stored_query(rule.tree),
         search=search_query(rule.tree, fields),
         extra={

@@ -181,7 +181,8 @@ def compiled_rule(rule: Rule, fields: EventFields) -> CompiledRule:
         rule: the rule.
         fields: what the event index knows of each field.
     """
-    one = compile_rule(rule, fields)
+    content = rule.content()
+    one = compile_rule(rule, fields, content=content)
     source = rule.logsource
     kept = KeptRule(
         id=rule.id,
@@ -193,7 +194,7 @@ def compiled_rule(rule: Rule, fields: EventFields) -> CompiledRule:
         place=_place(rule.where),
         kind=int(one.prefilter.kind),
         part=orjson.dumps(to_json(one.prefilter.part), option=orjson.OPT_SORT_KEYS),
-        words=orjson.dumps(rule.content(), option=orjson.OPT_SORT_KEYS),
+        words=orjson.dumps(content, option=orjson.OPT_SORT_KEYS),
         document=orjson.dumps(one.source, option=orjson.OPT_SORT_KEYS),
     )
     return CompiledRule(rule.where.file, kept)

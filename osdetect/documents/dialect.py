@@ -7,6 +7,7 @@ pipeline that the rules went through: rules and alerts cannot disagree about it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -49,13 +50,23 @@ class Dialect:
 
     def values(self, event: Mapping[str, Any], fact: str) -> tuple[Any, ...]:
         """What the event says of a field of its record; empty if nothing."""
-        return tuple(value for path in self.paths.get(fact, ()) for value in resolve(event, path) or ())
+        return tuple(
+            value
+            for path in self.paths.get(fact, ())
+            if _plain(event, path) is not _ABSENT
+            for value in resolve(event, path) or ()
+        )
 
     def text(self, event: Mapping[str, Any], fact: str) -> str:
         """The same where it is one text, else ""."""
+        absent = True
         for path in self.paths.get(fact, ()):
-            if isinstance(plain := _plain(event, path), str):
-                return plain  # nearly always; `resolve` also looks into lists, and for keys with dots
+            plain = _plain(event, path)
+            if isinstance(plain, str):
+                return plain
+            absent = absent and plain is _ABSENT
+        if absent:
+            return ""
         found = self.values(event, fact)
         return found[0] if len(found) == 1 and isinstance(found[0], str) else ""
 
@@ -90,13 +101,34 @@ RAW = Dialect("cloudtrail-raw", MappingProxyType({fact: (fact,) for fact in FACT
 """Records as AWS delivers them, and as `osdetect load` stores them."""
 
 
+_ABSENT = object()
+"""`resolve` would find nothing."""
+_UNCLEAR = object()
+"""`resolve` might find something: in a list, or under a key with dots."""
+
+
 def _plain(event: Any, path: str) -> Any:
-    """The value that a path's steps lead to, each a key of a map."""
-    for step in path.split("."):
-        if not isinstance(event, dict) or step not in event:
-            return None
+    """The value that a path's steps lead to, each a key of a map: nearly always what there is.
+
+    `_ABSENT` if there is none, `_UNCLEAR` if only `resolve` can tell.
+    """
+    for step, dotted in _steps(path):
+        if not isinstance(event, dict):
+            return _UNCLEAR if isinstance(event, (list, Mapping)) else _ABSENT
+        if step not in event:
+            return _UNCLEAR if any(key in event for key in dotted) else _ABSENT
         event = event[step]
     return event
+
+
+@lru_cache(maxsize=1_000)
+def _steps(path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """For each step of a path: the key, and the keys with dots that would also do there."""
+    names = path.split(".")
+    return tuple(
+        (name, tuple(".".join(names[at:stop]) for stop in range(at + 2, len(names) + 1)))
+        for at, name in enumerate(names)
+    )
 
 
 def _opened(event: Mapping[str, Any], steps: Sequence[str]) -> Mapping[str, Any]:

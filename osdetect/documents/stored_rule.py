@@ -28,9 +28,14 @@ class StoredRule:
     """What the stored query asks for by token."""
 
     def to_source(
-        self, *, query: Mapping[str, Any], search: Mapping[str, Any], extra: Mapping[str, Any]
+        self,
+        *,
+        query: Mapping[str, Any],
+        search: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        tree: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The document's `_source`."""
+        """The document's `_source`; `tree` is this rule's as JSON, from who has it already."""
         return {
             **self.words,
             **extra,
@@ -39,7 +44,7 @@ class StoredRule:
             "detection": {
                 "format": FORMAT,
                 "hash": self.hash,
-                "tree": to_json(self.tree),
+                "tree": to_json(self.tree) if tree is None else tree,
                 "columns": list(self.columns),
                 "presence": list(self.presence),
                 "tests": [to_json(test) for test in self.tests],

@@ -44,17 +44,22 @@ def _negate(part: Expr[F_co]) -> Expr[F_co]:
 
 
 def _conjoin(parts: tuple[Expr[F_co], ...]) -> Expr[F_co]:
-    flat = tuple(dict.fromkeys(_opened(parts, All)))
+    flat = _different(tuple(_opened(parts, All)))
     if AnyOf(()) in flat:
         return AnyOf(())
     return flat[0] if len(flat) == 1 else All(flat)
 
 
 def _disjoin(parts: tuple[Expr[F_co], ...]) -> Expr[F_co]:
-    flat = tuple(dict.fromkeys(_opened(parts, AnyOf)))
+    flat = _different(tuple(_opened(parts, AnyOf)))
     if All(()) in flat:
         return All(())
     return flat[0] if len(flat) == 1 else AnyOf(flat)
+
+
+def _different(parts: tuple[Expr[F_co], ...]) -> tuple[Expr[F_co], ...]:
+    """Each part once. The hash of a part goes through all of it: it is not asked of a single one."""
+    return tuple(dict.fromkeys(parts)) if len(parts) > 1 else parts
 
 
 def _opened(parts: tuple[Expr[F_co], ...], kind: type[All[F_co]] | type[AnyOf[F_co]]) -> Iterator[Expr[F_co]]:

@@ -28,12 +28,12 @@ from osdetect.expr import (
     Null,
     SameAs,
     Test,
-    Wildcard,
     evaluate,
     leaves,
     to_json,
 )
-from osdetect.expr.predicates import ValueTest, predicate
+from osdetect.expr.engine import MultiPattern
+from osdetect.expr.predicates import ValueTest
 from osdetect.expr.values import fold_case, scalars, text_of
 from osdetect.schema.paths import PathTree
 
@@ -199,15 +199,14 @@ SHORT = 256
 
 def _reading(terms: frozenset[str], tests: Sequence[tuple[str, ValueTest]]) -> Reading:
     """How the values at a path are read, by these terms and tests."""
-    decided = [(word, _literal(test), predicate(test)) for word, test in tests]
+    matcher = MultiPattern.of(tests) if tests else None
 
     def of_any(value: Any) -> tuple[str | None, tuple[str, ...]]:
         text = text_of(value)
-        folded = fold_case(text) if text is not None else ""
+        folded = fold_case(text) if text is not None and terms else ""
         term = folded if text is not None and folded in terms else None
         # An object passes a test by its text only, which is made once.
-        subject = text if isinstance(value, dict) else value
-        return term, tuple(word for word, part, decide in decided if part in folded and decide(subject))
+        return term, matcher.decide(text if isinstance(value, dict) else value) if matcher else ()
 
     of_short_text = lru_cache(maxsize=REMEMBERED)(of_any)
 
@@ -215,10 +214,3 @@ def _reading(terms: frozenset[str], tests: Sequence[tuple[str, ValueTest]]) -> R
         return of_short_text(value) if isinstance(value, str) and len(value) <= SHORT else of_any(value)
 
     return read
-
-
-def _literal(test: ValueTest) -> str:
-    """Lower-case text that every value that passes must contain: to look for it is cheaper than to decide."""
-    if not isinstance(test, Wildcard):
-        return ""
-    return fold_case(max((part for part in test.parts if isinstance(part, str)), key=len, default=""))

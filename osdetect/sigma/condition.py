@@ -1,6 +1,7 @@
 """From a condition's text to a tree, by pySigma's parser (Sigma rules specification, "Condition")."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import assert_never
 
 from sigma.conditions import (
@@ -9,6 +10,7 @@ from sigma.conditions import (
     ConditionNOT,
     ConditionOR,
     ConditionSelector,
+    SigmaCondition,
 )
 from sigma.exceptions import SigmaConditionError
 from sigma.rule import SigmaDetections
@@ -29,7 +31,25 @@ def condition_trees(detections: SigmaDetections, placeholders: Placeholders) -> 
         name: selection_tree(detection, placeholders) for name, detection in detections.detections.items()
     }
     read = _Reading(detections, selections, {name: size(tree) for name, tree in selections.items()})
-    return tuple(read.tree(condition.parse(postprocess=False)) for condition in detections.parsed_condition)
+    return tuple(read.tree(_parsed(condition.condition)) for condition in detections.parsed_condition)
+
+
+SHORT = 200
+"""Characters of a condition that is kept parsed: most rules say one of a few short ones."""
+_NO_DETECTIONS = SigmaDetections.from_dict({"a": {"a": "a"}, "condition": "a"})
+"""A condition must have detections; it is parsed without them."""
+
+
+def _parsed(condition: str) -> object:
+    return _parsed_once(condition) if len(condition) <= SHORT else _parse(condition)
+
+
+def _parse(condition: str) -> object:
+    return SigmaCondition(condition, _NO_DETECTIONS).parse(postprocess=False)
+
+
+_parsed_once = lru_cache(maxsize=1024)(_parse)
+"""pySigma copies what it keeps parsed, as it changes it afterwards; nothing here does."""
 
 
 def size(tree: Tree) -> int:

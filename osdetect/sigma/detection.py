@@ -6,7 +6,9 @@ with line and column.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -16,13 +18,15 @@ from sigma.types import SigmaString, sigma_type
 
 from osdetect.errors import RuleError
 from osdetect.expr import AnyOf, Expr, Regex, simplify
+from osdetect.expr.moments import moment_of
 from osdetect.expr.nodes import MAX_INTEGER
 from osdetect.expr.predicates import check_pattern
 from osdetect.sigma.condition import condition_trees
-from osdetect.sigma.modifiers import MODIFIERS
+from osdetect.sigma.modifiers import MODIFIERS, with_placeholders
 from osdetect.sigma.options import ReadOptions
 from osdetect.sigma.tree import Refusal
 from osdetect.sigma.yaml_text import Document, Path
+from osdetect.source import printable
 
 MAX_CONDITION = 8_000
 """Characters of a condition; pySigma's parser is slow and recursive."""
@@ -88,8 +92,9 @@ def any_of(trees: Sequence[Expr[str]]) -> Expr[str]:
 
 
 def said(error: Exception) -> str:
-    """What pySigma says, on one line and not at length."""
-    return " ".join(str(error).split())[:300]
+    """What pySigma says, on one line and not at length; its place in the file is told otherwise."""
+    words = str(error.args[0]) if error.args and isinstance(error, theirs.SigmaError) else str(error)
+    return " ".join(words.split())[:300]
 
 
 def _of_refusal(document: Document, at: Path, refusal: Refusal) -> RuleError:
@@ -146,7 +151,11 @@ def _selection(document: Document, path: Path, given: object) -> SigmaDetection:
 
 def _source(document: Document, path: Path) -> theirs.SigmaRuleLocation:
     line, column = document.place(path)
-    return theirs.SigmaRuleLocation(FilePath(document.source.name), line, column)
+    return theirs.SigmaRuleLocation(_file_path(document.source.name), line, column)
+
+
+_file_path = lru_cache(maxsize=4)(FilePath)
+"""One path object for all selections and items of a file."""
 
 
 def _item(document: Document, path: Path, key: str, given: object) -> SigmaDetectionItem:
@@ -190,7 +199,9 @@ def _item(document: Document, path: Path, key: str, given: object) -> SigmaDetec
 def _value(value: Any, names: Sequence[str]) -> Any:
     if isinstance(value, (date, datetime)):
         return SigmaString.from_str(value.isoformat())
-    return SigmaString.from_str(value) if "re" in names else sigma_type(value)
+    if "re" in names:
+        return SigmaString.from_str(value)
+    return with_placeholders(value) if "expand" in names and isinstance(value, str) else sigma_type(value)
 
 
 def _check_keyword(document: Document, path: Path, names: Sequence[str]) -> None:
@@ -234,8 +245,47 @@ def _check_value(document: Document, path: Path, field: str, names: Sequence[str
             cause=f"at most {MAX_INTEGER} is taken",
             cure="write it in quotes: it is compared as text then",
         )
+    unfit = next((name for name in names if name in _TAKES and not _fits(_TAKES[name], value)), None)
+    if unfit is not None and value is not None:
+        kind = _TAKES[unfit]
+        raise document.error(f"{unfit} takes {kind.said}", at=path, cause=_shown(value), cure=kind.cure)
     if "re" in names:
         _check_regex(document, path, names, value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Values that a modifier takes."""
+
+    types: tuple[type, ...]
+    said: str
+    cure: str
+
+
+_TEXT = _Kind((str,), "text", "write it in quotes")
+_WHOLE = _Kind((int,), "a whole number", "write a number without quotes")
+_BOUND = _Kind(
+    (int, float, date), "a number or a date", "write a number without quotes, a date as 2024-12-31 (ISO 8601)"
+)
+_TAKES: Mapping[str, _Kind] = {
+    **dict.fromkeys(("contains", "startswith", "endswith", "cased", "windash", "expand", "fieldref"), _TEXT),
+    **dict.fromkeys(("base64", "base64offset", "utf16", "utf16le", "utf16be", "wide", "cidr"), _TEXT),
+    **dict.fromkeys(("minute", "hour", "day", "week", "month", "year"), _WHOLE),
+    **dict.fromkeys(sorted(_COMPARISONS), _BOUND),
+    "exists": _Kind((bool,), "true or false", "write it without quotes"),
+}
+"""`re` is checked by itself; `all` and `neq` take anything."""
+
+
+def _fits(kind: _Kind, value: object) -> bool:
+    if kind is _BOUND and isinstance(value, str):
+        return moment_of(value) is not None
+    return isinstance(value, kind.types) and (bool in kind.types or not isinstance(value, bool))
+
+
+def _shown(value: object) -> str:
+    shown = printable(value if isinstance(value, str) else str(value).lower(), 60)
+    return f"this is the text {shown!r}" if isinstance(value, str) else f"this is {shown}"
 
 
 _FLAGS: Mapping[str, str] = {

@@ -17,7 +17,6 @@ from sigma.modifiers import (
     SigmaContainsModifier,
     SigmaEndswithModifier,
     SigmaExistsModifier,
-    SigmaExpandModifier,
     SigmaFieldReferenceModifier,
     SigmaListModifier,
     SigmaModifier,
@@ -44,6 +43,7 @@ from sigma.types import (
     SigmaRegularExpression,
     SigmaString,
     SigmaType,
+    SpecialChars,
 )
 
 from osdetect.expr.moments import moment_of
@@ -89,6 +89,84 @@ class _Regex(SigmaValueModifier[SigmaString, SigmaRegularExpression]):
         return Pattern(val.original)
 
 
+class _Contains(SigmaContainsModifier):
+    """`contains`; a regular expression is looked for anywhere as it is."""
+
+    def modify(
+        self, val: SigmaString | SigmaRegularExpression | SigmaFieldReference
+    ) -> SigmaString | SigmaRegularExpression | SigmaFieldReference:
+        return val if isinstance(val, Pattern) else super().modify(val)
+
+
+class _Startswith(SigmaStartswithModifier):
+    """`startswith`; a regular expression is looked for at the very beginning."""
+
+    def modify(
+        self, val: SigmaString | SigmaRegularExpression | SigmaFieldReference
+    ) -> SigmaString | SigmaRegularExpression | SigmaFieldReference:
+        return _around(val, r"\A(?:", ")") if isinstance(val, Pattern) else super().modify(val)
+
+
+class _Endswith(SigmaEndswithModifier):
+    """`endswith`; a regular expression is looked for at the very end."""
+
+    def modify(
+        self, val: SigmaString | SigmaRegularExpression | SigmaFieldReference
+    ) -> SigmaString | SigmaRegularExpression | SigmaFieldReference:
+        return _around(val, "(?:", r")\z") if isinstance(val, Pattern) else super().modify(val)
+
+
+def _around(pattern: Pattern, before: str, behind: str) -> Pattern:
+    expression = SigmaString()
+    expression.s = [before, *pattern.regexp.s, behind]
+    pattern.regexp = expression
+    return pattern
+
+
+_NAMED = re.compile(r"\\(?P<escaped>.)|%(?P<name>[^%\\]+)%", re.DOTALL)
+
+
+def with_placeholders(text: str) -> SigmaString:
+    """The value that a text with `expand` is: `%name%` is a placeholder, `\\%` a percent sign that begins none.
+
+    Source: Sigma rules specification 2.1, "Placeholders".
+    """
+    parts: list[str | SpecialChars | Placeholder] = []
+    for part in _split(text):
+        parts += [part] if isinstance(part, Placeholder) else SigmaString(part).s
+    value = SigmaString()
+    value.s = [part.replace("\\%", "%") if isinstance(part, str) else part for part in parts]
+    value.original = text
+    return value
+
+
+def _split(text: str) -> Iterator[str | Placeholder]:
+    start = 0
+    for found in _NAMED.finditer(text):
+        if found["name"]:
+            yield text[start : found.start()]
+            yield Placeholder(found["name"])
+            start = found.end()
+    yield text[start:]
+
+
+class _Expand(
+    SigmaValueModifier[SigmaString | SigmaRegularExpression, SigmaString | SigmaRegularExpression]
+):
+    """`expand`: the value has placeholders. Those of a text were read with it (`with_placeholders`)."""
+
+    def modify(self, val: SigmaString | SigmaRegularExpression) -> SigmaString | SigmaRegularExpression:
+        if isinstance(val, SigmaRegularExpression):
+            expression = SigmaString()
+            expression.s = [
+                one
+                for part in val.regexp.s
+                for one in (_split(part) if isinstance(part, str) else (part,))
+            ]
+            val.regexp = expression
+        return val
+
+
 class Different(SigmaListModifier[Any, Any]):
     """`neq`: the field is none of the values."""
 
@@ -114,9 +192,13 @@ class _Base64Offset(SigmaValueModifier[SigmaString, SigmaExpansion]):
 
     _FIRST = (0, 2, 3)
     _LAST: tuple[int | None, ...] = (None, -3, -2)
+    _LEAST = 2
+    """Bytes: of one, some offset leaves no character that neighbours cannot change."""
 
     def modify(self, val: SigmaString) -> SigmaExpansion:
         data = _bytes(val)
+        if len(data) < self._LEAST:
+            raise SigmaValueError("base64offset of a single character would find nearly every text")
         shifted = (b64encode(b" " * i + data).decode() for i in range(3))
         return SigmaExpansion(
             [
@@ -242,12 +324,12 @@ MODIFIERS: Mapping[str, type[SigmaModifier[Any, Any]]] = {
     "base64offset": _Base64Offset,
     "cased": Cased,
     "cidr": SigmaCIDRModifier,
-    "contains": SigmaContainsModifier,
+    "contains": _Contains,
     "day": SigmaTimestampDayModifier,
     "dotall": SigmaRegularExpressionDotAllFlagModifier,
-    "endswith": SigmaEndswithModifier,
+    "endswith": _Endswith,
     "exists": SigmaExistsModifier,
-    "expand": SigmaExpandModifier,
+    "expand": _Expand,
     "fieldref": SigmaFieldReferenceModifier,
     "gt": _Greater,
     "gte": _AtLeast,
@@ -263,7 +345,7 @@ MODIFIERS: Mapping[str, type[SigmaModifier[Any, Any]]] = {
     "neq": Different,
     "re": _Regex,
     "s": SigmaRegularExpressionDotAllFlagModifier,
-    "startswith": SigmaStartswithModifier,
+    "startswith": _Startswith,
     "utf16": _Marked,
     "utf16be": _BigEndian,
     "utf16le": _Encoded,

@@ -1,6 +1,7 @@
 """A rule as the rest of osdetect knows it: its words, and its tree."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,12 @@ class Rule:
 
     def hash(self) -> str:
         """32 hexadecimal digits that change when the rule's words or meaning do."""
-        return hashlib.sha256(orjson.dumps(self.content(), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+        return hash_of(self.content())
+
+
+def hash_of(content: Mapping[str, object]) -> str:
+    """The hash of the rule with this `Rule.content`."""
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

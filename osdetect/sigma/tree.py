@@ -131,6 +131,9 @@ def _string(place: _Place, value: Any) -> Tree:
 
 def _filled(place: _Place, parts: list[Any]) -> Iterator[list[Any]]:
     """The parts with each placeholder replaced by each of its values in turn."""
+    if not any(isinstance(part, Placeholder) for part in parts):
+        yield parts
+        return
     choices = [_choices(place, part) for part in parts]
     if math.prod(map(len, choices)) > MAX_LEAVES:
         raise place.refusal(f"the placeholders' values make more than {MAX_LEAVES:,} texts")
@@ -156,7 +159,7 @@ def _values_of(place: _Place, placeholder: Placeholder) -> tuple[str, ...]:
 
 
 def _text(place: _Place, filled: list[Any], *, cased: bool) -> Tree:
-    parts = [_GAPS[part] if isinstance(part, SpecialChars) else str(part) for part in filled]
+    parts = [_gap(part) if isinstance(part, SpecialChars) else str(part) for part in filled]
     if place.field == ANYWHERE:
         if not any(part for part in parts if not isinstance(part, Gap)):
             raise place.refusal("a keyword must have a letter, or it stands in every event")
@@ -164,16 +167,19 @@ def _text(place: _Place, filled: list[Any], *, cased: bool) -> Tree:
     if not any(isinstance(part, Gap) for part in parts):
         return Leaf(place.field, Equals("".join(str(part) for part in parts), cased))
     test = Wildcard(_joined(parts), cased)
-    complaint = check_pattern(test)
+    # Of `*` alone RE2 is not asked (`osdetect.expr.predicates`): nothing can be too long for it.
+    complaint = check_pattern(test) if _ONE in test.parts else None
     if complaint is not None:
         raise place.refusal("this wildcard pattern is too long", cause=f"RE2 says: {complaint}")
     return Leaf(place.field, test)
 
 
-_GAPS: Mapping[SpecialChars, Gap] = {
-    SpecialChars.WILDCARD_MULTI: Gap.ANY,
-    SpecialChars.WILDCARD_SINGLE: Gap.ONE,
-}
+_MULTI, _ANY, _ONE = SpecialChars.WILDCARD_MULTI, Gap.ANY, Gap.ONE
+
+
+def _gap(part: SpecialChars) -> Gap:
+    # By identity: the hash of an enum is Python code, and this is asked for each wildcard of each value.
+    return _ANY if part is _MULTI else _ONE
 
 
 def _joined(parts: list[str | Gap]) -> tuple[str | Gap, ...]:
@@ -183,7 +189,7 @@ def _joined(parts: list[str | Gap]) -> tuple[str | Gap, ...]:
         last = kept[-1] if kept else None
         if isinstance(part, str) and isinstance(last, str):
             kept[-1] = last + part
-        elif part != "" and not (part is Gap.ANY and last is Gap.ANY):
+        elif part != "" and not (part is _ANY and last is _ANY):
             kept.append(part)
     return tuple(kept)
 
@@ -191,13 +197,17 @@ def _joined(parts: list[str | Gap]) -> tuple[str | Gap, ...]:
 def _regex(place: _Place, value: Any) -> Tree:
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
     choices = [
-        [re.escape(one) for one in _values_of(place, part)] if isinstance(part, Placeholder) else [str(part)]
-        for part in (value.regexp.s if value.regexp.contains_placeholder() else [str(value.regexp)])
+        [re.escape(one) for one in _values_of(place, part)] if isinstance(part, Placeholder) else [_sign(part)]
+        for part in value.regexp.s
     ]
     if math.prod(map(len, choices)) > MAX_LEAVES:
         raise place.refusal(f"the placeholders' values make more than {MAX_LEAVES:,} texts")
     leaves = tuple(_pattern(place, Regex("".join(chosen), flags)) for chosen in itertools.product(*choices))
     return leaves[0] if len(leaves) == 1 else AnyOf(leaves)
+
+
+def _sign(part: Any) -> str:
+    return _GAPS[part].value if isinstance(part, SpecialChars) else str(part)
 
 
 def _pattern(place: _Place, test: Regex) -> Tree:

@@ -52,7 +52,7 @@ def documents(source: SourceText) -> Iterator[Document | RuleError]:
 
     After text that is not YAML nothing more of the file can be read: that refusal is the last.
     """
-    loader = yaml.CSafeLoader(source.text)
+    loader = _Loader(source.text)
     try:
         for _ in range(MAX_DOCUMENTS):
             if not loader.check_node():
@@ -77,11 +77,32 @@ def documents(source: SourceText) -> Iterator[Document | RuleError]:
         loader.dispose()
 
 
+class _Loader(yaml.CSafeLoader):
+    """libyaml's parser, with a bound on nesting: it builds nodes by recursion in C, which ends the process when deep."""
+
+    MAX_NESTING = 4 * MAX_DEPTH
+    _depth = 0
+
+    def descend_resolver(self, current_node: yaml.Node | None, current_index: Any) -> None:
+        """Called for each node before it is built; PyYAML asks nothing else here."""
+        self._depth += 1
+        if self._depth > self.MAX_NESTING:
+            mark = current_node.start_mark if current_node else None
+            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=mark)
+
+    def ascend_resolver(self) -> None:
+        """Called when the node is built."""
+        self._depth -= 1
+
+
 def _unreadable(source: SourceText, error: yaml.MarkedYAMLError) -> RuleError:
     mark = error.problem_mark or error.context_mark
     where = source.where(mark.line + 1, mark.column + 1) if mark else source.where()
     cause = ", ".join(str(part) for part in (error.context, error.problem) if part)
     return RuleError("this is not YAML", cause=cause, cure="mend the file at this place", where=where)
+
+
+_TEXT = "tag:yaml.org,2002:str"
 
 
 class _Builder:
@@ -99,7 +120,8 @@ class _Builder:
         return Document(self._source, data, self._positions)
 
     def _mark(self, path: Path, node: yaml.Node) -> None:
-        self._positions[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        mark = node.start_mark
+        self._positions[path] = (mark.line + 1, mark.column + 1)
 
     def _refuse(self, node: yaml.Node, what: str, cause: str = "") -> RuleError:
         where = self._source.where(node.start_mark.line + 1, node.start_mark.column + 1)
@@ -117,6 +139,8 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self._item(item, (*path, i)) for i, item in enumerate(node.value)]
+        if node.tag == _TEXT:  # most of a rule; the loader would come to the same
+            return node.value
         try:
             return self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:

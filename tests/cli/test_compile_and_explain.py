@@ -1,6 +1,7 @@
 """`osdetect compile` and `osdetect explain`, as a user meets them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def rule(tmp_path: Path) -> Path:
     return file
 
 
-def _event(folder: Path, *records: dict[str, object]) -> Path:
+def _event(folder: Path, *records: Mapping[str, object]) -> Path:
     file = folder / "event.json"
     file.write_text(json.dumps({"Records": list(records)}))
     return file

@@ -17,6 +17,10 @@ from tests.faults.proxy import Asked, Delay, FaultProxy
 
 COMMANDS = (
     ("quickstart",),
+    ("check",),
+    ("compile",),
+    ("explain",),
+    ("scan",),
     ("deploy",),
     ("load",),
     ("detect",),

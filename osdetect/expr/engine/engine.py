@@ -1,8 +1,6 @@
 """Rules against events and whole files of records, many at a time."""
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +18,17 @@ from osdetect.expr.values import resolve
 
 _RELEARN = 64
 """How often the shape of records is made anew for names not seen before. It takes a millisecond."""
+
+
+Spans = Callable[[Piece, Sequence[memoryview]], Sequence[Span] | None]
+"""How the records of a piece are found in the whole text; None when they are not as they should be."""
+
+
+class _NoObject(Exception):
+    """A record that is no object, or text that is no UTF-8."""
+
+
+_UNREADABLE = (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError, _NoObject)
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -114,33 +123,21 @@ class Engine:
             pieces.of_lines(text), lambda piece, records: pieces.line_spans(text, piece, records), check=True
         )
 
-    def _judge(
-        self,
-        cut: Sequence[Piece] | None,
-        spans: Callable[[Piece, Sequence[memoryview]], Sequence[Span] | None],
-        *,
-        check: bool = False,
-    ) -> Judged | None:
+    def _judge(self, cut: Sequence[Piece] | None, spans: Spans, *, check: bool = False) -> Judged | None:
+        """The records of the pieces; `check` wants each record's place also where no rule holds."""
         if cut is None:
             return None
         seen = 0
         matches: list[Match] = []
         for piece in cut:
             try:
-                with _no_collection():
-                    count, held = self._piece(piece)
-                    if held or check:
-                        places = spans(piece, pieces.split(piece))
-                        if places is None or len(places) != count:
-                            return None
-                        matches += [Match(seen + at + 1, *places[at], rules) for at, rules in held]
-            except (
-                msgspec.DecodeError,
-                orjson.JSONDecodeError,
-                UnicodeDecodeError,
-                RecursionError,
-                _NoObject,
-            ):
+                count, held = self._piece(piece)
+                if held or check:
+                    at_places = spans(piece, pieces.split(piece))
+                    if at_places is None or len(at_places) != count:
+                        return None
+                    matches += [Match(seen + at + 1, *at_places[at], rules) for at, rules in held]
+            except _UNREADABLE:
                 return None
             seen += count
         return Judged(seen, tuple(matches))
@@ -194,18 +191,6 @@ class Engine:
         self._grouping = self._make_grouping()
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No garbage is collected for the millisecond that a piece takes: what is made here has no cycles, and is much."""
-    wanted = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if wanted:
-            gc.enable()
-
-
 class _Whole:
     """The records of a piece, read as a whole when they are asked for."""
 
@@ -233,7 +218,3 @@ def _read(shape: Shape, record: memoryview) -> Any | None:
 
 def _has_object(values: Sequence[Any] | None) -> bool:
     return values is not None and (len(values) != 1 or isinstance(values[0], dict))
-
-
-class _NoObject(Exception):  # said to no one: the caller reads the text the careful way
-    """A record that is no object, or text that is no UTF-8."""

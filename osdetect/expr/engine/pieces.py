@@ -7,8 +7,8 @@ from itertools import accumulate
 
 import msgspec
 
-PIECE = 256 << 10
-"""Bytes of text that are read at once, about two hundred records: what is decoded of them is held in memory."""
+PIECE = 64 << 10
+"""Bytes of text that are read at once, about fifty records: what is read of them stays in the processor's cache."""
 LONGEST = 64 << 20
 """Bytes that a piece may have where its records cannot be told apart without reading them."""
 _HEAD = re.compile(rb'\s*\{\s*"Records"\s*:\s*\[\s*')
