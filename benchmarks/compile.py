@@ -37,7 +37,7 @@ from osdetect.node.places import cache_root
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import ReadOptions
-from osdetect.sigma.files import list_files
+from osdetect.sigma.listing import list_files
 
 PEER = ("pysigma==1.5.1", "pysigma-backend-opensearch==2.0.3")
 """The newest pySigma that its OpenSearch backend takes."""

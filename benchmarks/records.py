@@ -5,10 +5,14 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from osdetect.scenario import iter_records
 
@@ -22,6 +26,55 @@ def write_files(folder: Path, records: int, files: int) -> None:
         taken = stream if number == files - 1 else islice(stream, share)
         text = json.dumps({"Records": list(taken)}, separators=(",", ":")).encode()
         (folder / f"{number:05}.json.gz").write_bytes(gzip.compress(text, 6))
+
+
+def varied_records(records: int) -> Iterator[dict[str, Any]]:
+    """Real records if they are there, else the scenario's, over and over, each varied; without end for the former.
+
+    Ids, time, caller, address, user agent and every text and number of the parameters are another record's every time.
+    """
+    corpus = shared_folder() / "data" / "oracle" / "corpus.ndjson.gz"
+    if not corpus.is_file():
+        yield from iter_records(seed=1, background_count=records)
+        return
+    with gzip.open(corpus, "rt", encoding="utf-8") as lines:
+        real = [json.loads(line)["event"] for line in lines]
+    rng = Random(1)
+    for record in cycle(record for record in real if {"eventID", "eventTime"} <= record.keys()):
+        yield _varied(record, rng)
+
+
+def _varied(record: dict[str, Any], rng: Random) -> dict[str, Any]:
+    moment = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(30 * 86_400))
+    changed = {
+        **record,
+        "eventID": str(uuid.UUID(int=rng.getrandbits(128))),
+        "eventTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "requestParameters": _other(record.get("requestParameters"), rng),
+    }
+    if "requestID" in record:
+        changed["requestID"] = str(uuid.UUID(int=rng.getrandbits(128)))
+    address = str(record.get("sourceIPAddress", ""))
+    if address[:1].isdigit():
+        changed["sourceIPAddress"] = ".".join(str(rng.randrange(1, 255)) for _ in range(4))
+    identity = record.get("userIdentity")
+    if isinstance(identity, dict) and isinstance(identity.get("arn"), str):
+        name = f"{rng.randrange(20_000)}"
+        changed["userIdentity"] = {
+            **identity,
+            "arn": identity["arn"] + name,
+            "principalId": f"AIDA{name:0>17}",
+        }
+    return changed
+
+
+def _other(value: Any, rng: Random) -> Any:
+    """The same shape; a third of the texts end otherwise, so that rules still find what they look for."""
+    if isinstance(value, dict):
+        return {name: _other(inner, rng) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_other(inner, rng) for inner in value]
+    return f"{value}-{rng.randrange(100_000)}" if isinstance(value, str) and rng.random() < 1 / 3 else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +113,11 @@ def _cpu_of(pid: int | None) -> float:
 
 def shared_rules() -> Path | None:
     """The folder of public rules: `data/rules` in OSDETECT_SHARED, or in `shared` beside the repository."""
-    beside = Path(__file__).resolve().parent.parent.parent / "shared"
-    folder = Path(os.environ.get("OSDETECT_SHARED") or beside) / "data" / "rules"
+    folder = shared_folder() / "data" / "rules"
     return folder if folder.is_dir() else None
+
+
+def shared_folder() -> Path:
+    """OSDETECT_SHARED, or `shared` beside the repository; it need not be there."""
+    beside = Path(__file__).resolve().parent.parent.parent / "shared"
+    return Path(os.environ.get("OSDETECT_SHARED") or beside)

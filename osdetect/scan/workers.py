@@ -121,6 +121,8 @@ class Workers:
                 self._hand_out()
             busy = {worker.pipe: worker for worker in self._all if worker.task is not None}
             if not busy:
+                if self._waiting and not deadline:  # those that were to have it are dead, and replaced
+                    continue
                 return
             if deadline and time.monotonic() > deadline:
                 self._kill(busy.values())

@@ -7,19 +7,20 @@ from osdetect.errors import RuleError
 from osdetect.sigma.yaml_text import Document, Path, Position
 
 _ACTIONS = ("global", "repeat", "reset")
-MAX_SHARED = 200_000
+MAX_SHARED = 10_000
 """Nodes that a file may come to by sharing; a few lines repeated 500 times could be millions."""
 
 
 def with_actions(
     documents: Iterable[Document | RuleError],
 ) -> Iterator[tuple[Document, RuleError | None] | RuleError]:
-    """The documents of one file with what they share put in; beside each that an action touched, a warning.
+    """The documents of one file with what they share put in; beside the first that an action touched, its warning.
 
     `global` gives its keys to all that follow, `reset` ends that, `repeat` is the document before with these changes.
     """
     shared: Document | None = None
     before: Document | None = None
+    untold: RuleError | None = None
     budget = MAX_SHARED
     for document in documents:
         if isinstance(document, RuleError):
@@ -34,7 +35,7 @@ def with_actions(
         if action is not None and action not in _ACTIONS:
             yield document.error(f"action must be one of {', '.join(_ACTIONS)}", at=("action",))
             continue
-        warning = _warning(document, action)
+        untold = untold or _warning(document, action)
         base = before if action == "repeat" else shared
         budget -= len(base.positions) if base else 0
         if budget < 0:
@@ -47,7 +48,8 @@ def with_actions(
             shared = None
         else:
             before = _merged(base, own)
-            yield before, warning
+            yield before, untold
+            untold = None
 
 
 def _kind(data: object) -> str:

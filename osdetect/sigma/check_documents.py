@@ -5,7 +5,7 @@ from pathlib import Path
 
 from osdetect.errors import RuleError
 from osdetect.sigma.actions import with_actions
-from osdetect.sigma.files import list_files
+from osdetect.sigma.listing import list_files
 from osdetect.sigma.text_file import read_text
 from osdetect.sigma.yaml_text import Document, documents
 

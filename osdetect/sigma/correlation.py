@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
 
 from osdetect.errors import RuleError
 from osdetect.expr import All, AnyOf, Expr, Leaf, Not, fold, simplify
@@ -14,8 +15,10 @@ from osdetect.sigma.correlation_rule import (
     Reference,
     is_correlation,
 )
-from osdetect.sigma.rule import Rule
-from osdetect.sigma.yaml_text import Document
+from osdetect.sigma.rule import Member
+
+if TYPE_CHECKING:  # nobody who takes rules from the cache needs YAML
+    from osdetect.sigma.yaml_text import Document
 
 __all__ = [
     "Correlation",
@@ -31,7 +34,7 @@ __all__ = [
 ]
 
 
-def read_correlation(document: Document) -> Correlation:
+def read_correlation(document: "Document") -> Correlation:
     """The correlation rule that the document is.
 
     Raises:
@@ -68,9 +71,9 @@ class Resolution:
 
 def resolve(
     correlations: Sequence[Correlation],
-    rules: Iterable[Rule],
+    rules: Iterable[Member],
     *,
-    doubles: Iterable[Rule] = (),
+    doubles: Iterable[Member] = (),
     elsewhere: frozenset[str] = frozenset(),
 ) -> Resolution:
     """Find the rules that each correlation names: by id, by name, or by title, in this order.
@@ -84,6 +87,8 @@ def resolve(
         doubles: rules left out because one in `rules` has the same id and the same tree: their names lead to it.
         elsewhere: ids, names and titles of rules that were not read because they are for another log source.
     """
+    if not correlations:
+        return Resolution((), (), ())
     known = {rule.id: rule for rule in rules}
     unique: dict[str, Correlation] = {}
     refused: list[RuleError] = []
@@ -99,7 +104,7 @@ def resolve(
         try:
             links[one.id] = _linked(one, called)
         except RuleError as refusal:
-            if any(reference.text in elsewhere for reference in one.rules):
+            if any(called in elsewhere for one_of in one.rules for called in (one_of.text, one_of.text.lower())):
                 absent[one.id] = one
             else:
                 refused.append(refusal)
@@ -142,14 +147,14 @@ def search_bound(resolved: Resolved, trees: Mapping[str, Expr[str]]) -> Expr[str
     return simplify(AnyOf(tuple(trees[rule] for rule in resolved.bases)))
 
 
-_Known = Rule | Correlation
+_Known = Member | Correlation
 
 
 class _Called:
     """What each name calls."""
 
     def __init__(
-        self, rules: Iterable[Rule], doubles: Iterable[Rule], correlations: Iterable[Correlation]
+        self, rules: Iterable[Member], doubles: Iterable[Member], correlations: Iterable[Correlation]
     ) -> None:
         self._ids: dict[str, list[_Known]] = {}
         self._names: dict[str, list[_Known]] = {}

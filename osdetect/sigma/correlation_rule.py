@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from osdetect.errors import Where
 from osdetect.expr import Expr, to_json
 from osdetect.expr.windows import Bound, Measure
-from osdetect.sigma.yaml_text import Document, Path
 from osdetect.source import printable
 from osdetect.vocabulary import Level
+
+if TYPE_CHECKING:  # nobody who takes rules from the cache needs YAML
+    from osdetect.sigma.yaml_text import Document, Path
 
 
 class CorrelationType(StrEnum):
@@ -116,7 +118,7 @@ class Correlation:
         }
 
 
-def references(document: Document, called: Iterable[str], paths: Iterable[Path]) -> tuple[Reference, ...]:
+def references(document: "Document", called: Iterable[str], paths: "Iterable[Path]") -> tuple[Reference, ...]:
     """What stands at the paths of a document, as references; the text is taken apart once for all of them."""
     lines = document.source.text.splitlines()
     found = []
@@ -127,7 +129,7 @@ def references(document: Document, called: Iterable[str], paths: Iterable[Path])
     return tuple(found)
 
 
-def is_correlation(document: Document) -> bool:
+def is_correlation(document: "Document") -> bool:
     """Whether the document is a correlation rule.
 
     A detection rule may have a key `correlation` of its own with a text for people in it: it stays a detection rule.

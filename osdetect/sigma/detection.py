@@ -5,6 +5,7 @@ with line and column.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,9 +23,9 @@ from osdetect.expr.moments import moment_of
 from osdetect.expr.nodes import MAX_INTEGER
 from osdetect.expr.predicates import check_pattern
 from osdetect.sigma.condition import condition_trees
-from osdetect.sigma.modifiers import MODIFIERS, with_placeholders
+from osdetect.sigma.modifiers import MODIFIERS, texts_made, with_placeholders
 from osdetect.sigma.options import ReadOptions
-from osdetect.sigma.tree import Refusal
+from osdetect.sigma.tree import MAX_LEAVES, Refusal
 from osdetect.sigma.yaml_text import Document, Path
 from osdetect.source import printable
 
@@ -64,6 +65,7 @@ def detection_tree(
     for step in at:
         given = given[step]
     conditions = _conditions(document, (*at, "condition"), given.get("condition"))
+    _check_amount(document, at, {name: value for name, value in given.items() if name not in apart})
     selections = {
         name: _selection(document, (*at, name), selection)
         for name, selection in given.items()
@@ -79,7 +81,7 @@ def detection_tree(
     except Refusal as refusal:
         raise _of_refusal(document, at, refusal) from refusal
     except theirs.SigmaConditionError as error:
-        raise document.error("this is not a Sigma rule", at=(*at, "condition"), cause=said(error)) from error
+        raise _of_condition(document, (*at, "condition"), said(error)) from error
     except theirs.SigmaError as error:
         raise document.error("this is not a Sigma rule", at=at, cause=said(error)) from error
     except RecursionError as error:
@@ -106,6 +108,23 @@ def _of_refusal(document: Document, at: Path, refusal: Refusal) -> RuleError:
     return document.error(refusal.what, at=(*at, "condition"), cause=refusal.cause, cure=refusal.cure)
 
 
+_FOUND = re.compile(r"found (.+) \(at char (\d+)\)")
+
+
+def _of_condition(document: Document, at: Path, complaint: str) -> RuleError:
+    found = _FOUND.search(complaint)
+    if found is None:
+        return document.error("this condition cannot be used", at=at, cause=complaint)
+    word, place = found[1], int(found[2]) + 1
+    unread = "it breaks off" if word == "end of text" else f"{word} at its character {place} cannot stand there"
+    return document.error(
+        "this condition cannot be read",
+        at=at,
+        cause=unread,
+        cure="it is made of names of selections, and, or, not (in small letters), parentheses, 1 of NAME*, all of them",
+    )
+
+
 def _conditions(document: Document, at: Path, condition: object) -> list[str]:
     given = condition if isinstance(condition, list) else [condition]
     conditions = [one for one in given if isinstance(one, str) and one.strip()]
@@ -127,6 +146,34 @@ def _conditions(document: Document, at: Path, condition: object) -> list[str]:
                 cause=f"at most {MAX_CONDITION} characters and {MAX_PARENTHESES} parentheses are read",
             )
     return conditions
+
+
+def _check_amount(document: Document, at: Path, selections: Mapping[str, object]) -> None:
+    """Refuse what would be too many tests before any of them is made."""
+    made = 0
+    for name, selection in selections.items():
+        made += _amount(selection, ())
+        if made > MAX_LEAVES:
+            raise document.error(
+                f"this detection asks for more than {MAX_LEAVES:,} tests",
+                at=(*at, name),
+                cause="windash makes up to 125 texts of one, base64offset three; a regular expression counts as four",
+                cure="write several rules",
+            )
+
+
+_REGEX_COUNTS = 4
+"""A regular expression costs as much as so many texts, and more memory."""
+
+
+def _amount(given: object, names: Sequence[str]) -> int:
+    if isinstance(given, dict):
+        return sum(_amount(value, key.split("|")[1:]) for key, value in given.items())
+    if isinstance(given, list):
+        return sum(_amount(one, names) for one in given)
+    if not isinstance(given, str):
+        return 1
+    return _REGEX_COUNTS if "re" in names else texts_made(names, given)
 
 
 def _selection(document: Document, path: Path, given: object) -> SigmaDetection:

@@ -4,16 +4,18 @@ A filter's condition must hold as well where a rule matches, so that filters usu
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic
 
 from osdetect.errors import RuleError, Where
-from osdetect.expr import All, Expr, evaluate, simplify
+from osdetect.expr import Expr, evaluate
 from osdetect.sigma.correlation import Resolved
 from osdetect.sigma.correlation_rule import Reference
 from osdetect.sigma.options import DEFAULT, ReadOptions
-from osdetect.sigma.rule import LogSource, Rule
-from osdetect.sigma.yaml_text import Document
+from osdetect.sigma.rule import LogSource, Member, R, R_co
+
+if TYPE_CHECKING:  # nobody who takes rules from the cache needs YAML
+    from osdetect.sigma.yaml_text import Document
 
 ANY: Final = "any"
 """Names every rule that the filter's log source covers (Sigma filters specification 2.2)."""
@@ -52,22 +54,22 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Filtered:
+class Filtered(Generic[R_co]):
     """Rules with their filters."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[R_co, ...]
     """In their order; those that no filter is for are as they were."""
     applied: tuple[Applied, ...]
     warnings: tuple[RuleError, ...]
     """Filters and references of theirs that have no effect, and filters that may do what nobody wants."""
 
 
-def is_filter(document: Document) -> bool:
+def is_filter(document: "Document") -> bool:
     """Whether the document is a filter."""
     return isinstance(document.data, dict) and "filter" in document.data and "detection" not in document.data
 
 
-def read_filter(document: Document, options: ReadOptions = DEFAULT) -> Filter:
+def read_filter(document: "Document", options: ReadOptions = DEFAULT) -> Filter:
     """The filter that the document is.
 
     Raises:
@@ -79,8 +81,8 @@ def read_filter(document: Document, options: ReadOptions = DEFAULT) -> Filter:
 
 
 def apply_filters(
-    rules: Sequence[Rule], filters: Iterable[Filter], correlations: Iterable[Resolved] = ()
-) -> Filtered:
+    rules: Sequence[R], filters: Sequence[Filter], correlations: Iterable[Resolved] = ()
+) -> Filtered[R]:
     """Add each filter to the rules that it is for.
 
     Args:
@@ -88,6 +90,8 @@ def apply_filters(
         filters: applied in this order; of several with one id the first counts.
         correlations: a filter that names one of them is for the rules that it stands on.
     """
+    if not filters:
+        return Filtered(tuple(rules), (), ())
     targets = _Targets(rules, correlations)
     added: dict[str, dict[str, Filter]] = {rule.id: {} for rule in rules}
     applied: dict[str, Applied] = {}
@@ -108,17 +112,14 @@ def apply_filters(
     )
 
 
-def _filtered(rule: Rule, filters: Mapping[str, Filter]) -> Rule:
-    if not filters:
-        return rule
-    tree = simplify(All((rule.tree, *(one.tree for one in filters.values()))))
-    return replace(rule, tree=tree, filters=(*rule.filters, *filters))
+def _filtered(rule: R, filters: Mapping[str, Filter]) -> R:
+    return rule.with_filters({one.id: one.tree for one in filters.values()}) if filters else rule
 
 
 class _Targets:
     """The rules by what a filter may call them."""
 
-    def __init__(self, rules: Sequence[Rule], correlations: Iterable[Resolved]) -> None:
+    def __init__(self, rules: Sequence[Member], correlations: Iterable[Resolved]) -> None:
         self._rules = {rule.id: rule for rule in rules}
         self._called: dict[str, dict[str, None]] = {}
         for rule in rules:

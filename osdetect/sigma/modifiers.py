@@ -6,7 +6,7 @@ docs/pysigma-defects.md says what differs from pySigma and why.
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sigma.exceptions import SigmaValueError
@@ -259,23 +259,30 @@ class _Marked(_Encoded):
 class _WindowsDash(SigmaValueModifier[SigmaString, SigmaExpansion]):
     """`windash`: each dash or slash that begins an option, as any of the five signs that Windows programs take."""
 
-    _SIGNS = ("-", "/", "\u2013", "\u2014", "\u2015")
-    _BEGINS = re.compile(r"\B[-/\u2013\u2014\u2015]\b")
-    _MOST = 3
+    SIGNS = ("-", "/", "\u2013", "\u2014", "\u2015")
+    BEGINS = re.compile(r"\B[-/\u2013\u2014\u2015]\b")
+    MOST = 3
     """Of the signs in one value: five to the power of them are compared."""
 
     def modify(self, val: SigmaString) -> SigmaExpansion:
-        dashed = val.replace_with_placeholder(self._BEGINS, "_windash")
+        dashed = val.replace_with_placeholder(self.BEGINS, "_windash")
         count = sum(isinstance(part, Placeholder) and part.name == "_windash" for part in dashed.s)
-        if count > self._MOST:
+        if count > self.MOST:
             raise SigmaValueError(
-                f"windash takes at most {self._MOST} dashes in one value, this has {count}: split it into several"
+                f"windash takes at most {self.MOST} dashes in one value, this has {count}: split it into several"
             )
 
         def signs(placeholder: Placeholder) -> Iterator[str | Placeholder]:
-            yield from self._SIGNS if placeholder.name == "_windash" else (placeholder,)
+            yield from self.SIGNS if placeholder.name == "_windash" else (placeholder,)
 
         return SigmaExpansion(list(dashed.replace_placeholders(signs)))
+
+
+def texts_made(names: Collection[str], text: str) -> int:
+    """How many texts these modifiers make of one, at most: counted before they are made."""
+    dashes = len(_WindowsDash.BEGINS.findall(text)) if "windash" in names else 0
+    made: int = len(_WindowsDash.SIGNS) ** min(dashes, _WindowsDash.MOST)
+    return made * (3 if "base64offset" in names else 1)
 
 
 class Cased(SigmaCaseSensitiveModifier):

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 import orjson
 
 from osdetect.errors import RuleError, Where
-from osdetect.expr import Expr, to_json
+from osdetect.expr import All, Expr, simplify, to_json
 from osdetect.vocabulary import Level
 
 if TYPE_CHECKING:
@@ -26,6 +26,52 @@ class LogSource:
     def covers_cloudtrail(self) -> bool:
         """Whether the rule is for AWS CloudTrail: `product: aws`, and `service: cloudtrail` or none."""
         return self.product == "aws" and self.service in {"", "cloudtrail"} and not self.category
+
+
+class Member(Protocol):
+    """What putting files together asks of a rule: a `Rule`, or what was made of one (`osdetect.sigma.gather`)."""
+
+    @property
+    def id(self) -> str:
+        """As `Rule.id`."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """As `Rule.name`."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """As `Rule.title`."""
+        ...
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """As `Rule.tags`."""
+        ...
+
+    @property
+    def logsource(self) -> LogSource:
+        """As `Rule.logsource`."""
+        ...
+
+    @property
+    def where(self) -> Where:
+        """As `Rule.where`."""
+        ...
+
+    def hash(self) -> str:
+        """As `Rule.hash`."""
+        ...
+
+    def with_filters(self, filters: Mapping[str, Expr[str]]) -> Self:
+        """As `Rule.with_filters`."""
+        ...
+
+
+R = TypeVar("R", bound=Member)
+R_co = TypeVar("R_co", bound=Member, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +127,11 @@ class Rule:
         """32 hexadecimal digits that change when the rule's words or meaning do."""
         return hash_of(self.content())
 
+    def with_filters(self, filters: Mapping[str, Expr[str]]) -> "Rule":
+        """The rule with these Sigma filters, id and tree, as part of its tree."""
+        tree = simplify(All((self.tree, *filters.values())))
+        return replace(self, tree=tree, filters=(*self.filters, *filters))
+
 
 def hash_of(content: Mapping[str, object]) -> str:
     """The hash of the rule with this `Rule.content`."""
@@ -88,15 +139,16 @@ def hash_of(content: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleSet:
-    """What a set of rule files held; each document is in exactly one of the first three."""
+class RuleSet(Generic[R_co]):
+    """What a set of rule files held; each document is in exactly one of the first four."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[R_co, ...]
     correlations: "tuple[Resolved, ...]"
     """Correlation rules whose references name rules of this set."""
     refused: tuple[RuleError, ...]
     other_sources: int
-    """Rules for other log sources than AWS CloudTrail that were read as YAML, but not judged further."""
+    """Documents for other log sources than AWS CloudTrail that were read as YAML, but not judged further; correlations
+    count here that name rules among them."""
     files: int
     warnings: tuple[RuleError, ...]
     """What rules say that has no effect; the rules are used."""

@@ -168,12 +168,14 @@ def _text(place: _Place, filled: list[Any], *, cased: bool) -> Tree:
         return Leaf(place.field, Equals("".join(str(part) for part in parts), cased))
     test = Wildcard(_joined(parts), cased)
     # Of `*` alone RE2 is not asked (`osdetect.expr.predicates`): nothing can be too long for it.
-    complaint = check_pattern(test) if _ONE in test.parts else None
+    complaint = check_pattern(test) if test.parts.count(_ONE) > _SURE else None
     if complaint is not None:
         raise place.refusal("this wildcard pattern is too long", cause=f"RE2 says: {complaint}")
     return Leaf(place.field, test)
 
 
+_SURE = 1_000
+"""With so many `?` RE2 takes any pattern; only beyond them it is asked."""
 _MULTI, _ANY, _ONE = SpecialChars.WILDCARD_MULTI, Gap.ANY, Gap.ONE
 
 
@@ -207,7 +209,7 @@ def _regex(place: _Place, value: Any) -> Tree:
 
 
 def _sign(part: Any) -> str:
-    return _GAPS[part].value if isinstance(part, SpecialChars) else str(part)
+    return _gap(part).value if isinstance(part, SpecialChars) else str(part)
 
 
 def _pattern(place: _Place, test: Regex) -> Tree:
@@ -222,10 +224,10 @@ def _pattern(place: _Place, test: Regex) -> Tree:
 
 
 def _number(place: _Place, value: Any) -> Tree:
-    if place.field == ANYWHERE:
-        return _text(place, [str(value.number)], cased=False)
     if isinstance(value, SigmaTimestampPart):
         return Leaf(place.field, _time_part(place, value, "eq"))
+    if place.field == ANYWHERE:
+        return _text(place, [str(value.number)], cased=False)
     return Leaf(place.field, Number(_finite(place, value.number)))
 
 

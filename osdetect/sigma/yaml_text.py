@@ -69,8 +69,8 @@ def documents(source: SourceText) -> Iterator[Document | RuleError]:
         yield RuleError(f"more than {MAX_DOCUMENTS} documents in one file", where=source.where())
     except yaml.MarkedYAMLError as error:
         yield _unreadable(source, error)
-    except yaml.YAMLError as error:
-        yield RuleError("this is not YAML", cause=" ".join(str(error).split())[:200], where=source.where())
+    except yaml.reader.ReaderError as error:
+        yield _unreadable_character(source, error)
     except RecursionError:
         yield RuleError("this YAML is nested too deeply", where=source.where())
     finally:
@@ -83,7 +83,7 @@ class _Loader(yaml.CSafeLoader):
     MAX_NESTING = 4 * MAX_DEPTH
     _depth = 0
 
-    def descend_resolver(self, current_node: yaml.Node | None, current_index: Any) -> None:
+    def descend_resolver(self, current_node: yaml.Node | None, _index: Any) -> None:
         """Called for each node before it is built; PyYAML asks nothing else here."""
         self._depth += 1
         if self._depth > self.MAX_NESTING:
@@ -95,6 +95,13 @@ class _Loader(yaml.CSafeLoader):
         self._depth -= 1
 
 
+def _unreadable_character(source: SourceText, error: yaml.reader.ReaderError) -> RuleError:
+    """A character that YAML does not allow. The parser counts the bytes before it."""
+    before = source.text.encode()[: error.position].decode(errors="ignore")
+    where = source.where(before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return RuleError("this is not YAML", cause=f"it has the character {error.character!a}", where=where)
+
+
 def _unreadable(source: SourceText, error: yaml.MarkedYAMLError) -> RuleError:
     mark = error.problem_mark or error.context_mark
     where = source.where(mark.line + 1, mark.column + 1) if mark else source.where()
@@ -103,6 +110,11 @@ def _unreadable(source: SourceText, error: yaml.MarkedYAMLError) -> RuleError:
 
 
 _TEXT = "tag:yaml.org,2002:str"
+
+
+_PLAIN = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+_NO_VALUE = (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError)
+"""What PyYAML raises for `!!int x`, `!!bool x`, `!!timestamp x` and numerals in base 60 without end."""
 
 
 class _Builder:
@@ -135,6 +147,8 @@ class _Builder:
             )
         if len(path) > MAX_DEPTH:
             raise self._refuse(node, f"this document is nested more than {MAX_DEPTH} deep")
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
+            raise self._refuse(node, f"the tag {node.tag[:60]!r} is not part of Sigma")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -143,7 +157,7 @@ class _Builder:
             return node.value
         try:
             return self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
+        except _NO_VALUE as error:
             raise self._refuse(
                 node, "this value cannot be read", " ".join(str(error).split())[:200]
             ) from error

@@ -221,7 +221,7 @@ def test_what_is_remembered_has_a_bound() -> None:
     for number in range(100):
         memory.put(number, number, weight=number % 9)
         assert (len(memory.held) <= 11, memory.get(-1), memory.get(number)) == (True, -1, number)
-    assert memory.put(7_000, 1, weight=11) == 1
+    assert memory.put(7_000, 1, weight=101) == 1
     assert memory.get(7_000) is None
 
 

@@ -28,7 +28,7 @@ from osdetect.expr import (
     evaluate,
     simplify,
 )
-from osdetect.expr.engine import Engine
+from osdetect.expr.engine import Engine, hot
 from osdetect.expr.nodes import ANYWHERE, CompareTime, TimePart
 
 # The paths lead into each other, and their dots may be in a key.
@@ -165,6 +165,9 @@ def _compare(chance: random.Random, rules: int, records: int) -> int:
         event = orjson.loads(one)
         wanted.append(tuple(rule_id for rule_id, tree in trees if evaluate(tree, event)))
     engine = Engine.of(trees)
+    engine._steady = chance.choice(
+        [0, 4, 256]
+    )  # fields looked up each by itself, some together, all together
     assert [engine.match(orjson.loads(one)) for one in raw] == wanted
     for _ in range(2):  # names are learned in the first
         assert _judged(engine, raw, lines=False) == wanted
@@ -187,13 +190,20 @@ def _written(chance: random.Random) -> bytes:
     ) % tuple(texts)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_three_thousand_pairs_of_tree_and_record_agree(seed: int) -> None:
-    matches = _compare(random.Random(seed), rules=40, records=25)
-    assert 100 < matches < 900  # both answers are common
+@pytest.fixture(params=[2, 5, 12])
+def few_or_many_hot_fields(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not hot is read later, of the same record: with few hot fields that is done much."""
+    monkeypatch.setattr(hot, "MOST", request.param)
+
+
+@pytest.mark.usefixtures("few_or_many_hot_fields")
+def test_three_thousand_pairs_of_tree_and_record_agree() -> None:
+    matches = _compare(random.Random(1), rules=40, records=25)
+    assert 50 < matches < 900  # both answers are common
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 150))
+@pytest.mark.usefixtures("few_or_many_hot_fields")
+@pytest.mark.parametrize("seed", range(100, 117))
 def test_a_hundred_thousand_pairs_of_tree_and_record_agree(seed: int) -> None:
-    assert _compare(random.Random(seed), rules=40, records=50) > 50
+    assert _compare(random.Random(seed), rules=40, records=50) > 30

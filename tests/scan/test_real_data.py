@@ -1,6 +1,7 @@
 """Every visible public rule against every visible record, by a scan: what two other engines agree about, we agree with."""
 
 import gzip
+import io
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -13,7 +14,6 @@ import pytest
 from osdetect.cloudtrail import Delivery, RawRecord, read_file
 from osdetect.compiler.ruleset import compile_files
 from osdetect.documents.event import content_hash
-from osdetect.expr import evaluate
 from osdetect.scan import Found, ScanOptions, ScanRule, Workers, find_files, scan
 from osdetect.schema.event_fields import EventFields
 from tests.scan.material import NOW
@@ -44,13 +44,13 @@ def records(shared: Path) -> dict[str, list[str]]:
     return by_content
 
 
-def test_a_scan_agrees_with_the_oracle_and_with_evaluation(
+def test_a_scan_agrees_with_the_oracle(
     shared: Path, tmp_path: Path, records: Mapping[str, list[str]]
 ) -> None:
     compiled = compile_files([shared / "data/rules"], fields=EventFields.shipped())
     rules = [ScanRule.of(rule.id, rule.document) for rule in compiled.rules]
     known = [path for path in sorted((shared / "data/cloudtrail").iterdir()) if not path.name.startswith("_")]
-    files = find_files(known, tmp_path, (tmp_path / "none").open("wb+"))
+    files = find_files(known, tmp_path, io.BytesIO())
     with Workers(2) as workers:
         options = ScanOptions(documents=True)
         found = scan(files, rules, options, workers=workers, folder=tmp_path, run_id="r", now=NOW)
@@ -65,18 +65,6 @@ def test_a_scan_agrees_with_the_oracle_and_with_evaluation(
     for rule, keys in agreed.items():
         assert matches.get(rule, set()) == keys, expected[rule]["title"]
     assert sum(map(len, agreed.values())) > 2000
-    evaluated: Matches = {}
-    for file in {file.path for file in files.files} - _refused(found):
-        for record in _records(file).values():
-            keys = records[content_hash(record.raw)]
-            for rule in compiled.rules:
-                if evaluate(rule.tree, record.content):
-                    evaluated.setdefault(rule.id, set()).update(keys)
-    assert matches == evaluated
-
-
-def _refused(found: Found) -> set[str]:
-    return {error.where.file for error in found.report.refused if error.where}
 
 
 def test_the_variants_of_real_files_that_load_reads_are_scanned(shared: Path, tmp_path: Path) -> None:
@@ -87,7 +75,7 @@ def test_the_variants_of_real_files_that_load_reads_are_scanned(shared: Path, tm
     variants = shared / "data/cloudtrail/_variants"
     found_ids = {}
     for layout in ("array", "concatenated", "ndjson"):
-        files = find_files([variants / layout], tmp_path, (tmp_path / "none").open("wb+"))
+        files = find_files([variants / layout], tmp_path, io.BytesIO())
         with Workers(1) as workers:
             options = ScanOptions(documents=True)
             found = scan(files, rules, options, workers=workers, folder=tmp_path, run_id="r", now=NOW)

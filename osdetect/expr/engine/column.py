@@ -1,6 +1,6 @@
 """The tests of one field, decided for whole columns of values: each distinct value once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -92,19 +92,24 @@ class Column:
             held = [None] * len(values)
         if None in held:
             missing = [place for place, one in enumerate(held) if one is None]
-            self._decide({value for place in missing if isinstance(value := values[place], str)})
+            decided = self._decide({value for place in missing if isinstance(value := values[place], str)})
             for place in missing:
-                if _is_plain(values[place]):
-                    held[place] = self._of(values[place])
+                value = values[place]
+                if isinstance(value, str):
+                    held[place] = decided[value]
+                elif _is_plain(value):
+                    held[place] = self._of(value)
         return held
 
-    def _decide(self, texts: Iterable[str]) -> None:
-        """Remember what holds of these texts."""
-        listed = list(texts)
-        for text, numbers in zip(listed, self._patterns.places_of_texts(listed), strict=True):
-            places = [self._of_pattern[number] for number in numbers]
-            held = self._shared(self._present.union(places)) if places else self._text
-            self.memo.put(text, held, len(text) + 1)
+    def _decide(self, texts: Collection[str]) -> Mapping[Any, Held]:
+        """What holds of each of these texts, which is remembered."""
+        of_pattern, shared, present = self._of_pattern, self._shared, self._present
+        decided: dict[Any, Held] = dict.fromkeys(texts, self._text)
+        for text, numbers in zip(decided, self._patterns.places_of_texts(list(decided)), strict=True):
+            if numbers:
+                decided[text] = shared(present.union([of_pattern[number] for number in numbers]))
+        self.memo.update(decided, sum(map(len, decided)) + len(decided))
+        return decided
 
     def _of(self, value: Any) -> Held:
         if value is UNSET:

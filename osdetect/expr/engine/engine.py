@@ -1,5 +1,6 @@
 """Rules against events and whole files of records, many at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from osdetect.expr.values import resolve
 
 _RELEARN = 64
 """How often the shape of records is made anew for names not seen before. It takes a millisecond."""
+_OBJECTS = 10
+"""A field is not hot that has an object or a list in more than one record of so many."""
 
 
 Spans = Callable[[Piece, Sequence[memoryview]], Sequence[Span] | None]
@@ -63,11 +66,13 @@ class Engine:
         "_avoid",
         "_grouping",
         "_names",
+        "_objects",
         "_outcomes",
         "_pieces",
         "_read",
         "_relearned",
         "_rules",
+        "_seen",
         "_steady",
     )
 
@@ -79,6 +84,8 @@ class Engine:
         self._relearned = 0
         self._steady = STEADY
         self._pieces = 0
+        self._seen = 0
+        self._objects: Counter[str] = Counter()
         self._outcomes = self._make_outcomes()
         self._grouping = self._make_grouping()
 
@@ -95,12 +102,16 @@ class Engine:
         return Grouping.of(self._outcomes, Shape.of(hot, self._read, self._names), self._steady)
 
     def _current(self) -> Grouping:
-        """The grouping, made anew from time to time: it is seen by then how many values the fields have."""
+        """The grouping, made anew from time to time: by then it is seen what values the fields have."""
         self._pieces += 1
-        if self._pieces & (self._pieces - 1) == 0:  # after 1, 2, 4, 8, ...
+        if self._pieces & (self._pieces - 1) == 0:  # at 1, 2, 4, 8, ...
             if self._grouping.overflowed:
                 self._steady //= 2
-            self._grouping = Grouping.of(self._outcomes, self._grouping.shape, self._steady)
+            objects = {path for path, count in self._objects.items() if count * _OBJECTS > self._seen}
+            if not objects <= self._avoid:
+                self._avoid |= objects
+                self._outcomes = self._make_outcomes()
+            self._grouping = self._make_grouping()
         return self._grouping
 
     def match(self, event: Mapping[str, Any]) -> tuple[str, ...]:
@@ -154,11 +165,13 @@ class Engine:
             records = [_read(grouping.shape, record) for record in pieces.split(piece)]
             of_read = iter(grouping.found([record for record in records if record is not None]))
             found = [None if record is None else next(of_read) for record in records]
+        self._seen += len(records)
         held: list[tuple[int, tuple[str, ...]]] = []
         whole = _Whole(piece)
         for at in [at for at, outcome in enumerate(found) if outcome is not NOTHING]:
             outcome = found[at]
             if outcome is None:
+                self._note(whole.event(at))
                 rules = self.match(whole.event(at))
             elif not outcome.undecided:
                 rules = outcome.ids
@@ -176,19 +189,17 @@ class Engine:
         hot = [column.path for column in self._outcomes.columns]
         inner = {path[:at] for path in hot for at, sign in enumerate(path) if sign == "."}
         names = learn(self._names, events, sorted(inner), self._read)
-        objects = {
-            path
-            for path in hot
-            if sum(map(_has_object, (resolve(e, path) for e in events))) * 10 > len(events)
-        }
-        if names == self._names and not objects:
-            return
-        self._relearned += 1
-        self._names = names
-        if objects:
-            self._avoid |= objects
-            self._outcomes = self._make_outcomes()
-        self._grouping = self._make_grouping()
+        if names != self._names:
+            self._names = names
+            self._relearned += 1
+            self._grouping = self._make_grouping()
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        """Count the hot fields in which this record has an object or a list: records like it can't be read fast."""
+        for column in self._outcomes.columns:
+            values = resolve(event, column.path)
+            if values is not None and (len(values) != 1 or isinstance(values[0], dict)):
+                self._objects[column.path] += 1
 
 
 class _Whole:
@@ -214,7 +225,3 @@ def _read(shape: Shape, record: memoryview) -> Any | None:
         return shape.decode_one(record)
     except msgspec.ValidationError:
         return None
-
-
-def _has_object(values: Sequence[Any] | None) -> bool:
-    return values is not None and (len(values) != 1 or isinstance(values[0], dict))

@@ -25,14 +25,18 @@ class Memory(Generic[K, V]):
         """What is remembered for a key, else None or the second argument; it is the dictionary's own, for speed."""
 
     def put(self, key: K, value: V, weight: int = 1) -> V:
-        """Remember the value, which is given back; one heavier than a hundredth of the whole is not remembered."""
-        if weight * 100 > self._capacity:
-            return value
-        if len(self.held) >= self._most or self._weight + weight > self._capacity:
+        """Remember the value, which is given back; one heavier than a tenth of the whole is not remembered."""
+        self.update({key: value}, weight)
+        return value
+
+    def update(self, entries: Mapping[K, V], weight: int) -> None:
+        """Remember all these, of so much weight together, unless that is more than a tenth of the whole."""
+        if weight * 10 > self._capacity:
+            return
+        if len(self.held) + len(entries) > self._most or self._weight + weight > self._capacity:
             self.held.clear()
             self.held.update(self._always)
             self._weight = 0
             self.emptied += 1
-        self.held[key] = value
+        self.held.update(entries)
         self._weight += weight
-        return value

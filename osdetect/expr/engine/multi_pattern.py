@@ -5,6 +5,7 @@ once when they are many; only a wildcard whose literal is there is decided by it
 run in one pass over the text (RE2's Set), which also for a single one is several times faster than a search.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,10 @@ class MultiPattern:
     """By the text in lower case, the tests that it passes."""
     _equal_cased: Places
     _wildcards: tuple["_Wildcards", ...]
-    _regexes: Found | None
+    _free: Found | None
+    """The regular expressions in which nothing depends on what stands around a match."""
+    _anchored: Found | None
+    """The others."""
     _networks: Found | None
     _others: tuple[tuple[int, Predicate], ...]
     """What is not of a value's text alone."""
@@ -77,7 +81,8 @@ class MultiPattern:
             equal,
             equal_cased,
             tuple(_Wildcards.of(cased, listed) for cased, listed in wildcards.items() if listed),
-            _regexes(regexes) if regexes else None,
+            _regexes([(place, test) for place, test in regexes if _is_free(test)]),
+            _regexes([(place, test) for place, test in regexes if not _is_free(test)]),
             networks_of(networks) if networks else None,
             tuple(others),
         )
@@ -120,9 +125,12 @@ class MultiPattern:
                 held.extend(self._equal_cased.get(text, ()))
         for wildcards in self._wildcards:
             wildcards.add(found, texts, *((texts, joined) if wildcards.cased else (folded, everything)))
-        if self._regexes or self._networks:
-            for held, text in zip(found, texts, strict=True):
-                held.extend(self._found(text))
+        # A match in one of the texts is one in all of them together.
+        free = self._free if self._free is not None and any(True for _ in self._free(joined)) else None
+        for find in (free, self._anchored, self._networks):
+            if find is not None:
+                for held, text in zip(found, texts, strict=True):
+                    held.extend(find(text))
         for place, decide in self._others:
             for held, text in zip(found, texts, strict=True):
                 if decide(text):
@@ -132,7 +140,7 @@ class MultiPattern:
         return found
 
     def _found(self, text: str) -> Iterator[int]:
-        for find in (self._regexes, self._networks):
+        for find in (self._free, self._anchored, self._networks):
             if find is not None:
                 yield from find(text)
 
@@ -193,21 +201,33 @@ def _literals(literals: Sequence[str]) -> Found:
     return _in_one_pass(together, range(len(literals)), one_by_one) if together is not None else one_by_one
 
 
-def _regexes(tests: Sequence[tuple[int, Regex]]) -> Found:
-    """Which regular expressions are found in a text."""
+_ANCHORS = re.compile(r"[\^$]|\\[AzZbB]")
+
+
+def _is_free(test: Regex) -> bool:
+    """Whether the pattern has surely nothing that asks for a text's or line's end or a word's."""
+    return _ANCHORS.search(test.pattern) is None
+
+
+def _regexes(tests: Sequence[tuple[int, Regex]]) -> Found | None:
+    """Which regular expressions are found in a text; None when there are none."""
+    return _some_regexes(tests) if tests else None
+
+
+def _some_regexes(tests: Sequence[tuple[int, Regex]]) -> Found:
     decides = [(place, predicate(test)) for place, test in tests]
 
     def one_by_one(text: str) -> list[int]:
         return [place for place, decide in decides if decide(text)]
 
-    if not tests or not all(is_unicode(test.pattern) for _, test in tests):
+    if not all(is_unicode(test.pattern) for _, test in tests):
         return one_by_one
     together = _set([f"(?{test.flags}){test.pattern}" if test.flags else test.pattern for _, test in tests])
     if together is not None:
         return _in_one_pass(together, [place for place, _ in tests], one_by_one)
     if len(tests) == 1:
         return one_by_one
-    one, other = _regexes(tests[: len(tests) // 2]), _regexes(tests[len(tests) // 2 :])
+    one, other = _some_regexes(tests[: len(tests) // 2]), _some_regexes(tests[len(tests) // 2 :])
     return lambda text: (*one(text), *other(text))
 
 

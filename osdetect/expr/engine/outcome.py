@@ -16,7 +16,7 @@ from osdetect.expr.fold import leaves
 from osdetect.expr.nodes import ANYWHERE, All, AnyOf, Expr, Leaf, Not, SameAs, Test
 from osdetect.expr.simplify import simplify
 
-REMEMBERED = 16_384
+REMEMBERED = 8_192
 """Outcomes that are remembered; AWS accounts have a few thousand."""
 
 F = TypeVar("F")
