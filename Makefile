@@ -29,8 +29,9 @@ bench: $(VENV)/dev.ready ## Measure: load, detect, compile (benchmarks/README.md
 	$(BIN)/python benchmarks/compile.py
 	$(BIN)/python benchmarks/detect.py
 
-docs: $(VENV)/dev.ready ## Write docs/commands.md again from the commands themselves
+docs: $(VENV)/dev.ready ## Write docs/commands.md again from the commands, docs/support.md from the cases
 	$(BIN)/typer osdetect.cli.main utils docs --name osdetect --output docs/commands.md
+	$(BIN)/python -m tests.cases.support
 
 lock: $(VENV)/dev.ready ## Resolve the dependencies again; commit what changes in requirements/
 	$(BIN)/python -m pip install --quiet uv

@@ -55,7 +55,7 @@ class Report:
         return any(finding.severity.rank >= threshold.rank for finding in self.findings)
 
 
-def check(read: RuleSet, documents: Iterable[Document], *, ignore: Iterable[str] = ()) -> Report:
+def check(read: RuleSet[Rule], documents: Iterable[Document], *, ignore: Iterable[str] = ()) -> Report:
     """Look at every document, and at the rules that they became.
 
     A document switches codes off for itself by a custom attribute: `osdetect: {ignore: [OSD306]}`.

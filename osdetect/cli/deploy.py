@@ -19,8 +19,10 @@ from osdetect.cli.output import (
     progress_bar,
     write_line,
 )
+from osdetect.cli.reading import Placeholders, placeholder_values
 from osdetect.cli.rules import CompiledSet, compile_rules
 from osdetect.documents.dialect import FACTS, RAW, Dialect
+from osdetect.sigma import ReadOptions
 from osdetect.vocabulary import ExitCode
 
 Rules = Annotated[
@@ -35,6 +37,17 @@ def deploy(
     rules: Rules = None,
     pipeline: Pipelines = None,
     target: AutoTarget = "",
+    placeholders: Placeholders = None,
+    every_log_source: Annotated[
+        bool,
+        typer.Option(
+            "--every-log-source",
+            help="Store rules for other log sources than CloudTrail as well; the detector leaves them out.",
+        ),
+    ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither use nor keep what was compiled before.")
+    ] = False,
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,
@@ -49,7 +62,12 @@ def deploy(
     """
     connected = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
     chosen = chosen_dialect(pipeline or [], target, connected)
-    compiled = compile_rules(rules or [], chosen.pipeline)
+    options = ReadOptions(
+        every_log_source=every_log_source,
+        placeholders=placeholder_values(placeholders),
+        pipeline=chosen.pipeline,
+    )
+    compiled = compile_rules(rules or [], options, no_cache=no_cache)
     with connected() as cluster, progress_bar("Deploying rules") as tell:
         report = deploying.deploy(cluster, compiled.compiled, on_progress=tell, dialect=chosen.dialect)
     refused = (*compiled.refused, *deploying.refusals(report))
@@ -66,11 +84,14 @@ def deploy(
 
 
 def _unfiltered(compiled: CompiledSet) -> list[tuple[str, str, str]]:
-    """Rules that the percolator cannot pre-filter by a value: title, kind, reason."""
+    """Rules for CloudTrail that the percolator cannot pre-filter by a value: title, kind, reason.
+
+    The detector asks for no others (`osdetect.detect.release`).
+    """
     return [
-        (one.source["rule"]["name"], one.prefilter.word, one.prefilter.reason)
+        (one.title, found.word, found.reason)
         for one in compiled.compiled
-        if one.prefilter.kind
+        if one.logsource.covers_cloudtrail() and (found := one.prefilter).kind
     ]
 
 
@@ -89,6 +110,7 @@ def _json(compiled: CompiledSet, report: deploying.DeployReport, dialect: Dialec
         "dialect": {"name": dialect.name, "not_in_events": _not_in_events(dialect)},
         "files": compiled.read.files,
         "other_log_sources": compiled.read.other_sources,
+        "correlations_not_run": len(compiled.read.correlations),
         "warnings": [error_json(warning) for warning in compiled.read.warnings],
         "not_prefiltered": [
             {"rule": title, "kind": kind, "reason": reason} for title, kind, reason in _unfiltered(compiled)
@@ -110,6 +132,11 @@ def _print(compiled: CompiledSet, report: deploying.DeployReport, refused: int, 
         f"{read.files} files: {len(compiled.compiled)} rules compiled, {refused} refused, "
         f"{read.other_sources} for other log sources, {len(read.warnings)} warnings"
     )
+    if read.correlations:
+        write_line(
+            f"{len(read.correlations)} correlation rules were read; the detector does not run them yet, and the rules "
+            "that they name alert by themselves (docs/correlations.md)"
+        )
     if dialect != RAW:
         write_line(f"for events in the dialect {dialect.name}")
     for fact in _not_in_events(dialect):

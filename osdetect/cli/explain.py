@@ -66,7 +66,7 @@ def explain_(
 
 def _rules(
     named: str, placeholders: Path | None, pipelines: list[str] | None
-) -> tuple[RuleSet, Sequence[Rule]]:
+) -> tuple[RuleSet[Rule], Sequence[Rule]]:
     try:
         identity = str(UUID(named))
     except ValueError:

@@ -1,15 +1,14 @@
 """Reading the rules that a command names: any log source, with placeholders and pipelines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from osdetect.resources import folder
-from osdetect.sigma import ReadOptions, RuleSet, read_rules
+from osdetect.sigma import ReadOptions, Rule, RuleSet, read_rules
 from osdetect.sigma.options import NO_PLACEHOLDERS
-from osdetect.sigma.placeholders import read_placeholders
 
 Placeholders = Annotated[
     Path | None,
@@ -31,7 +30,7 @@ def read(
     placeholders: Path | None,
     pipelines: Sequence[str] | None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> RuleSet:
+) -> RuleSet[Rule]:
     """The rules in the files and folders; the project's own rules when none are named.
 
     Raises:
@@ -52,6 +51,20 @@ def options_of(placeholders: Path | None, pipelines: Sequence[str] | None) -> Re
 
     return ReadOptions(
         every_log_source=True,
-        placeholders=read_placeholders(placeholders) if placeholders else NO_PLACEHOLDERS,
+        placeholders=placeholder_values(placeholders),
         pipeline=load_pipelines(pipelines) if pipelines else None,
     )
+
+
+def placeholder_values(file: Path | None) -> Mapping[str, tuple[str, ...]]:
+    """What placeholders stand for by the option `--placeholders`.
+
+    Raises:
+        InputError: the file does not exist.
+        RuleError: it is no file of placeholders.
+    """
+    if file is None:
+        return NO_PLACEHOLDERS
+    from osdetect.sigma.placeholders import read_placeholders  # noqa: PLC0415  # YAML takes a while to import
+
+    return read_placeholders(file)

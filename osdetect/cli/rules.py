@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from osdetect.cli.output import print_error
-from osdetect.compiler import Compiled
+from osdetect.compiler.compiled_file import CompiledRule
 from osdetect.compiler.ruleset import compile_files
 from osdetect.errors import InputError, RuleError
 from osdetect.node.places import cache_root, make_passable
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import ReadOptions, RuleSet
-from osdetect.sigma.options import Pipeline
+from osdetect.sigma.options import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledSet:
     """What the rule files came to."""
 
-    compiled: tuple[Compiled, ...]
-    read: RuleSet
-    """What else there is to the set; its own rules are left out."""
+    read: RuleSet[CompiledRule]
+
+    @property
+    def compiled(self) -> tuple[CompiledRule, ...]:
+        """The rules that can be used."""
+        return self.read.rules
 
     @property
     def refused(self) -> tuple[RuleError, ...]:
@@ -31,38 +34,43 @@ class CompiledSet:
 
 
 def compile_rules(
-    paths: Sequence[Path], pipeline: Pipeline | None = None, *, no_cache: bool = False
+    paths: Sequence[Path], options: ReadOptions = DEFAULT, *, no_cache: bool = False
 ) -> CompiledSet:
     """Read and compile the rules in the files and folders; the project's own rules when none are named.
 
     Args:
         paths: rule files, and folders that hold some.
-        pipeline: what puts the rules into the names of the events they are for; None for raw records.
+        options: which log sources, placeholders, and the pipeline that puts the rules into their events' names.
         no_cache: neither take what was compiled before nor keep what is compiled now.
 
     Raises:
-        InputError: a path does not exist, or holds no CloudTrail rule that can be used.
+        InputError: a path does not exist, or holds no rule that can be used.
     """
     done = compile_files(
         paths or [folder("rules")],
-        ReadOptions(pipeline=pipeline),
+        options,
         fields=EventFields.shipped(),
         cache_folder=None if no_cache else rules_cache(),
     )
     for note in done.notes:
         print_error(note, word="warning")
-    read = done.read
     if not done.rules:
-        first = read.refused[0] if read.refused else None
-        raise InputError(
-            "none of the rules can be used",
-            cause=str(first)
-            if first
-            else f"all {read.other_sources} are for other log sources than AWS CloudTrail",
-            cure="give rules with logsource: {product: aws, service: cloudtrail}",
-            where=first.where if first else None,
-        )
-    return CompiledSet(tuple(one.compiled for one in done.rules), read)
+        raise _none_can_be_used(done.read, options)
+    return CompiledSet(done.read)
+
+
+def _none_can_be_used(read: RuleSet[CompiledRule], options: ReadOptions) -> InputError:
+    first = read.refused[0] if read.refused else None
+    elsewhere = f"all {read.other_sources} are for other log sources than AWS CloudTrail"
+    none_there = "the files hold no detection rule"
+    return InputError(
+        "none of the rules can be used",
+        cause=str(first) if first else elsewhere if read.other_sources else none_there,
+        cure="give Sigma rules"
+        if options.every_log_source
+        else "give rules with logsource: {product: aws, service: cloudtrail}",
+        where=first.where if first else None,
+    )
 
 
 def rules_cache() -> Path:

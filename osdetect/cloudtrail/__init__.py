@@ -1,7 +1,8 @@
 """CloudTrail files on disk: finding them, opening them, and taking their records out as raw bytes.
 
 The layout read is AWS's own delivery: a JSON object `{"Records": [...]}` in a `.json.gz` or `.json` file, in any
-folder structure (AWS docs, "Finding your CloudTrail log files" and "CloudTrail log file examples").
+folder structure (AWS docs, "Finding your CloudTrail log files" and "CloudTrail log file examples"), and the same records
+without that frame (`bare`). `windows` reads a file of any size a few MiB at a time.
 
     iter_files(paths)      which files there are, in a stable order; what is left out and why
     read_file(path)        one file, opened within limits: a `Delivery` of records, or a `Digest`

@@ -45,7 +45,7 @@ _BINARY: Mapping[bytes, str] = {
 
 
 def recognise(text: bytes) -> str:
-    """What the text of a file seems to be; never "a delivery"."""
+    """What the text of a file that holds no records seems to be."""
     for magic, name in _BINARY.items():
         if text.startswith(magic):
             return name
@@ -53,7 +53,7 @@ def recognise(text: bytes) -> str:
     if not stripped:
         return "empty"
     if stripped.startswith(b"["):
-        return "a JSON list, not an object with `Records`"
+        return "a JSON list of other things"
     if not stripped.startswith(b"{"):
         return "a web page" if stripped[:1] == b"<" else "not JSON"
     return _object(stripped)
@@ -70,6 +70,4 @@ def _object(text: bytes) -> str:
     if end is None:
         return "not JSON, or cut off before any record"
     several = bool(text[end:].strip())
-    if found & {b'"eventName"', b'"eventSource"', b'"eventVersion"', b'"eventID"'}:
-        return "records one after the other (NDJSON), without `Records`" if several else "a single record"
     return "several JSON values" if several else "a JSON object without `Records`"

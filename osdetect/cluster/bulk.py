@@ -70,14 +70,14 @@ def create_action(index: str, doc_id: str, source: Mapping[str, Any]) -> bytes:
     return _lines("create", index, doc_id, source)
 
 
-def index_action(index: str, doc_id: str, source: Mapping[str, Any]) -> bytes:
-    """The two lines that write a document, new or over the one with its id."""
+def index_action(index: str, doc_id: str, source: Mapping[str, Any] | bytes) -> bytes:
+    """The two lines that write a document, new or over the one with its id; bytes are JSON on one line, sent as they are."""
     return _lines("index", index, doc_id, source)
 
 
-def _lines(operation: str, index: str, doc_id: str, source: Mapping[str, Any]) -> bytes:
+def _lines(operation: str, index: str, doc_id: str, source: Mapping[str, Any] | bytes) -> bytes:
     head = orjson.dumps({operation: {"_index": index, "_id": doc_id}})
-    return head + b"\n" + orjson.dumps(source) + b"\n"
+    return head + b"\n" + (source if isinstance(source, bytes) else orjson.dumps(source)) + b"\n"
 
 
 def send(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from osdetect.compiler.prefilter import Prefilter, prefilter
 from osdetect.compiler.search_query import search_query
 from osdetect.compiler.stored_query import is_column, stored_query, tokens
@@ -24,10 +26,23 @@ class Compiled:
     """The percolator document."""
     prefilter: Prefilter
 
+    @property
+    def id(self) -> str:
+        """The rule's id."""
+        return self.stored.id
 
-def compile_rule(
-    rule: Rule, fields: EventFields, *, content: Mapping[str, Any] | None = None
-) -> Compiled:
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As `StoredRule.columns`."""
+        return self.stored.columns
+
+    @property
+    def document(self) -> bytes:
+        """The percolator document: JSON with sorted keys, as it is sent and as its release is named by."""
+        return orjson.dumps(self.source, option=orjson.OPT_SORT_KEYS)
+
+
+def compile_rule(rule: Rule, fields: EventFields, *, content: Mapping[str, Any] | None = None) -> Compiled:
     """Compile a rule against the event mapping. The same rule and mapping give the same document.
 
     Args:
@@ -35,7 +50,7 @@ def compile_rule(
         fields: what the event index knows of each field, for the search query.
         content: the rule's `content()`, from who has it already.
     """
-    said = rule.content() if content is None else content
+    said: Mapping[str, Any] = rule.content() if content is None else content
     every = tuple(dict.fromkeys(leaves(rule.tree)))
     digest = hash_of(said)
     stored = StoredRule(

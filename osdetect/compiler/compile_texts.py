@@ -38,7 +38,7 @@ def compile_text(source: SourceText, options: ReadOptions, fields: EventFields) 
         correlations=tuple(map(kept, read.correlations)),
         refused=tuple(map(Notice.of, read.refused)),
         warnings=tuple(map(Notice.of, read.warnings)),
-        other_sources=read.other_sources,
+        elsewhere=read.elsewhere,
     )
 
 

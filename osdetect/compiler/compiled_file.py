@@ -62,6 +62,8 @@ class KeptRule:
     """`Rule.content()` as JSON."""
     document: bytes
     """The percolator document as JSON."""
+    columns: tuple[str, ...]
+    """As `StoredRule.columns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class CompiledFile:
     correlations: tuple[bytes, ...]
     refused: tuple[Notice, ...]
     warnings: tuple[Notice, ...]
-    other_sources: int
+    elsewhere: tuple[tuple[str, ...], ...]
+    """As `FileResult.elsewhere`."""
 
     def encode(self) -> bytes:
         """As it is kept.
@@ -103,6 +106,8 @@ class CompiledRule:
 
     file: str
     kept: KeptRule
+    fields: EventFields
+    """What it was compiled against, and is again with filters."""
 
     @property
     def id(self) -> str:
@@ -143,10 +148,28 @@ class CompiledRule:
         """As `Rule.tree`; checked and built each time that it is asked for."""
         return self.rule.tree
 
+    def with_filters(self, filters: Mapping[str, Expr[str]]) -> "CompiledRule":
+        """As `Rule.with_filters`, compiled again.
+
+        Raises:
+            RuleError: what was kept is no rule.
+        """
+        return compiled_rule(self.rule.with_filters(filters), self.fields)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As `StoredRule.columns`."""
+        return self.kept.columns
+
     @property
     def document(self) -> bytes:
         """The percolator document: JSON with sorted keys."""
         return self.kept.document
+
+    @property
+    def prefilter(self) -> Prefilter:
+        """As `Compiled.prefilter`; its part is checked and built each time that it is asked for."""
+        return Prefilter(Kind(self.kept.kind), from_json(orjson.loads(self.kept.part)))
 
     @property
     def rule(self) -> Rule:
@@ -167,11 +190,10 @@ class CompiledRule:
             RuleError: what was kept is no compiled rule.
         """
         source: dict[str, Any] = orjson.loads(self.kept.document)
-        part = from_json(orjson.loads(self.kept.part))
         stored = StoredRule.from_source(self.id, source)
         if stored.hash != self.kept.hash:
             raise _damaged(self.where)
-        return Compiled(stored, source, Prefilter(Kind(self.kept.kind), part))
+        return Compiled(stored, source, self.prefilter)
 
 
 def compiled_rule(rule: Rule, fields: EventFields) -> CompiledRule:
@@ -195,9 +217,10 @@ def compiled_rule(rule: Rule, fields: EventFields) -> CompiledRule:
         kind=int(one.prefilter.kind),
         part=orjson.dumps(to_json(one.prefilter.part), option=orjson.OPT_SORT_KEYS),
         words=orjson.dumps(content, option=orjson.OPT_SORT_KEYS),
-        document=orjson.dumps(one.source, option=orjson.OPT_SORT_KEYS),
+        document=one.document,
+        columns=one.columns,
     )
-    return CompiledRule(rule.where.file, kept)
+    return CompiledRule(rule.where.file, kept, fields)
 
 
 def rule_of(content: Mapping[str, Any], where: Where) -> Rule:

@@ -2,32 +2,34 @@
 
 What a file comes to depends on its text and on what the salt says: this osdetect, the libraries that read rules, how
 rules are read, and the event mapping. It does not depend on its name, nor on other files: ids that are taken, filters on
-other files' rules and correlations come after, in `osdetect.sigma.files.gather`.
+other files' rules and correlations come after, in `osdetect.sigma.gather`. Without filters no tree is looked at there: a
+compiled rule has all that is asked of it. A filter makes another rule of each that it is for; those are compiled again.
 """
 
 import platform
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias
 
 import orjson
 
 from osdetect import __version__
 from osdetect.compiler.cache import Cache, CacheUnused, Pack, digest_of
 from osdetect.compiler.compile_texts import compile_texts
-from osdetect.compiler.compiled_file import CompiledFile, CompiledRule, compiled_rule
+from osdetect.compiler.compiled_file import CompiledFile, CompiledRule
 from osdetect.compiler.kept_documents import restored
 from osdetect.errors import RuleError
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
-from osdetect.sigma import ReadOptions, Rule, RuleSet
+from osdetect.sigma import ReadOptions, RuleSet
 from osdetect.sigma.correlation_rule import Correlation
-from osdetect.sigma.files import FileResult, gather, list_files
 from osdetect.sigma.filters import Filter
+from osdetect.sigma.gather import FileResult, gather
+from osdetect.sigma.listing import list_files
 from osdetect.sigma.options import DEFAULT
 from osdetect.sigma.text_file import read_text
 from osdetect.source import SourceText
@@ -38,19 +40,23 @@ PACKAGES = ("sigma", "expr", "compiler", "schema", "documents")
 """Whose text may."""
 
 Progress = Callable[[int, int], None]
+CompiledResult: TypeAlias = FileResult[CompiledRule]
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRules:
     """What rule files came to."""
 
-    rules: tuple[CompiledRule, ...]
-    read: RuleSet
-    """What else there is to the set; its own rules are left out, as `rules` are they."""
+    read: RuleSet[CompiledRule]
     cached: int
     """Files that had been compiled before, so that only their bytes were read."""
     notes: tuple[CacheUnused, ...]
     """What is wrong with the cache; it changes nothing of the above."""
+
+    @property
+    def rules(self) -> tuple[CompiledRule, ...]:
+        """The rules of the set."""
+        return self.read.rules
 
 
 def compile_files(
@@ -76,35 +82,9 @@ def compile_files(
     files, refused = list_files(paths)
     cache = Cache(cache_folder, salt(options, fields)) if cache_folder else None
     work = _Work(options, fields, cache, cache.load() if cache else Pack())
-    results = [FileResult(refused=refused), *work.files(files, on_progress)]
+    results: list[CompiledResult] = [FileResult(refused=refused), *work.files(files, on_progress)]
     notes = work.keep()
-    rules, read = _together(results, fields, files=len(files))
-    return CompiledRules(rules, replace(read, rules=()), work.cached, notes)
-
-
-def _together(
-    results: Sequence[FileResult], fields: EventFields, *, files: int
-) -> tuple[tuple[CompiledRule, ...], RuleSet]:
-    """The files as one set: the rules of it, and what else there is to it.
-
-    Without filters no tree is looked at: a compiled rule has all that putting files together asks of a rule. A filter
-    makes another rule of each rule that it is for; those are compiled again.
-    """
-    if not any(result.filters for result in results):
-        read = gather(results, files=files)
-        return _compiled(read.rules), read
-    found = {rule.where: rule for result in results for rule in _compiled(result.rules)}
-    whole = (
-        replace(result, rules=tuple(rule.rule for rule in _compiled(result.rules))) for result in results
-    )
-    read = gather(whole, files=files)
-    rules = (compiled_rule(rule, fields) if rule.filters else found[rule.where] for rule in read.rules)
-    return tuple(rules), read
-
-
-def _compiled(rules: tuple[Rule, ...]) -> tuple[CompiledRule, ...]:
-    """The rules of a `FileResult` made by `_in_file`."""
-    return cast("tuple[CompiledRule, ...]", rules)
+    return CompiledRules(gather(results, files=len(files)), work.cached, notes)
 
 
 class _Work:
@@ -117,9 +97,9 @@ class _Work:
         self.fresh: dict[bytes, bytes] = {}
         self.cached = 0
 
-    def files(self, paths: Sequence[Path], on_progress: Progress) -> list[FileResult]:
+    def files(self, paths: Sequence[Path], on_progress: Progress) -> list[CompiledResult]:
         """What each file came to, now or before."""
-        results: dict[int, FileResult] = {}
+        results: dict[int, CompiledResult] = {}
         missing: dict[int, SourceText] = {}
         for number, path in enumerate(paths):
             try:
@@ -144,7 +124,7 @@ class _Work:
         on_progress(len(paths), len(paths))
         return [results[number] for number in range(len(paths))]
 
-    def _kept(self, source: SourceText) -> FileResult | None:
+    def _kept(self, source: SourceText) -> CompiledResult | None:
         assert self._cache is not None  # or nobody asks
         # A text that was decoded from UTF-8 can be encoded again.
         key = self._cache.key(source.text.encode())
@@ -153,7 +133,7 @@ class _Work:
         if value is None:
             return None
         try:
-            found = _in_file(CompiledFile.decode(value), source.name)
+            found = _in_file(CompiledFile.decode(value), source.name, self._fields)
         except (ValueError, RuleError) as error:
             self._notes.append(
                 CacheUnused(
@@ -166,10 +146,10 @@ class _Work:
         self.cached += 1
         return found
 
-    def _new(self, source: SourceText, compiled: CompiledFile) -> FileResult:
+    def _new(self, source: SourceText, compiled: CompiledFile) -> CompiledResult:
         if self._cache is not None:
             self.fresh[self._cache.key(source.text.encode())] = compiled.encode()
-        return _in_file(compiled, source.name)
+        return _in_file(compiled, source.name, self._fields)
 
     def keep(self) -> tuple[CacheUnused, ...]:
         """Store what is new. What is wrong with the cache, each kind of it once."""
@@ -178,19 +158,19 @@ class _Work:
         return tuple({note.what: note for note in notes}.values())
 
 
-def _in_file(compiled: CompiledFile, name: str) -> FileResult:
-    """What was compiled, under this name; its rules are compiled rules.
+def _in_file(compiled: CompiledFile, name: str, fields: EventFields) -> CompiledResult:
+    """What was compiled, under this name.
 
     Raises:
         ValueError, RuleError: what was kept of a filter or correlation is none.
     """
     return FileResult(
-        rules=cast("tuple[Rule, ...]", tuple(CompiledRule(name, rule) for rule in compiled.rules)),
+        rules=tuple(CompiledRule(name, rule, fields) for rule in compiled.rules),
         filters=tuple(restored(Filter, one, name) for one in compiled.filters),
         correlations=tuple(restored(Correlation, one, name) for one in compiled.correlations),
         refused=tuple(notice.error(name) for notice in compiled.refused),
         warnings=tuple(notice.error(name) for notice in compiled.warnings),
-        other_sources=compiled.other_sources,
+        elsewhere=compiled.elsewhere,
     )
 
 

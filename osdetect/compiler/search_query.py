@@ -61,6 +61,12 @@ def search_query(expr: Expr[str], fields: EventFields) -> Query:
     return _bounds(expr, fields).over
 
 
+def is_exact(expr: Expr[str], fields: EventFields) -> bool:
+    """Whether the search query finds just what the tree matches, and never too much."""
+    bounds = _bounds(expr, fields)
+    return bounds.over == bounds.under
+
+
 def _bounds(expr: Expr[str], fields: EventFields) -> _Bounds:
     match expr:
         case Leaf():

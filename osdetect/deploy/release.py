@@ -5,14 +5,13 @@ and only then given the alias, in one atomic request: a detector sees the old se
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from osdetect.cluster import Cluster, index_action
-from osdetect.compiler import Compiled
 from osdetect.deploy.mappings import install
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import FORMAT
@@ -21,17 +20,38 @@ from osdetect.schema.projection import VALUES, column_key
 from osdetect.vocabulary import OWNER, RULES_ALIAS, RULES_PREFIX
 
 BATCH = 500
+"""Rules of one request, if they are no more than these bytes together."""
+BATCH_BYTES = 8 << 20
 KEPT = 5
 """Releases that stay in the cluster, the live one among them; older ones are deleted."""
 
 Progress = Callable[[int, int], None]
 
 
+class Deployable(Protocol):
+    """What is deployed of a compiled rule: of one that was kept no tree is built."""
+
+    @property
+    def id(self) -> str:
+        """The rule's id."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The paths whose values its stored query asks for."""
+        ...
+
+    @property
+    def document(self) -> bytes:
+        """Its percolator document: JSON with sorted keys on one line, sent and hashed as it is."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A rule that the cluster did not take."""
 
-    compiled: Compiled
+    rule_id: str
     reason: str
 
 
@@ -53,7 +73,7 @@ class DeployReport:
 
 
 def deploy(
-    cluster: Cluster, compiled: Sequence[Compiled], *, on_progress: Progress, dialect: Dialect = RAW
+    cluster: Cluster, compiled: Sequence[Deployable], *, on_progress: Progress, dialect: Dialect = RAW
 ) -> DeployReport:
     """Make this set of rules the live one.
 
@@ -69,7 +89,7 @@ def deploy(
     """
     cluster.require_percolator()
     installed = install(cluster)
-    ordered = sorted(compiled, key=lambda one: one.stored.id)
+    ordered = sorted(compiled, key=lambda one: one.id)
     index = release_index(ordered, dialect)
     if _is_live(cluster, index):
         on_progress(len(ordered), len(ordered))
@@ -85,12 +105,12 @@ def deploy(
     return DeployReport(index, len(ordered) - len(refused), True, installed, refused, _prune(cluster, index))
 
 
-def release_index(compiled: Iterable[Compiled], dialect: Dialect = RAW) -> str:
+def release_index(compiled: Iterable[Deployable], dialect: Dialect = RAW) -> str:
     """The name of the index for this set of rules: a function of what is stored for them and of their dialect."""
     digest = hashlib.sha256(str(FORMAT).encode())
     digest.update(orjson.dumps(_remembered(dialect), option=orjson.OPT_SORT_KEYS))
     for one in compiled:
-        digest.update(orjson.dumps([one.stored.id, one.source], option=orjson.OPT_SORT_KEYS))
+        digest.update(orjson.dumps([one.id, orjson.Fragment(one.document)]))
     return RULES_PREFIX + digest.hexdigest()[:16]
 
 
@@ -109,7 +129,7 @@ def _count(cluster: Cluster, index: str) -> int:
     return int(cluster.request("GET", f"/{index}/_count")["count"])
 
 
-def _create(cluster: Cluster, index: str, compiled: Sequence[Compiled], dialect: Dialect) -> None:
+def _create(cluster: Cluster, index: str, compiled: Sequence[Deployable], dialect: Dialect) -> None:
     """Make the index with a column for each path that the rules name; what a killed deploy left goes first."""
     left = _meta(cluster, index)
     if left and left.get("owner") != OWNER:
@@ -118,7 +138,7 @@ def _create(cluster: Cluster, index: str, compiled: Sequence[Compiled], dialect:
         return
     if left:
         cluster.request("DELETE", f"/{index}", accept=(404,))
-    paths = sorted({path for one in compiled for path in one.stored.columns})
+    paths = sorted({path for one in compiled for path in one.columns})
     columns = {column_key(path): {"type": "keyword", "doc_values": False} for path in paths}
     mappings = {
         "_meta": {"owner": OWNER, "format": FORMAT, "complete": False, **_remembered(dialect)},
@@ -160,19 +180,31 @@ def _disturbed(what: str) -> ClusterError:
 
 
 def _fill(
-    cluster: Cluster, index: str, compiled: Sequence[Compiled], on_progress: Progress
+    cluster: Cluster, index: str, compiled: Sequence[Deployable], on_progress: Progress
 ) -> tuple[Refused, ...]:
     refused: list[Refused] = []
-    for start in range(0, len(compiled), BATCH):
-        batch = compiled[start : start + BATCH]
-        outcomes = cluster.bulk([index_action(index, one.stored.id, one.source) for one in batch])
+    done = 0
+    for batch in _batches(compiled):
+        outcomes = cluster.bulk([index_action(index, one.id, one.document) for one in batch])
         refused += [
-            Refused(one, outcome.reason)
+            Refused(one.id, outcome.reason)
             for one, outcome in zip(batch, outcomes, strict=True)
             if outcome.failed
         ]
-        on_progress(start + len(batch), len(compiled))
+        done += len(batch)
+        on_progress(done, len(compiled))
     return tuple(refused)
+
+
+def _batches(compiled: Sequence[Deployable]) -> Iterator[Sequence[Deployable]]:
+    start = size = 0
+    for end, one in enumerate(compiled):
+        size += len(one.document)
+        if end - start == BATCH or (end > start and size > BATCH_BYTES):
+            yield compiled[start:end]
+            start, size = end, len(one.document)
+    if start < len(compiled):
+        yield compiled[start:]
 
 
 def _remembered(dialect: Dialect) -> dict[str, Any]:
@@ -181,7 +213,7 @@ def _remembered(dialect: Dialect) -> dict[str, Any]:
 
 
 def _finish(
-    cluster: Cluster, index: str, compiled: Sequence[Compiled], refused: Sequence[Refused], dialect: Dialect
+    cluster: Cluster, index: str, compiled: Sequence[Deployable], refused: Sequence[Refused], dialect: Dialect
 ) -> None:
     """Check that all is there, say so in the index, and move the alias to it in one request."""
     _require_ours(cluster, index)
@@ -193,7 +225,7 @@ def _finish(
         "owner": OWNER,
         "format": FORMAT,
         "complete": True,
-        "refused": {one.compiled.stored.id: one.reason for one in refused},
+        "refused": {one.rule_id: one.reason for one in refused},
         **_remembered(dialect),
     }
     cluster.request("PUT", f"/{index}/_mapping", body={"_meta": meta})
@@ -204,10 +236,10 @@ def _finish(
     cluster.request("POST", "/_aliases", body={"actions": actions})
 
 
-def _recorded(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> tuple[Refused, ...]:
+def _recorded(cluster: Cluster, index: str, compiled: Sequence[Deployable]) -> tuple[Refused, ...]:
     """What the cluster refused when this release was filled: said again each time it is deployed."""
     refused = _meta(cluster, index).get("refused", {})
-    return tuple(Refused(one, str(refused[one.stored.id])) for one in compiled if one.stored.id in refused)
+    return tuple(Refused(one.id, str(refused[one.id])) for one in compiled if one.id in refused)
 
 
 def _prune(cluster: Cluster, live: str) -> tuple[str, ...]:
@@ -236,7 +268,7 @@ def refusals(report: DeployReport) -> tuple[RuleError, ...]:
     """The refused rules as errors that a user can read."""
     return tuple(
         RuleError(
-            f"the cluster refused the rule {one.compiled.stored.id}",
+            f"the cluster refused the rule {one.rule_id}",
             cause=one.reason,
             cure="report this: osdetect should not compile to a query that OpenSearch refuses",
         )

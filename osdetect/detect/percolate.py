@@ -7,22 +7,16 @@ here: its events are judged by evaluation alone, against every rule.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import orjson
 
 from osdetect.cluster import Cluster
 from osdetect.detect.events import StoredEvent
-from osdetect.detect.release import Release
+from osdetect.detect.release import FOR_CLOUDTRAIL, Release
 from osdetect.errors import ClusterError, ClusterRefused
 
 PAGE = 5_000
 """Percolate hits are rules: pages of this many until all are read."""
-
-_LOG_SOURCE: list[dict[str, Any]] = [
-    {"term": {"logsource.product": "aws"}},
-    {"terms": {"logsource.service": ["", "cloudtrail"]}},
-]
 
 _NOT_THE_DOCUMENT = frozenset({401, 403, 404})
 """Refusals (no rights, no rules index) that smaller requests would meet as well."""
@@ -104,7 +98,7 @@ def _percolate(
     """For each document the ids of its rules, by one request (OpenSearch docs, "Percolate query")."""
     size = min(PAGE, max(1, len(release.rules)))
     batch = [orjson.Fragment(document) for document in documents]
-    query = {"bool": {"filter": [*_LOG_SOURCE, {"percolate": {"field": "query", "documents": batch}}]}}
+    query = {"bool": {"filter": [*FOR_CLOUDTRAIL, {"percolate": {"field": "query", "documents": batch}}]}}
     params = {
         "filter_path": "hits.hits._id,hits.hits.fields,hits.hits.sort",
         "allow_partial_search_results": "false",

@@ -1,5 +1,6 @@
 """The live release: the rules as deployed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,12 @@ from osdetect.schema.projection import Projection
 from osdetect.vocabulary import RULES_ALIAS, RULES_PREFIX
 
 PAGE = 1_000
+FOR_CLOUDTRAIL: Sequence[Mapping[str, Any]] = (
+    {"term": {"logsource.product": "aws"}},
+    {"terms": {"logsource.service": ["", "cloudtrail"]}},
+    {"term": {"logsource.category": ""}},
+)
+"""Filters of the rules that a detector of CloudTrail events runs: a release may hold others (`LogSource.covers_cloudtrail`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Release:
 
 
 def live_release(cluster: Cluster) -> Release:
-    """Read the deployed rules.
+    """Read the deployed rules for CloudTrail.
 
     Raises:
         ClusterRefused: nothing is deployed, or it does not say for which events.
@@ -45,6 +52,7 @@ def live_release(cluster: Cluster) -> Release:
     while True:
         body = {
             "size": PAGE,
+            "query": {"bool": {"filter": list(FOR_CLOUDTRAIL)}},
             "_source": ["rule", "threat", "detection"],
             "sort": [{"rule.id": "asc"}],
             **({"search_after": after} if after else {}),

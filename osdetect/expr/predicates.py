@@ -137,7 +137,7 @@ def _fits(text: str, pieces: tuple[str, ...]) -> bool:
 def _re2_part(part: str | Gap) -> str:
     if part is Gap.ANY:
         return ".*"
-    return "." if part is Gap.ONE else str(re2.escape(part))  # type: ignore[no-untyped-call]  # re2 is untyped
+    return "." if part is Gap.ONE else str(re2.escape(_encodable(part)))  # type: ignore[no-untyped-call]  # re2 is untyped
 
 
 def _regex(test: Regex) -> Predicate:

@@ -16,9 +16,12 @@ from osdetect.scan.alerts import identify, microseconds
 from osdetect.scan.plan import UNDATED
 
 _MASK = (1 << 64) - 1
-_MINUTE = len("2024-05-01T12:00:")
-_MINUTES = 50_000
-"""Minutes that are remembered."""
+_DAY, _MINUTE = len("2024-05-01T"), len("2024-05-01T12:00:")
+_DAYS = 10_000
+"""Days that are remembered."""
+_MINUTES = {
+    f"{hour:02}:{minute:02}:": (hour * 60 + minute) * 60_000_000 for hour in range(24) for minute in range(60)
+}
 _SECONDS = {f"{second:02}Z": second * 1_000_000 for second in range(60)}
 
 
@@ -31,11 +34,11 @@ class _Head(msgspec.Struct, gc=False):
 
 
 class Keys:
-    """Gives keys and times; remembers minutes."""
+    """Gives keys and times; remembers days."""
 
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder(_Head).decode
-        self._minutes: dict[str, int] = {}
+        self._days: dict[str, int] = {}
 
     def of(self, raw: bytes, content: Mapping[str, Any] | None = None) -> tuple[int, int]:
         """The key of a record's event id, 64 bits, and its time in microseconds since 1970.
@@ -59,15 +62,16 @@ class Keys:
         return hash(event_id) & _MASK, when
 
     def _time(self, text: str) -> int:
-        minute, second = self._minutes.get(text[:_MINUTE]), _SECONDS.get(text[_MINUTE:])
-        if minute is not None and second is not None:
-            return minute + second
-        when = microseconds(text)
-        if second is not None and when != UNDATED:
-            if len(self._minutes) >= _MINUTES:
-                self._minutes.clear()
-            self._minutes[text[:_MINUTE]] = when - second
-        return when
+        day = self._days.get(text[:_DAY])
+        minute, second = _MINUTES.get(text[_DAY:_MINUTE]), _SECONDS.get(text[_MINUTE:])
+        if minute is None or second is None:
+            return microseconds(text)
+        if day is None:
+            when = microseconds(text)
+            if when != UNDATED and len(self._days) < _DAYS:
+                self._days[text[:_DAY]] = when - minute - second
+            return when
+        return day + minute + second
 
 
 def content_digest(raw: bytes) -> tuple[int, int]:

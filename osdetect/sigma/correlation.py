@@ -104,7 +104,9 @@ def resolve(
         try:
             links[one.id] = _linked(one, called)
         except RuleError as refusal:
-            if any(called in elsewhere for one_of in one.rules for called in (one_of.text, one_of.text.lower())):
+            if any(
+                called in elsewhere for one_of in one.rules for called in (one_of.text, one_of.text.lower())
+            ):
                 absent[one.id] = one
             else:
                 refused.append(refusal)

@@ -116,7 +116,9 @@ def _of_condition(document: Document, at: Path, complaint: str) -> RuleError:
     if found is None:
         return document.error("this condition cannot be used", at=at, cause=complaint)
     word, place = found[1], int(found[2]) + 1
-    unread = "it breaks off" if word == "end of text" else f"{word} at its character {place} cannot stand there"
+    unread = (
+        "it breaks off" if word == "end of text" else f"{word} at its character {place} cannot stand there"
+    )
     return document.error(
         "this condition cannot be read",
         at=at,
@@ -281,7 +283,9 @@ def _check_value(document: Document, path: Path, field: str, names: Sequence[str
         isinstance(value, (date, datetime)) and _COMPARISONS & set(names)
     ):
         raise document.error(
-            f"a {type(value).__name__} is not a value that events have", at=path, cure="write it in quotes"
+            f"a {_KINDS.get(type(value), type(value).__name__)} is not a value that events have",
+            at=path,
+            cure="write it in quotes",
         )
     if isinstance(value, float) and not math.isfinite(value):
         raise document.error("a number must be finite", at=path)
@@ -335,6 +339,7 @@ def _shown(value: object) -> str:
     return f"this is the text {shown!r}" if isinstance(value, str) else f"this is {shown}"
 
 
+_KINDS: Mapping[type, str] = {bytes: "binary value", datetime: "date and time"}
 _FLAGS: Mapping[str, str] = {
     "i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"
 }  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osdetect.errors import RuleError
+from osdetect.expr import leaves
 from osdetect.sigma.correlation import Correlation, is_correlation, read_correlation
 from osdetect.sigma.filters import Filter, read_filter
 from osdetect.sigma.gather import FileResult, Names, gather
@@ -67,6 +68,10 @@ def read_file(source: SourceText, options: ReadOptions = DEFAULT) -> FileResult[
     return found.result()
 
 
+MAX_TESTS = 30_000
+"""Tests of one file's rules, after which no more of its rules are read: 100 KB of text could ask for millions."""
+
+
 class _Found:
     """What was found in a file so far."""
 
@@ -77,6 +82,7 @@ class _Found:
         self.refused: list[RuleError] = []
         self.warnings: list[RuleError] = []
         self.elsewhere: list[Names] = []
+        self._tests = 0
 
     def add(self, document: "Document", options: ReadOptions) -> None:
         # pySigma takes half a second to import
@@ -88,11 +94,17 @@ class _Found:
         logsource = log_source_of(document)
         if not options.every_log_source and not _may_concern_cloudtrail(document, logsource):
             self.elsewhere.append(_names(document))
+        elif self._tests > MAX_TESTS:
+            raise document.error(
+                f"the rules before this one ask for more than {MAX_TESTS:,} tests", cure="split the file"
+            )
         elif "filter" in document.data:
             self.filters.append(read_filter(document, options))
+            self._tests += sum(1 for _ in leaves(self.filters[-1].tree))
         else:
             rule, warnings = read_rule(document, logsource, options)
             self.rules.append(rule)
+            self._tests += sum(1 for _ in leaves(rule.tree))
             self.warnings += warnings
 
     def result(self) -> FileResult[Rule]:

@@ -127,7 +127,7 @@ _NAMED = re.compile(r"\\(?P<escaped>.)|%(?P<name>[^%\\]+)%", re.DOTALL)
 
 
 def with_placeholders(text: str) -> SigmaString:
-    """The value that a text with `expand` is: `%name%` is a placeholder, `\\%` a percent sign that begins none.
+    r"""The value that a text with `expand` is: `%name%` is a placeholder, `\%` a percent sign that begins none.
 
     Source: Sigma rules specification 2.1, "Placeholders".
     """
@@ -150,18 +150,14 @@ def _split(text: str) -> Iterator[str | Placeholder]:
     yield text[start:]
 
 
-class _Expand(
-    SigmaValueModifier[SigmaString | SigmaRegularExpression, SigmaString | SigmaRegularExpression]
-):
+class _Expand(SigmaValueModifier[SigmaString | SigmaRegularExpression, SigmaString | SigmaRegularExpression]):
     """`expand`: the value has placeholders. Those of a text were read with it (`with_placeholders`)."""
 
     def modify(self, val: SigmaString | SigmaRegularExpression) -> SigmaString | SigmaRegularExpression:
         if isinstance(val, SigmaRegularExpression):
             expression = SigmaString()
             expression.s = [
-                one
-                for part in val.regexp.s
-                for one in (_split(part) if isinstance(part, str) else (part,))
+                one for part in val.regexp.s for one in (_split(part) if isinstance(part, str) else (part,))
             ]
             val.regexp = expression
         return val

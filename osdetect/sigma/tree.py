@@ -199,7 +199,9 @@ def _joined(parts: list[str | Gap]) -> tuple[str | Gap, ...]:
 def _regex(place: _Place, value: Any) -> Tree:
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
     choices = [
-        [re.escape(one) for one in _values_of(place, part)] if isinstance(part, Placeholder) else [_sign(part)]
+        [re.escape(one) for one in _values_of(place, part)]
+        if isinstance(part, Placeholder)
+        else [_sign(part)]
         for part in value.regexp.s
     ]
     if math.prod(map(len, choices)) > MAX_LEAVES:

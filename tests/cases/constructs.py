@@ -151,7 +151,7 @@ _FILES = {
     "filter with several conditions": "Filters: filter condition",
     "filter and log source": "Filters: Log source",
     "filter": _FILTERS,
-    "correlation": "Correlation rules",
+    "correlation": "Correlations: Correlation rules",
 }
 
 CONSTRUCTS: Mapping[str, str] = {

@@ -1,159 +1,109 @@
 """The cases in this folder, each run four ways: tree as text, `evaluate`, percolation, and the search query."""
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 import pytest
-import yaml
 
 from osdetect import expr
 from osdetect.cluster import Cluster, Connection
 from osdetect.compiler import Compiled, compile_rule
+from osdetect.compiler.prefilter import prefilter
+from osdetect.compiler.search_query import is_exact
 from osdetect.deploy import deploy
 from osdetect.detect.events import StoredEvent
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
 from osdetect.documents.alert import EventReference
-from osdetect.expr import evaluate, leaves, render
+from osdetect.expr import All, evaluate, leaves, render
 from osdetect.schema.event_fields import EventFields
-from osdetect.sigma import Rule, read_rules
-from osdetect.sigma.reader import SUPPORTED_MODIFIERS
+from osdetect.sigma import LogSource, Rule, RuleSet, read_rules
+from osdetect.sigma.modifiers import MODIFIERS
+from tests.cases.case_file import Case, all_cases
+from tests.cases.constructs import CONSTRUCTS
 from tests.compiler.material import as_stored
 
-FOLDER = Path(__file__).parent
-CONDITION_FORMS = frozenset(
-    {
-        "1 of pattern",
-        "1 of them",
-        "all of pattern",
-        "all of them",
-        "any of them",
-        "list",
-        "not",
-        "not 1 of pattern",
-        "parentheses",
-        "precedence",
-        "timeframe",
-    }
-)
 INDEX = "osdetect-cloudtrail-cases-2024.01"
+CASES = {case.title: case for case in all_cases()}
+ACCEPTED = {title: case for title, case in CASES.items() if case.refusal is None}
+REFUSED = {title: case for title, case in CASES.items() if case.refusal is not None}
 
 
-class _CaseLoader(yaml.SafeLoader):
-    """YAML with two tags for texts that are too long to write."""
-
-
-def _times(loader: yaml.SafeLoader, node: yaml.Node) -> str:
-    assert isinstance(node, yaml.SequenceNode)
-    text, count = loader.construct_sequence(node, deep=True)
-    return str(text) * int(count)
-
-
-def _join(loader: yaml.SafeLoader, node: yaml.Node) -> str:
-    assert isinstance(node, yaml.SequenceNode)
-    return "".join(loader.construct_sequence(node, deep=True))
-
-
-_CaseLoader.add_constructor("!times", _times)
-_CaseLoader.add_constructor("!join", _join)
-
-
-def _cases() -> Iterator[tuple[str, dict[str, Any]]]:
-    for file in sorted(FOLDER.glob("*.yml")):
-        for case in _CaseLoader(file.read_text(encoding="utf-8")).get_single_data():
-            yield f"{file.stem}: {case['name']}", case
-
-
-CASES = dict(_cases())
-ACCEPTED = {name: case for name, case in CASES.items() if "refused" not in case}
-REFUSED = {name: case for name, case in CASES.items() if "refused" in case}
-
-
-def _id(name: str) -> str:
-    return str(uuid5(NAMESPACE_URL, name))
-
-
-def _write_rule(name: str, case: Mapping[str, Any], folder: Path) -> Path:
-    rule = {
-        "title": name,
-        "id": _id(name),
-        "logsource": {"product": "aws", "service": "cloudtrail"},
-        "detection": case["detection"],
-    }
-    file = folder / "rule.yml"
-    file.write_text(yaml.safe_dump(rule, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return file
+def _read(case: Case, folder: Path) -> RuleSet[Rule]:
+    file = folder / "case.yml"
+    file.write_bytes(case.content)
+    return read_rules([file], case.options)
 
 
 @pytest.fixture(scope="module")
-def rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Rule]:
-    """The rule of each accepted case."""
+def rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Rule]]:
+    """The rules of each accepted case, by their titles; of all cases no two have the same id."""
     folder = tmp_path_factory.mktemp("cases")
     read = {}
-    for name, case in ACCEPTED.items():
-        rule_set = read_rules([_write_rule(name, case, folder)])
-        assert not rule_set.refused, (name, str(rule_set.refused[0]))
-        (read[name],) = rule_set.rules
+    for title, case in ACCEPTED.items():
+        rule_set = _read(case, folder)
+        assert not rule_set.refused, (title, str(rule_set.refused[0]))
+        read[title] = {
+            rule.title: replace(rule, id=str(uuid5(NAMESPACE_URL, f"{title}\n{rule.title}")))
+            for rule in rule_set.rules
+        }
     return read
 
 
 def test_names_are_unique_and_every_case_says_why() -> None:
-    assert len(CASES) == sum(1 for _ in _cases())
-    for name, case in ACCEPTED.items():
-        assert all(one["why"] for one in case["events"]), name
+    assert len(CASES) == len(all_cases())
+    for title, case in ACCEPTED.items():
+        assert case.probes, title
+        assert all(probe.why for probe in case.probes), title
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_the_tree_is_as_written(name: str, rules: dict[str, Rule]) -> None:
-    if "tree" in ACCEPTED[name]:
-        assert render(rules[name].tree) == ACCEPTED[name]["tree"]
+@pytest.mark.parametrize("title", ACCEPTED)
+def test_the_trees_are_as_written(title: str, rules: dict[str, dict[str, Rule]]) -> None:
+    expected = ACCEPTED[title].rules
+    assert rules[title].keys() == expected.keys()
+    for name, rule in rules[title].items():
+        assert render(rule.tree) == (expected[name].tree or render(rule.tree))
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_the_percolator_filters_as_written(name: str, rules: dict[str, Rule]) -> None:
-    assert compile_rule(rules[name], EventFields.shipped()).prefilter.word == ACCEPTED[name]["class"]
+@pytest.mark.parametrize("title", ACCEPTED)
+def test_the_percolator_filters_as_written(title: str, rules: dict[str, dict[str, Rule]]) -> None:
+    for name, rule in rules[title].items():
+        assert compile_rule(rule, EventFields.shipped()).prefilter.word == ACCEPTED[title].rules[name].kind
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_evaluate_decides_as_written(name: str, rules: dict[str, Rule]) -> None:
-    tree = rules[name].tree
-    wrong = [one for one in ACCEPTED[name]["events"] if evaluate(tree, one["event"]) is not one["match"]]
-    assert not wrong
+@pytest.mark.parametrize("title", ACCEPTED)
+def test_evaluate_decides_as_written(title: str, rules: dict[str, dict[str, Rule]]) -> None:
+    for probe in ACCEPTED[title].probes:
+        matches = {name for name, rule in rules[title].items() if evaluate(rule.tree, probe.event)}
+        assert matches == probe.matches, probe.why
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_the_reader_warns_as_written(name: str, tmp_path: Path) -> None:
-    warnings = read_rules([_write_rule(name, ACCEPTED[name], tmp_path)]).warnings
-    assert [warning.what for warning in warnings] == [
-        ACCEPTED[name]["warning"] for _ in range("warning" in ACCEPTED[name])
-    ]
+@pytest.mark.parametrize("title", ACCEPTED)
+def test_the_reader_warns_as_written(title: str, tmp_path: Path) -> None:
+    warnings = _read(ACCEPTED[title], tmp_path).warnings
+    assert [warning.what for warning in warnings] == list(ACCEPTED[title].warnings)
     assert all(warning.where and warning.where.line for warning in warnings)
 
 
-_REST = "\ntitle: A case\nid: 0f4cf2a1-6d4c-4f4e-9b0a-3b1f6a1c2d3e\nlogsource: {product: aws, service: cloudtrail}\n"
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_refusal_names_reason_and_place(name: str, tmp_path: Path) -> None:
-    case = REFUSED[name]
-    file = tmp_path / "case.yml"
-    if "base64" in case:
-        file.write_bytes(base64.b64decode(case["base64"]))
-    else:
-        file.write_text(case["text"] + ("" if case.get("complete") else _REST), encoding="utf-8")
-    read = read_rules([file])
+@pytest.mark.parametrize("title", REFUSED)
+def test_a_refusal_names_reason_and_place(title: str, tmp_path: Path) -> None:
+    expected = REFUSED[title].refusal
+    assert expected is not None
+    read = _read(REFUSED[title], tmp_path)
     assert not read.rules
     assert not read.other_sources
     (error,) = read.refused
-    assert case["refused"] in str(error)
+    assert expected.said in str(error)
     assert error.where is not None
-    assert (error.where.file, f"{error.where.line}:{error.where.column}") == (str(file), case["at"])
-    assert " at 0x" not in str(error)  # the address of an object in memory says nothing to anybody
+    place = f"{error.where.line}:{error.where.column}"
+    assert (error.where.file, place) == (str(tmp_path / "case.yml"), expected.at)
+    told = f"{error.what} {error.cause}"
+    assert " at 0x" not in told  # the address of an object in memory says nothing to anybody
+    assert str(tmp_path) not in told  # the place is told once
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +111,6 @@ class _Asked:
     """What the node answered for all cases at once."""
 
     compiled: tuple[Compiled, ...]
-    events: tuple[Mapping[str, Any], ...]
     percolated: set[tuple[int, str]]
     """Event's place and rule's id."""
     found: set[tuple[int, str]]
@@ -172,12 +121,15 @@ class _Asked:
 
 @pytest.mark.node
 def test_percolation_equals_evaluation_and_no_search_misses(
-    fresh_cluster: str, rules: dict[str, Rule]
+    fresh_cluster: str, rules: dict[str, dict[str, Rule]]
 ) -> None:
-    events = tuple(one["event"] for case in ACCEPTED.values() for one in case["events"])
-    flagged = [one.get("unindexable", False) for case in ACCEPTED.values() for one in case["events"]]
+    probes = [probe for case in ACCEPTED.values() for probe in case.probes]
+    events = tuple(probe.event for probe in probes)
+    # The percolator asks for CloudTrail's rules alone; what those of other log sources mean is judged the same way.
+    ours = LogSource(product="aws", service="cloudtrail")
+    every = [replace(rule, logsource=ours) for read in rules.values() for rule in read.values()]
     with Cluster.connect(Connection(url=fresh_cluster)) as cluster:
-        asked = _ask(cluster, list(rules.values()), events)
+        asked = _ask(cluster, every, events)
     held = {
         (place, one.stored.id)
         for one in asked.compiled
@@ -189,9 +141,13 @@ def test_percolation_equals_evaluation_and_no_search_misses(
     missed = [
         (names[rule], events[place]) for place, rule in held - asked.found if place not in asked.unindexed
     ]
+    fields = EventFields.shipped()
+    exact = {one.stored.id for one in asked.compiled if is_exact(one.stored.tree, fields)}
+    needless = [(names[rule], events[place]) for place, rule in asked.found - held if rule in exact]
     assert not wrong
     assert not missed
-    assert asked.unindexed == {place for place, flag in enumerate(flagged) if flag}
+    assert not needless
+    assert asked.unindexed == {place for place, probe in enumerate(probes) if probe.unindexable}
     assert len(held) > len(events) / 2
 
 
@@ -210,10 +166,7 @@ def _ask(cluster: Cluster, rules: Sequence[Rule], events: Sequence[Mapping[str, 
     percolated = {(event.at.seq_no, rule) for event, rule in Percolator(cluster, release).candidates(stored)}
     outcomes = cluster.bulk(
         [
-            orjson.dumps({"create": {"_index": INDEX, "_id": str(place)}})
-            + b"\n"
-            + as_stored(event)
-            + b"\n"
+            orjson.dumps({"create": {"_index": INDEX, "_id": str(place)}}) + b"\n" + as_stored(event) + b"\n"
             for place, event in enumerate(events)
         ],
         params={"pipeline": "_none", "refresh": "true"},
@@ -229,33 +182,42 @@ def _ask(cluster: Cluster, rules: Sequence[Rule], events: Sequence[Mapping[str, 
         for hit in reply["hits"]["hits"]
     }
     unindexed = frozenset(place for place, outcome in enumerate(outcomes) if outcome.failed)
-    return _Asked(compiled, tuple(events), percolated, found, unindexed)
+    return _Asked(compiled, percolated, found, unindexed)
 
 
-def test_every_kind_of_test_has_a_case(rules: dict[str, Rule]) -> None:
-    shown = {type(leaf.test) for rule in rules.values() for leaf in leaves(rule.tree)}
+def test_every_kind_of_test_has_a_case(rules: dict[str, dict[str, Rule]]) -> None:
+    shown = {
+        type(leaf.test) for read in rules.values() for rule in read.values() for leaf in leaves(rule.tree)
+    }
     assert shown == set(expr.Test.__args__)
 
 
-def _modifiers(node: object) -> Iterator[str]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _modifiers(item)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from key.split("|")[1:]
-            yield from _modifiers(value)
+def test_every_modifier_has_a_case() -> None:
+    assert {word for case in ACCEPTED.values() for word in case.modifiers} == MODIFIERS.keys()
 
 
-def test_every_supported_modifier_has_a_case() -> None:
-    assert {
-        word for case in ACCEPTED.values() for word in _modifiers(case["detection"])
-    } == SUPPORTED_MODIFIERS
+def test_every_construct_has_a_case_and_every_case_a_construct() -> None:
+    named = {construct for case in CASES.values() for construct in case.constructs}
+    assert named == CONSTRUCTS.keys()
+    assert all(case.constructs for case in CASES.values())
 
 
-def test_every_condition_form_has_a_case() -> None:
-    assert {case.get("form") for case in ACCEPTED.values()} >= CONDITION_FORMS
+def test_each_construct_that_is_not_refused_by_design_is_accepted_in_a_case() -> None:
+    accepted = {construct for case in ACCEPTED.values() for construct in case.constructs}
+    assert CONSTRUCTS.keys() - accepted == {
+        "aggregation",
+        "condition",
+        "detection",
+        "filter",
+        "modifier",
+        "selection",
+        "title",
+    }
 
 
-def test_each_class_of_stored_query_has_a_case() -> None:
-    assert {case["class"] for case in ACCEPTED.values()} == {"indexed", "token", "every event"}
+def test_a_rule_that_asks_nothing_is_the_only_one_judged_on_every_event() -> None:
+    assert {expected.kind for case in ACCEPTED.values() for expected in case.rules.values()} == {
+        "indexed",
+        "token",
+    }
+    assert prefilter(All(())).word == "every event"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from osdetect.check import CODES, Finding, Severity, check
 from osdetect.check.sarif import sarif
 from osdetect.errors import UsageError
-from osdetect.sigma import RuleSet
+from osdetect.sigma import Rule, RuleSet
 from osdetect.sigma.yaml_text import Document, documents
 from osdetect.source import SourceText
 from tests.check.material import check_paths, codes, found, selection
@@ -95,7 +95,7 @@ def test_sarif_names_a_file_outside_the_folder_by_its_whole_path(tmp_path: Path)
     assert artifact == {"uri": f"file://{tmp_path}/0.yml"}
 
 
-_NOTHING = RuleSet(rules=(), correlations=(), refused=(), other_sources=0, files=1, warnings=())
+_NOTHING: RuleSet[Rule] = RuleSet(rules=(), correlations=(), refused=(), other_sources=0, files=1, warnings=())
 _SCALARS = (
     st.none()
     | st.booleans()

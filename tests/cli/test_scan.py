@@ -10,11 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from osdetect.cloudtrail import Delivery, FoundFile, RawRecord, iter_files, read_file
+from osdetect.documents.event import content_hash
+from osdetect.errors import RecordError
 from osdetect.scenario import generate
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect, Ran, environment, start
@@ -222,7 +226,13 @@ def _wait_for_workers(pid: int) -> None:
 
 
 def _same(alerts: list[dict[str, Any]]) -> dict[str, Any]:
-    """The alerts by id, without what depends on when and where they were made."""
+    """The alerts by id, without what depends on when and where they were made.
+
+    The alert of an event without a usable time has the time at which the event was stored, or else at which it was made.
+    """
+    for alert in alerts:
+        if alert["@timestamp"] in (alert["event"]["created"], alert["event"].get("ingested")):
+            del alert["@timestamp"]
     return {alert["id"]: (_kept(alert), alert.get("source")) for alert in alerts}
 
 
@@ -230,6 +240,19 @@ def _kept(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _kept(inner) for name, inner in value.items() if name not in OF_A_RUN}
     return value
+
+
+def _shared_event_ids(folders: list[Path]) -> set[object]:
+    """The eventIDs that records of different content have."""
+    contents: dict[object, set[str]] = {}
+    for item in iter_files(folders):
+        if isinstance(item, FoundFile):
+            with suppress(RecordError):
+                opened = read_file(item.path)
+                for one in opened.records() if isinstance(opened, Delivery) else ():
+                    if isinstance(one, RawRecord):
+                        contents.setdefault(str(one.content.get("eventID")), set()).add(content_hash(one.raw))
+    return {event_id for event_id, hashes in contents.items() if len(hashes) > 1 and event_id != "None"}
 
 
 def _through_the_node(folder: Path, *arguments: object) -> list[dict[str, Any]]:
@@ -257,5 +280,15 @@ def test_a_scan_makes_the_alerts_of_quickstart_on_real_records(folder: Path, sha
     rules = shared / "data/rules"
     scanned = json.loads(_run(*known, "--rules", rules, "--output", "json").out)["alerts"]
     stored = _through_the_node(folder / "data", *known, "--rules", rules)
-    assert _same(scanned) == _same(stored)
     assert len(scanned) > 2000
+    # Made-up records share eventIDs. Which of them has the plain id depends on records that no rule matches, which
+    # `load` has seen and a scan forgets (docs/scan.md).
+    shared_ids = _shared_event_ids(known)
+    assert len(shared_ids) < 100
+    one, other = (
+        _same([alert for alert in alerts if alert["event"].get("id") not in shared_ids])
+        for alerts in (scanned, stored)
+    )
+    assert len(one) > 2000
+    assert set(one) == set(other)
+    assert [(alert, one[alert], other[alert]) for alert in one if one[alert] != other[alert]] == []

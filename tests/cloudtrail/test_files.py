@@ -185,8 +185,6 @@ def test_an_empty_list_of_records_is_a_delivery_of_none(tmp_path: Path) -> None:
         (b"hello", "not JSON"),
         (b'"eventversion","useridentity"\n', "not JSON"),
         (b"[1]", "JSON list"),
-        (b'{"eventVersion":"1"}\n{"eventVersion":"1"}', "NDJSON"),
-        (b'{"eventVersion":"1"}', "a single record"),
         (b'{"Events":[]}', "lookup-events"),
         (b'{"events":[]}', "filter-log-events"),
         (b'{"messageType":"DATA_MESSAGE","logEvents":[]}', "CloudWatch Logs subscription"),

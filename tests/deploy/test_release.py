@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from osdetect.cluster import Cluster
-from osdetect.compiler import Compiled
+from osdetect.compiler.compiled_file import CompiledRule
 from osdetect.deploy import DeployReport, deploy, refusals
 from osdetect.deploy.mappings import shipped
 from osdetect.deploy.release import KEPT
@@ -34,7 +35,7 @@ def proxy(fresh_cluster: str) -> Iterator[FaultProxy]:
         yield made
 
 
-def _deploy(cluster: Cluster, rules: tuple[Compiled, ...]) -> DeployReport:
+def _deploy(cluster: Cluster, rules: tuple[CompiledRule, ...]) -> DeployReport:
     return deploy(cluster, rules, on_progress=lambda _done, _total: None)
 
 
@@ -43,8 +44,9 @@ def _live(url: str) -> str:
     return str(index)
 
 
-def _refused_by_cluster(one: Compiled) -> Compiled:
-    return replace(one, source={**one.source, "query": {"no_such_query": {}}})
+def _refused_by_cluster(one: CompiledRule) -> CompiledRule:
+    document = {**orjson.loads(one.document), "query": {"no_such_query": {}}}
+    return replace(one, kept=replace(one.kept, document=orjson.dumps(document)))
 
 
 def test_the_first_deploy_installs_all_and_the_second_changes_nothing(
@@ -168,7 +170,7 @@ def test_a_reader_of_the_alias_sees_one_complete_release_at_every_moment(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     sets = [compiled(tmp_path, ONE, TWO).compiled, compiled(tmp_path, TWO, ONE, ONE).compiled]
-    whole = [frozenset(one.stored.id for one in rules) for rules in sets]
+    whole = [frozenset(one.id for one in rules) for rules in sets]
     _deploy(cluster, sets[0])
     ended = threading.Event()
     seen: list[frozenset[str]] = []
@@ -218,12 +220,12 @@ def test_a_rule_that_the_cluster_refuses_is_told_each_time_and_the_others_are_li
         report = _deploy(cluster, rules)
         assert (report.changed, report.rules) == (changed, 1)
         (refused,) = report.refused
-        assert refused.compiled.stored.id == bad.stored.id
+        assert refused.rule_id == bad.id
         assert "no_such_query" in refused.reason
         (error,) = refusals(report)
-        assert bad.stored.id in error.what
+        assert bad.id in error.what
         assert "no_such_query" in error.cause
-    assert set(documents(cluster.url, RULES_ALIAS)) == {good.stored.id}
+    assert set(documents(cluster.url, RULES_ALIAS)) == {good.id}
 
 
 def test_when_every_rule_is_refused_the_old_release_stays(cluster: Cluster, tmp_path: Path) -> None:

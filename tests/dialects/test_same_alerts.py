@@ -17,6 +17,7 @@ from osdetect.deploy import deploy
 from osdetect.detect import DetectOptions, detect_once, stored_alerts
 from osdetect.resources import folder
 from osdetect.scenario import iter_records
+from osdetect.sigma import ReadOptions
 from tests.dialects.material import WRITERS
 
 pytestmark = pytest.mark.node
@@ -67,7 +68,7 @@ def outcome(
         outcomes = cluster.bulk(lines, params={"refresh": "true"})
         assert [one.reason for one in outcomes if not one.created] == []
         chosen = chosen_dialect([name], "", lambda: cluster)
-        compiled = compile_rules(rules, chosen.pipeline)
+        compiled = compile_rules(rules, ReadOptions(pipeline=chosen.pipeline))
         report = deploy(cluster, compiled.compiled, on_progress=lambda *_: None, dialect=chosen.dialect)
         assert report.refused == ()
         ran = detect_once(
@@ -83,7 +84,7 @@ def outcome(
     finally:
         cluster.request("DELETE", f"/{index}", accept=(404,))
     return Outcome(
-        frozenset(one.source["rule"]["id"] for one in compiled.compiled),
+        frozenset(one.id for one in compiled.compiled),
         {alert.id: _common(alert.source) for alert in found},
         {alert.id: alert.source["osdetect"]["source"]["id"] for alert in found},
     )

@@ -101,6 +101,34 @@ def test_half_a_surrogate_pair_in_a_literal_or_in_a_value_is_no_obstacle() -> No
         assert together.decide(text) == _one_by_one([*listed, Wildcard(("x", Gap.ANY)), Regex("x$")], text)
 
 
+@settings(max_examples=200)
+@given(st.lists(tests, max_size=40), st.lists(texts, max_size=12))
+def test_many_texts_are_decided_as_each_is_alone(listed: list[ValueTest], given: list[str]) -> None:
+    together = MultiPattern.of(_named(listed))
+    assert together.places_of_texts(given) == [together.places(text) for text in given]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^a", "a$", r"a\b", r"\Aa", "(?m)^a$", r"a(?!\n)", r"(?=a)", "a.b", "(?s)a.b", "[^x]b"]
+)
+def test_a_pattern_is_not_found_across_texts(pattern: str) -> None:
+    test = Regex(pattern)
+    together = MultiPattern.of([("r", test)])
+    given = ["x", "a", "b", "ab", "bx", "axb"]
+    assert together.places_of_texts(given) == [[0] if predicate(test)(text) else [] for text in given]
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.1", "010.0.0.1", "10.0.0.1 ", "10.1", "::ffff:10.0.0.1", "1\0", "fe80::1%eth0", "x"]
+)
+def test_an_address_is_in_a_network_as_the_test_alone_says(text: str) -> None:
+    listed = [
+        Cidr(network)
+        for network in ("10.0.0.0/8", "10.0.0.1/32", "::/0", "fe80::/10", "0.0.0.0/0", "::ffff:0:0/96")
+    ]
+    assert MultiPattern.of(_named(listed)).decide(text) == _one_by_one(listed, text)
+
+
 def test_one_name_may_stand_for_several_tests() -> None:
     together = MultiPattern.of([("n", Equals("a")), ("n", Equals("A", cased=True)), ("m", Wildcard(("a",)))])
     assert together.decide("A") == ("n", "n", "m")

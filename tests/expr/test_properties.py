@@ -179,7 +179,7 @@ def _places(node: Any) -> Any:
         {"field": "a", "number": 10**400},
         {"field": "a", "number": float("nan")},
         {"field": "a", "lt": True},
-        {"field": "a", "regex": "(?=x)"},
+        {"field": "a", "regex": "(x)\\1"},
         {"field": "a", "regex": "x", "flags": "q"},
         {"field": "a", "cidr": "10.0.0.0/99"},
         {"field": "a", "like": [{"gap": "+"}]},

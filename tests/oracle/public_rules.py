@@ -10,8 +10,10 @@ from typing import Any
 from osdetect.compiler import Compiled, compile_rule
 from osdetect.errors import RuleError
 from osdetect.schema.event_fields import EventFields
-from osdetect.sigma import ReadOptions, RuleSet
-from osdetect.sigma.files import FileResult, gather, list_files, read_file
+from osdetect.sigma import ReadOptions, Rule, RuleSet
+from osdetect.sigma.files import read_file
+from osdetect.sigma.gather import FileResult, gather
+from osdetect.sigma.listing import list_files
 from osdetect.sigma.text_file import read_text
 
 SETS = (
@@ -30,13 +32,10 @@ _NAMES = re.compile(r"'[^']*'|%\S+%|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\
 _KINDS: Mapping[str, str] = {
     "Sigma tag must start": "a tag without a namespace",
     "is not a valid Sigma rule status": "a status that Sigma does not know",
-    "has no such selection": "the condition names a selection that is not there",
-    "syntax error": "a condition that cannot be parsed",
-    "Expected end of text": "a condition that cannot be parsed",
 }
 """What pySigma says, by kind: a person judges the kinds."""
 
-Files = tuple[tuple[Path, FileResult], ...]
+Files = tuple[tuple[Path, FileResult[Rule]], ...]
 
 
 def read(folder: Path, options: ReadOptions) -> Files:
@@ -46,12 +45,12 @@ def read(folder: Path, options: ReadOptions) -> Files:
     return tuple((file.relative_to(folder), read_file(read_text(file), options)) for file in files)
 
 
-def in_set(files: Files, name: str) -> tuple[FileResult, ...]:
+def in_set(files: Files, name: str) -> tuple[FileResult[Rule], ...]:
     """The files of one of the sets."""
     return tuple(result for file, result in files if file.is_relative_to(name))
 
 
-def together(files: Files) -> RuleSet:
+def together(files: Files) -> RuleSet[Rule]:
     """All the files as one rule set."""
     return gather((result for _, result in files), files=len(files))
 
@@ -82,7 +81,7 @@ class Counts:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def counted(results: Iterable[FileResult], kinds: Mapping[str, str]) -> Counts:
+def counted(results: Iterable[FileResult[Rule]], kinds: Mapping[str, str]) -> Counts:
     """What the files come to as one set.
 
     Args:

@@ -21,7 +21,7 @@ from osdetect.deploy import deploy
 from osdetect.detect import DetectOptions, RunReport, detect_once, stored_alerts
 from osdetect.expr import evaluate
 from osdetect.schema.event_fields import EventFields
-from osdetect.sigma import RuleSet, read_rules
+from osdetect.sigma import Rule, RuleSet, read_rules
 
 HERE = Path(__file__).parent
 SEMANTICS = HERE.parents[1] / "docs" / "semantics.md"
@@ -47,13 +47,13 @@ def expected(shared: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def rule_set(shared: Path) -> RuleSet:
+def rule_set(shared: Path) -> RuleSet[Rule]:
     """Every visible rule file, read."""
     return read_rules([shared / "data/rules"])
 
 
 @pytest.fixture(scope="module")
-def evaluated(rule_set: RuleSet, records: Mapping[str, Mapping[str, Any]]) -> Matches:
+def evaluated(rule_set: RuleSet[Rule], records: Mapping[str, Mapping[str, Any]]) -> Matches:
     """Our own answer, by evaluation alone."""
     found = {
         rule.id: {key for key, event in records.items() if evaluate(rule.tree, event)}
@@ -80,7 +80,7 @@ def _only(matches: Matches, rules: Iterable[str]) -> Matches:
 
 
 def test_every_rule_that_the_oracle_knows_is_loaded_or_refused(
-    rule_set: RuleSet, expected: Mapping[str, Mapping[str, Any]]
+    rule_set: RuleSet[Rule], expected: Mapping[str, Mapping[str, Any]]
 ) -> None:
     loaded = {rule.id for rule in rule_set.rules}
     assert loaded <= set(expected)
@@ -102,7 +102,7 @@ def test_evaluation_agrees_with_the_oracle(
 
 
 def test_the_document_decides_every_rule_that_is_not_agreed(
-    evaluated: Matches, rule_set: RuleSet, expected: Mapping[str, Mapping[str, Any]]
+    evaluated: Matches, rule_set: RuleSet[Rule], expected: Mapping[str, Mapping[str, Any]]
 ) -> None:
     row = re.compile(
         r"^\| `([0-9a-f-]{36})` \| ([^|]+) \| `([^`|]+)` \| (refused|\d+) \| ([^|]+) \|$", re.MULTILINE
@@ -139,7 +139,7 @@ def _create(cluster: Cluster, index: str, shards: int) -> None:
     assert cluster.create_index(index, {"settings": settings, "mappings": {"enabled": False}})
 
 
-def _deploy(cluster: Cluster, rule_set: RuleSet) -> Sequence[Mapping[str, Any]]:
+def _deploy(cluster: Cluster, rule_set: RuleSet[Rule]) -> Sequence[Mapping[str, Any]]:
     fields = EventFields.shipped()
     compiled = [compile_rule(rule, fields) for rule in rule_set.rules]
     report = deploy(cluster, compiled, on_progress=lambda *_: None)
@@ -164,7 +164,7 @@ def _detect(cluster: Cluster, namespace: str, target: str) -> tuple[RunReport, M
 @pytest.mark.node
 def test_the_node_finds_what_the_oracle_knows_however_the_events_are_spread(
     fresh_cluster: str,
-    rule_set: RuleSet,
+    rule_set: RuleSet[Rule],
     records: Mapping[str, Mapping[str, Any]],
     expected: Mapping[str, Mapping[str, Any]],
     evaluated: Matches,
@@ -202,7 +202,7 @@ def test_the_node_finds_what_the_oracle_knows_however_the_events_are_spread(
 @pytest.mark.node
 def test_search_queries_find_what_the_oracle_knows_and_evaluation_makes_them_exact(
     fresh_cluster: str,
-    rule_set: RuleSet,
+    rule_set: RuleSet[Rule],
     records: Mapping[str, Mapping[str, Any]],
     evaluated: Matches,
 ) -> None:

@@ -55,10 +55,11 @@ def _map_bomb(levels: int) -> str:
 
 
 def _merge_bomb(levels: int) -> str:
-    lines = ["x0: &x0 {a: lol}"]
-    for level in range(1, levels):
-        lines.append(f"x{level}: &x{level}\n  <<: [{', '.join([f'*x{level - 1}'] * 9)}]\n  k{level}: 1")
-    return "\n".join(lines)
+    merged = (f"[{', '.join([f'*x{level - 1}'] * 9)}]" for level in range(1, levels))
+    later = (
+        f"x{level}: &x{level}\n  <<: {all_of_it}\n  k{level}: 1" for level, all_of_it in enumerate(merged, 1)
+    )
+    return "\n".join(("x0: &x0 {a: lol}", *later))
 
 
 def _selections(count: int, condition: str) -> str:
@@ -71,6 +72,14 @@ def _repeated(count: int) -> str:
     return (
         HEAD + f"detection:\n  a:\n{fields}  condition: a\n" + "---\naction: repeat\ntitle: again\n" * count
     )
+
+
+def _dashes(count: int) -> str:
+    """So many rules, each with as many tests as a rule may have."""
+    values = ", ".join(f"' -a -b -c{number}'" for number in range(159))
+    detection = f"detection:\n  a:\n    f|windash|contains: [{values}]\n  condition: a\n"
+    heads = (HEAD.replace("6f0b2a0e", f"{number:08x}") for number in range(count))
+    return "---\n".join(head + detection for head in heads)
 
 
 def _shared(count: int) -> str:
@@ -285,6 +294,7 @@ HOSTILE: Mapping[str, Hostile] = {
     "condition of a map": Hostile(lambda: _rule("  a: {f: x}\n  condition: {a: b}\n"), "needs a condition"),
     # actions
     "action: repeat 499 times": Hostile(lambda: _repeated(499), "share too much"),
+    "200 rules that are as large as can be": Hostile(lambda: _dashes(200), "ask for more than 30,000 tests"),
     "action: global with 498 rules": Hostile(lambda: _shared(498), "share too much"),
     "action of a list": Hostile(lambda: HEAD + "action: [global]\n", "action must be one of"),
     # other kinds of rules

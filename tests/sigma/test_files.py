@@ -7,7 +7,7 @@ import pytest
 
 from osdetect.errors import InputError
 from osdetect.expr import render
-from osdetect.sigma import RuleSet, read_rules
+from osdetect.sigma import Rule, RuleSet, read_rules
 from osdetect.sigma.text_file import MAX_BYTES
 from osdetect.vocabulary import Level
 
@@ -21,11 +21,11 @@ def _rule(number: int, *, name: str = "GetUser", more: str = "") -> str:
     )
 
 
-def _titles(read: RuleSet) -> list[str]:
+def _titles(read: RuleSet[Rule]) -> list[str]:
     return [rule.title for rule in read.rules]
 
 
-def _whats(read: RuleSet) -> list[str]:
+def _whats(read: RuleSet[Rule]) -> list[str]:
     return [error.what for error in read.refused]
 
 

@@ -56,7 +56,7 @@ RULES = (
 )
 
 
-def _touched(filtered: Filtered) -> list[int]:
+def _touched(filtered: Filtered[Rule]) -> list[int]:
     return [int(rule.id[-2:]) for rule in filtered.rules if rule.filters]
 
 
@@ -169,7 +169,7 @@ HEAD = "title: t\nlogsource: {product: aws}\n"
             3,
         ),
         (HEAD + "filter:\n  rules: any\n  s: {a|nope: 1}\n  condition: s\n", "'nope' is no modifier", 5),
-        (HEAD + "filter:\n  rules: any\n  s: {a: 1}\n  condition: rules\n", "this is not a Sigma rule", 6),
+        (HEAD + "filter:\n  rules: any\n  s: {a: 1}\n  condition: rules\n", "this condition cannot be used", 6),
         ("title: t\nfilter: {rules: any, s: {a: 1}, condition: s}\n", "a rule needs a logsource", 1),
         (
             "title: t\nlogsource: {}\nfilter: {rules: any, s: {a: 1}, condition: s}\n",

@@ -11,7 +11,7 @@ from sigma.rule import SigmaRule
 from osdetect.errors import RuleError, UsageError
 from osdetect.expr import AnyOf, Equals, Expr, Leaf, SameAs, leaves
 from osdetect.resources import folder
-from osdetect.sigma import ReadOptions, RuleSet, read_rules
+from osdetect.sigma import ReadOptions, Rule, RuleSet, read_rules
 from osdetect.sigma.pipelines import load_pipelines, shipped_pipelines
 
 SHIPPED = (
@@ -42,7 +42,7 @@ detection:
 """
 
 
-def read(tmp_path: Path, selection: str, *pipelines: str) -> RuleSet:
+def read(tmp_path: Path, selection: str, *pipelines: str) -> RuleSet[Rule]:
     file = tmp_path / "rule.yml"
     file.write_text(rule(selection))
     return read_rules([file], ReadOptions(pipeline=load_pipelines(pipelines)))
@@ -171,7 +171,7 @@ def test_keywords_stay_keywords(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def public(shared: Path) -> tuple[list[Path], RuleSet]:
+def public(shared: Path) -> tuple[list[Path], RuleSet[Rule]]:
     """Every public rule for CloudTrail and our own: their folders, and what they are without a pipeline."""
     folders = [shared / "data/rules", folder("rules")]
     return folders, read_rules(folders)
@@ -179,7 +179,7 @@ def public(shared: Path) -> tuple[list[Path], RuleSet]:
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name != "cloudtrail-raw"])
 def test_every_field_of_the_public_rules_has_its_place_or_is_known_to_lack_one(
-    public: tuple[list[Path], RuleSet], name: str
+    public: tuple[list[Path], RuleSet[Rule]], name: str
 ) -> None:
     folders, before = public
     after = read_rules(folders, ReadOptions(pipeline=load_pipelines([name])))

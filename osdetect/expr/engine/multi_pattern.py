@@ -13,6 +13,7 @@ from typing import Any
 import re2
 
 from osdetect.expr.engine.networks import networks_of
+from osdetect.expr.lookaround import conjuncts
 from osdetect.expr.nodes import Boolean, Cidr, Equals, Regex, Wildcard
 from osdetect.expr.predicates import Predicate, ValueTest, predicate
 from osdetect.expr.values import fold_case, text_of
@@ -70,7 +71,7 @@ class MultiPattern:
                     equal[text] = (*equal.get(text, ()), place)
                 case Wildcard():
                     wildcards[test.cased].append((place, test))
-                case Regex():
+                case Regex() if conjuncts(test.pattern, test.flags) is None:
                     regexes.append((place, test))
                 case Cidr():
                     networks.append((place, test))
@@ -205,7 +206,7 @@ _ANCHORS = re.compile(r"[\^$]|\\[AzZbB]")
 
 
 def _is_free(test: Regex) -> bool:
-    """Whether the pattern has surely nothing that asks for a text's or line's end or a word's."""
+    """Whether the pattern has surely nothing that asks for the end of a text, line or word."""
     return _ANCHORS.search(test.pattern) is None
 
 
