@@ -60,17 +60,17 @@ def compile_rules(
 
 
 def _none_can_be_used(read: RuleSet[CompiledRule], options: ReadOptions) -> InputError:
-    first = read.refused[0] if read.refused else None
+    what = "none of the rules can be used"
+    if read.refused:
+        first = read.refused[0]
+        return InputError(what, cause=str(first), cure=first.cure or _CURE, where=first.where)
+    if options.every_log_source:
+        return InputError(what, cause="there is no detection rule in the files", cure="give Sigma rules")
     elsewhere = f"all {read.other_sources} are for other log sources than AWS CloudTrail"
-    none_there = "the files hold no detection rule"
-    return InputError(
-        "none of the rules can be used",
-        cause=str(first) if first else elsewhere if read.other_sources else none_there,
-        cure="give Sigma rules"
-        if options.every_log_source
-        else "give rules with logsource: {product: aws, service: cloudtrail}",
-        where=first.where if first else None,
-    )
+    return InputError(what, cause=elsewhere, cure=_CURE)
+
+
+_CURE = "give rules with logsource: {product: aws, service: cloudtrail}"
 
 
 def rules_cache() -> Path:

@@ -1,55 +1,37 @@
-"""From a condition's text to a tree, by pySigma's parser (Sigma rules specification, "Condition")."""
+"""From a condition's text to a tree (Sigma rules specification, "Condition").
 
-from collections.abc import Mapping
-from functools import lru_cache
+Read here and not by pySigma, whose grammar splits names that begin with an operator (1.x), knows no dash in a pattern,
+and says of what it cannot read what its own rules are called.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import assert_never
 
-from sigma.conditions import (
-    ConditionAND,
-    ConditionIdentifier,
-    ConditionNOT,
-    ConditionOR,
-    ConditionSelector,
-    SigmaCondition,
-)
-from sigma.exceptions import SigmaConditionError
 from sigma.rule import SigmaDetections
 
-from osdetect.expr import All, AnyOf, Leaf, Not
+from osdetect.expr import All, AnyOf, Gap, Leaf, Not, Wildcard
 from osdetect.expr.nodes import MAX_DEPTH
+from osdetect.expr.predicates import predicate
 from osdetect.sigma.tree import MAX_LEAVES, Placeholders, Refusal, Tree, selection_tree
+from osdetect.source import printable
+
+SHOWN = 60
+"""Characters of a name or pattern that a refusal shows."""
 
 
 def condition_trees(detections: SigmaDetections, placeholders: Placeholders) -> tuple[Tree, ...]:
     """The tree of each condition.
 
     Raises:
-        Refusal: something in a selection or condition is not supported.
-        SigmaConditionError: a condition cannot be parsed.
+        Refusal: something in a selection or condition is not supported, or cannot be read.
     """
     selections = {
         name: selection_tree(detection, placeholders) for name, detection in detections.detections.items()
     }
-    read = _Reading(detections, selections, {name: size(tree) for name, tree in selections.items()})
-    return tuple(read.tree(_parsed(condition.condition)) for condition in detections.parsed_condition)
-
-
-SHORT = 200
-"""Characters of a condition that is kept parsed: most rules say one of a few short ones."""
-_NO_DETECTIONS = SigmaDetections.from_dict({"a": {"a": "a"}, "condition": "a"})
-"""A condition must have detections; it is parsed without them."""
-
-
-def _parsed(condition: str) -> object:
-    return _parsed_once(condition) if len(condition) <= SHORT else _parse(condition)
-
-
-def _parse(condition: str) -> object:
-    return SigmaCondition(condition, _NO_DETECTIONS).parse(postprocess=False)
-
-
-_parsed_once = lru_cache(maxsize=1024)(_parse)
-"""pySigma copies what it keeps parsed, as it changes it afterwards; nothing here does."""
+    used = _Selections(selections, {name: size(tree) for name, tree in selections.items()})
+    return tuple(_Reader.of(condition.condition, used).tree() for condition in detections.parsed_condition)
 
 
 def size(tree: Tree) -> int:
@@ -65,47 +47,127 @@ def size(tree: Tree) -> int:
             assert_never(tree)
 
 
-class _Reading:
-    """Reads the conditions of one rule; counts the leaves that they ask for."""
+class _Selections:
+    """The selections of one detection; counts the leaves that its conditions ask for."""
 
-    def __init__(
-        self, detections: SigmaDetections, selections: Mapping[str, Tree], sizes: Mapping[str, int]
-    ) -> None:
-        self._detections, self._selections, self._sizes = detections, selections, sizes
+    def __init__(self, trees: Mapping[str, Tree], sizes: Mapping[str, int]) -> None:
+        self._trees, self._sizes = trees, sizes
         self._leaves = 0
 
-    def tree(self, parsed: object, depth: int = 0) -> Tree:
-        if depth > MAX_DEPTH:
-            raise Refusal(f"the condition is nested more than {MAX_DEPTH} deep")
-        match parsed:
-            case ConditionAND(args=args):
-                return All(tuple(self.tree(arg, depth + 1) for arg in args))
-            case ConditionOR(args=args):
-                return AnyOf(tuple(self.tree(arg, depth + 1) for arg in args))
-            case ConditionNOT(args=args):
-                return Not(self.tree(args[0], depth + 1))
-            case ConditionIdentifier():
-                return self._selection(parsed.identifier)
-            case ConditionSelector():
-                return self._selector(parsed)
-            case _:
-                raise Refusal(f"a condition of kind {type(parsed).__name__} is not supported")
-
-    def _selection(self, name: str) -> Tree:
-        if name not in self._selections:
-            raise SigmaConditionError(
-                f"the condition names {name!r}, and the detection has no such selection"
+    def named(self, name: str) -> Tree:
+        if name not in self._trees:
+            raise _unusable(
+                f"the condition names '{printable(name, SHOWN)}', and the detection has no such selection"
             )
         self._leaves += self._sizes[name]
         if self._leaves > MAX_LEAVES:
             raise Refusal(f"the condition asks for more than {MAX_LEAVES:,} tests")
-        return self._selections[name]
+        return self._trees[name]
 
-    def _selector(self, selector: ConditionSelector) -> Tree:
-        named = selector.resolve_referenced_detections(self._detections)
-        if not named:
-            raise SigmaConditionError(
-                f"'{selector.args[0]} of {selector.pattern}' fits no selection of the detection"
+    def fitting(self, quantifier: str, pattern: str) -> Tree:
+        """Names that begin with an underscore are left out, unless the pattern begins with one."""
+        fits = _matcher("*" if pattern == "them" else pattern)
+        parts = tuple(
+            self.named(name)
+            for name in self._trees
+            if fits(name) and (pattern.startswith("_") or not name.startswith("_"))
+        )
+        if not parts:
+            raise _unusable(
+                f"'{quantifier} of {printable(pattern, SHOWN)}' fits no selection of the detection"
             )
-        parts = tuple(self._selection(one.identifier) for one in named)
-        return All(parts) if selector.cond_class is ConditionAND else AnyOf(parts)
+        return All(parts) if quantifier == "all" else AnyOf(parts)
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a name fits, in linear time however many stars there are: patterns are hostile."""
+    parts: list[str | Gap] = []
+    for place, part in enumerate(pattern.split("*")):
+        parts += [Gap.ANY] * (place > 0) + [part] * (part != "")
+    return predicate(Wildcard(tuple(parts), cased=True))
+
+
+_TOKEN = re.compile(r"[()]|[\w*-]+|\S")
+_OPERATORS = frozenset({"and", "or", "not"})
+_QUANTIFIERS = frozenset({"1", "any", "all"})
+_NAME = re.compile(r"[\w-]+")
+_PATTERN = re.compile(r"[\w*-]+")
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads one condition from left to right: `not` binds closer than `and`, and that closer than `or`."""
+
+    tokens: tuple[tuple[str, int], ...]
+    """Each with the place of its first character."""
+    selections: _Selections
+    at: int = 0
+
+    @staticmethod
+    def of(condition: str, selections: _Selections) -> "_Reader":
+        found = tuple((match[0], match.start()) for match in _TOKEN.finditer(condition))
+        return _Reader((*found, ("", len(condition))), selections)
+
+    def tree(self) -> Tree:
+        tree = self._either(0)
+        if self._next():
+            raise self._unread()
+        return tree
+
+    def _next(self, ahead: int = 0) -> str:
+        return self.tokens[min(self.at + ahead, len(self.tokens) - 1)][0]
+
+    def _unread(self) -> Refusal:
+        word, place = self.tokens[self.at]
+        return Refusal(
+            "this condition cannot be read",
+            cause=f"'{printable(word, SHOWN)}' at its character {place + 1} cannot stand there"
+            if word
+            else "it breaks off",
+            cure="it is made of names of selections, and, or, not (in small letters), parentheses, 1 of NAME*, all of them",
+        )
+
+    def _either(self, depth: int) -> Tree:
+        parts = [self._both(depth)]
+        while self._takes("or"):
+            parts.append(self._both(depth))
+        return AnyOf(tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def _both(self, depth: int) -> Tree:
+        parts = [self._operand(depth)]
+        while self._takes("and"):
+            parts.append(self._operand(depth))
+        return All(tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def _operand(self, depth: int) -> Tree:
+        if depth > MAX_DEPTH:
+            raise Refusal(f"the condition is nested more than {MAX_DEPTH} deep")
+        if self._takes("not"):
+            return Not(self._operand(depth + 1))
+        if self._takes("("):
+            inner = self._either(depth + 1)
+            if not self._takes(")"):
+                raise self._unread()
+            return inner
+        word = self._next()
+        if word in _QUANTIFIERS and self._next(1) == "of":
+            self.at += 2
+            return self.selections.fitting(word, self._word(_PATTERN))
+        return self.selections.named(self._word(_NAME))
+
+    def _takes(self, word: str) -> bool:
+        """Whether this is the next word; if so it is passed."""
+        taken = self._next() == word
+        self.at += taken
+        return taken
+
+    def _word(self, kind: re.Pattern[str]) -> str:
+        word = self._next()
+        if not kind.fullmatch(word) or word in _OPERATORS:
+            raise self._unread()
+        self.at += 1
+        return word
+
+
+def _unusable(cause: str) -> Refusal:
+    return Refusal("this condition cannot be used", cause=cause)

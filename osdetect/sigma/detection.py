@@ -5,7 +5,6 @@ with line and column.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -81,7 +80,8 @@ def detection_tree(
     except Refusal as refusal:
         raise _of_refusal(document, at, refusal) from refusal
     except theirs.SigmaConditionError as error:
-        raise _of_condition(document, (*at, "condition"), said(error)) from error
+        where = (*at, "condition")
+        raise document.error("this condition cannot be used", at=where, cause=said(error)) from error
     except theirs.SigmaError as error:
         raise document.error("this is not a Sigma rule", at=at, cause=said(error)) from error
     except RecursionError as error:
@@ -106,25 +106,6 @@ def _of_refusal(document: Document, at: Path, refusal: Refusal) -> RuleError:
             refusal.what, line=place.line, column=place.char, cause=refusal.cause, cure=refusal.cure
         )
     return document.error(refusal.what, at=(*at, "condition"), cause=refusal.cause, cure=refusal.cure)
-
-
-_FOUND = re.compile(r"found (.+) \(at char (\d+)\)")
-
-
-def _of_condition(document: Document, at: Path, complaint: str) -> RuleError:
-    found = _FOUND.search(complaint)
-    if found is None:
-        return document.error("this condition cannot be used", at=at, cause=complaint)
-    word, place = found[1], int(found[2]) + 1
-    unread = (
-        "it breaks off" if word == "end of text" else f"{word} at its character {place} cannot stand there"
-    )
-    return document.error(
-        "this condition cannot be read",
-        at=at,
-        cause=unread,
-        cure="it is made of names of selections, and, or, not (in small letters), parentheses, 1 of NAME*, all of them",
-    )
 
 
 def _conditions(document: Document, at: Path, condition: object) -> list[str]:

@@ -95,7 +95,9 @@ def test_sarif_names_a_file_outside_the_folder_by_its_whole_path(tmp_path: Path)
     assert artifact == {"uri": f"file://{tmp_path}/0.yml"}
 
 
-_NOTHING: RuleSet[Rule] = RuleSet(rules=(), correlations=(), refused=(), other_sources=0, files=1, warnings=())
+_NOTHING: RuleSet[Rule] = RuleSet(
+    rules=(), correlations=(), refused=(), other_sources=0, files=1, warnings=()
+)
 _SCALARS = (
     st.none()
     | st.booleans()

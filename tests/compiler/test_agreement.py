@@ -271,7 +271,7 @@ def _compare(cluster: Cluster, trees: Sequence[Expr[str]], events: Sequence[Mapp
 
 def test_a_search_finds_a_text_that_is_too_long_beside_one_that_is_not(fresh_cluster: str) -> None:
     long = "x" * 9_000 + "needle"
-    events = [
+    events: list[dict[str, Any]] = [
         {"userAgent": ["short", long]},
         {"userAgent": [long, "short"]},
         {"userAgent": ["short"]},

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from osdetect.compiler import cache as cache_module
 from osdetect.compiler import compile_rule, compile_texts
-from osdetect.compiler.cache import ABANDONED, Cache, Pack
-from osdetect.compiler.compiled_file import compiled_rule
+from osdetect.compiler.cache import Cache
+from osdetect.compiler.compiled_file import CompiledFile, compiled_rule
 from osdetect.compiler.ruleset import CompiledRules, compile_files, salt
 from osdetect.errors import RuleError
 from osdetect.resources import folder
@@ -24,7 +23,6 @@ from osdetect.sigma import ReadOptions, read_rules
 from osdetect.source import SourceText
 
 FIELDS = EventFields.shipped()
-SALT = bytes(range(32))
 RULE = """\
 title: {title}
 id: {id}
@@ -178,8 +176,42 @@ def test_a_filter_is_applied_to_kept_rules_and_gone_when_it_is_gone(rules: Path,
         assert _said(filtered) == _said(_compile(rules, None))
         assert tuple(one.rule for one in filtered.rules) == read_rules([rules]).rules
         assert [bool(one.rule.filters) for one in filtered.rules] == [True, False, False, False, False]
+        # Only what a filter is for was made again: the others are as they were kept.
+        assert [one.kept == old.kept for one, old in zip(filtered.rules, unfiltered.rules, strict=True)] == [
+            False, True, True, True, True
+        ]  # fmt: skip
     (rules / "filter.yml").unlink()
     assert _said(_compile(rules, kept)) == _said(unfiltered)
+
+
+def test_a_kept_rule_that_no_filter_is_for_is_not_taken_apart(rules: Path, kept: Path) -> None:
+    (rules / "filter.yml").write_text(FILTER, encoding="utf-8")
+    _compile(rules, kept)
+    cache = Cache(kept, salt(ReadOptions(), FIELDS))
+    pack = cache.load()
+    broken = {key: bytes(pack.get(key) or b"") for key in pack.places}
+    for key, value in broken.items():
+        entry = CompiledFile.decode(value)
+        if entry.rules and entry.rules[0].name != "called_1":
+            words = tuple(replace(rule, words=b"not JSON") for rule in entry.rules)
+            broken[key] = replace(entry, rules=words).encode()
+    assert cache.store(broken, used=tuple(broken)) is None
+    done = _compile(rules, kept)
+    assert done.cached == done.read.files - 1
+    assert [one.document for one in done.rules] == [one.document for one in _compile(rules, None).rules]
+    with pytest.raises(RuleError):
+        _ = done.rules[1].rule
+
+
+def test_what_rules_for_other_log_sources_are_called_is_kept(rules: Path, kept: Path) -> None:
+    windows = _rule(7, "Logon").replace("product: aws, service: cloudtrail", "product: windows")
+    (rules / "windows.yml").write_text(windows, encoding="utf-8")
+    named = CORRELATION.replace("called_1, called_2", "called_7").replace("b001", "b003")
+    (rules / "logons.yml").write_text(named, encoding="utf-8")
+    cold, warm = _compile(rules, kept), _compile(rules, kept)
+    assert _said(cold) == _said(warm) == _said(_compile(rules, None))
+    assert warm.cached == warm.read.files - 1
+    assert (warm.read.other_sources, len(warm.read.correlations), len(warm.read.refused)) == (2, 1, 3)
 
 
 _PROGRAM = """
@@ -317,75 +349,3 @@ def test_a_kept_rule_that_was_tampered_with_is_refused(old: bytes, new: bytes) -
                 _ = forged.rule
         with pytest.raises(RuleError) if digest != done.kept.hash else nullcontext():
             _ = forged.compiled
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds that a test reaches."""
-    monkeypatch.setattr(cache_module, "MAX_PACK", 1_000)
-    monkeypatch.setattr(cache_module, "MAX_FOLDER", 2_500)
-
-
-@pytest.mark.usefixtures("small")
-def test_a_full_pack_drops_what_was_not_used_last(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "rules", SALT)
-    values = {cache.key(bytes([number])): bytes([number]) * 300 for number in range(4)}
-    first, second, third, fourth = values
-    cache.store({key: values[key] for key in (first, second, third)}, used=(first, second, third))
-    cache.store({fourth: values[fourth]}, used=(first, fourth))
-    assert set(cache.load().places) == {first, third, fourth}
-
-
-@pytest.mark.usefixtures("small")
-def test_a_full_folder_drops_the_pack_that_was_not_used_longest(tmp_path: Path) -> None:
-    place = tmp_path / "rules"
-    caches = [Cache(place, bytes([number]) * 32) for number in range(4)]
-    for age, cache in enumerate(caches):
-        cache.store({cache.key(b""): b"x" * 900}, used=(cache.key(b""),))
-        if cache.file.exists():
-            os.utime(cache.file, (1_000_000 + age, 1_000_000 + age))
-    assert [cache.file.exists() for cache in caches] == [False, False, True, True]
-
-
-def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "rules", SALT)
-    cache.store({cache.key(b"a"): b"1"}, used=(cache.key(b"a"),))
-    old, young = cache.folder / "old.part", cache.folder / "young.part"
-    for file in (old, young):
-        file.write_bytes(b"half")
-    written = cache.file.stat().st_mtime - ABANDONED - 10
-    os.utime(old, (written, written))
-    cache.store({cache.key(b"b"): b"2"}, used=(cache.key(b"b"),))
-    assert (old.exists(), young.exists()) == (False, True)
-
-
-_WRITER = """
-import sys
-from pathlib import Path
-from osdetect.compiler.cache import Cache
-cache = Cache(Path(sys.argv[1]), bytes(range(32)))
-for number in range(40):
-    content = f"{sys.argv[2]} {number}".encode()
-    key = cache.key(content)
-    complaint = cache.store({key: content * 500}, used=(key,))
-    pack = cache.load()
-    assert complaint is None and pack.complaint is None, (complaint, pack.complaint)
-    assert all(len(pack.get(key)) for key in pack.places)
-"""
-
-
-def test_processes_may_write_at_the_same_time(tmp_path: Path) -> None:
-    place = tmp_path / "rules"
-    writers = [
-        subprocess.Popen([sys.executable, "-c", _WRITER, str(place), name], stderr=subprocess.PIPE, text=True)
-        for name in ("a", "b", "c")
-    ]
-    assert [(writer.communicate(timeout=120)[1], writer.returncode) for writer in writers] == [("", 0)] * 3
-    pack = Cache(place, SALT).load()
-    assert pack.complaint is None
-    assert len(pack.places) >= 40
-    assert [path.suffix for path in place.iterdir()] == [".pack"]
-
-
-def test_an_absent_cache_is_an_empty_one(tmp_path: Path) -> None:
-    assert Cache(tmp_path / "nowhere", SALT).load() == Pack()

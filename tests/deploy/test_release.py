@@ -11,7 +11,7 @@ import pytest
 
 from osdetect.cluster import Cluster
 from osdetect.compiler.compiled_file import CompiledRule
-from osdetect.deploy import DeployReport, deploy, refusals
+from osdetect.deploy import DeployReport, deploy, refusals, release
 from osdetect.deploy.mappings import shipped
 from osdetect.deploy.release import KEPT
 from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
@@ -93,6 +93,31 @@ def test_the_name_of_a_release_depends_on_the_rules_alone(cluster: Cluster, tmp_
     assert first.index == again.index != other.index
     assert again.changed, "it was not live"
     assert _live(cluster.url) == first.index
+
+
+def test_documents_are_stored_as_they_were_compiled_in_requests_of_bounded_size(
+    proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "BATCH_BYTES", 8_000)
+    monkeypatch.setattr(release, "BATCH", 4)
+    large = f"{{eventName: [{', '.join(f'Create{number}' for number in range(900))}]}}"
+    rules = compiled(tmp_path, ONE, TWO, ONE, TWO, ONE, large, TWO).compiled
+    assert [len(one.document) > 8_000 for one in rules] == [False] * 5 + [True, False]
+    told: list[tuple[int, int]] = []
+    with connect(proxy.url) as cluster:
+        report = deploy(cluster, rules, on_progress=lambda *now: told.append(now))
+        assert report.rules == 7
+        stored = documents(cluster.url, report.index)
+    assert stored == {one.id: orjson.loads(one.document) for one in rules}
+    assert told == [(4, 7), (5, 7), (6, 7), (7, 7)]
+    assert sum(asked.path.startswith("/_bulk") for asked in proxy.asked) == 4
+
+
+def test_what_was_kept_and_what_is_compiled_are_the_same_release(tmp_path: Path) -> None:
+    kept = compiled(tmp_path, ONE, TWO).compiled
+    made = tuple(one.compiled for one in kept)
+    assert release.release_index(kept) == release.release_index(made)
+    assert [one.columns for one in kept] == [one.columns for one in made] == [("eventName",)] * 2
 
 
 def test_what_was_changed_by_hand_is_installed_again(cluster: Cluster, tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster
+from osdetect.deploy import deploy
 from osdetect.detect import DetectOptions, detect_once, stored_alerts
+from osdetect.detect.percolate import Percolator
 from osdetect.errors import ClusterRefused
+from osdetect.sigma import ReadOptions
 from tests.faults.material import (
     ACCOUNT,
     ask,
@@ -20,6 +24,7 @@ from tests.faults.material import (
     put_records,
     record,
     rule_id,
+    write_rules,
 )
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
@@ -259,3 +264,32 @@ def test_each_namespace_has_its_own_cursors_and_alerts(cluster: Cluster, tmp_pat
     with connect(cluster.url) as other:
         assert detected(other, namespace="u", target=INDEX).counts.alerts_created == 1
     assert set(documents(cluster.url, "osdetect-alerts-u-*")) == set(documents(cluster.url, ALERTS))
+
+
+ELSEWHERE = (
+    "{product: windows}",
+    "{product: windows, service: cloudtrail}",
+    "{product: aws, service: guardduty}",
+    "{product: aws, category: network}",
+    "{product: aws, service: cloudtrail, category: process_creation}",
+    "{service: cloudtrail}",
+)
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["percolated", "evaluated alone"])
+def test_rules_for_other_log_sources_are_stored_and_judge_no_event(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, alone: bool
+) -> None:
+    rules = write_rules(tmp_path, [HIT] * (len(ELSEWHERE) + 1))
+    for number, logsource in enumerate(ELSEWHERE, 2):
+        file = rules / f"rule_{number}.yml"
+        file.write_text(file.read_text().replace("{product: aws, service: cloudtrail}", logsource))
+    compiled = compile_rules([rules], ReadOptions(every_log_source=True)).compiled
+    release = deploy(cluster, compiled, on_progress=lambda *_: None)
+    assert set(documents(cluster.url, release.index)) == {rule_id(n) for n in range(1, len(ELSEWHERE) + 2)}
+    if alone:  # as if the cluster could not percolate the event
+        monkeypatch.setattr(Percolator, "_document", lambda _self, _event: None)
+    put_records(cluster, INDEX, [_hit(7)])
+    report = detected(cluster)
+    assert (report.rules, report.counts.candidates, report.counts.alerts_created) == (1, 1, 1)
+    assert set(documents(cluster.url, ALERTS)) == {_alert_id(1, f"{ACCOUNT}-{_hit(7)['eventID']}")}

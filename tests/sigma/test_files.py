@@ -7,8 +7,9 @@ import pytest
 
 from osdetect.errors import InputError
 from osdetect.expr import render
-from osdetect.sigma import Rule, RuleSet, read_rules
-from osdetect.sigma.text_file import MAX_BYTES
+from osdetect.sigma import ReadOptions, Rule, RuleSet, read_rules
+from osdetect.sigma.listing import list_files
+from osdetect.sigma.text_file import MAX_BYTES, read_text
 from osdetect.vocabulary import Level
 
 IDS = [f"00000000-0000-4000-8000-{number:012d}" for number in range(10)]
@@ -82,6 +83,74 @@ def test_a_link_out_of_the_folder_is_refused_and_one_inside_it_is_read(tmp_path:
     read = read_rules([inside])
     assert _titles(read) == ["Rule 2"]
     assert _whats(read) == ["this link leads out of its folder"]
+
+
+def test_folders_come_after_the_files_beside_them_and_links_to_folders_are_left_out(tmp_path: Path) -> None:
+    for name in ("z.yml", "a/z.yml", "a/b/1.yml", "a/a.yml", "b.yml/1.yml", "c/1.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(_rule(1))
+    (tmp_path / "link.yml").symlink_to("a")
+    files, refused = list_files([tmp_path, tmp_path / "c" / "1.txt"])
+    told = [str(file.relative_to(tmp_path)) for file in files]
+    assert told == ["z.yml", "a/a.yml", "a/z.yml", "a/b/1.yml", "b.yml/1.yml", "c/1.txt"]
+    assert refused == ()
+
+
+def test_links_that_lead_nowhere_are_told(tmp_path: Path) -> None:
+    (tmp_path / "circle.yml").symlink_to("circle.yml")
+    (tmp_path / "broken.yml").symlink_to("absent")
+    (tmp_path / "good.yml").write_text(_rule(1))
+    files, refused = list_files([tmp_path])
+    assert [file.name for file in files] == ["good.yml"]
+    assert [error.what for error in refused] == ["this is not a plain file", "this is not a plain file"]
+    assert [error.where.file for error in refused if error.where] == [
+        str(tmp_path / "broken.yml"),
+        str(tmp_path / "circle.yml"),
+    ]
+
+
+def test_folders_may_stand_deeper_than_python_calls_in_one_another(tmp_path: Path) -> None:
+    made = [tmp_path / "d"]
+    while len(made) < 1_100:
+        made.append(made[-1] / "d")
+    for folder in made:
+        folder.mkdir()
+    file = made[-1] / "rule.yml"
+    file.write_text(_rule(1))
+    try:
+        assert list_files([tmp_path]) == ((file,), ())
+    finally:  # what deletes temporary folders calls itself for each
+        file.unlink()
+        for folder in reversed(made):
+            folder.rmdir()
+
+
+def test_a_file_that_tells_no_size_is_read_whole() -> None:
+    file = Path("/proc/self/status")
+    if not file.exists():
+        pytest.skip("this system has no files without a size")
+    assert file.stat().st_size == 0
+    assert read_text(file).text.startswith("Name:")
+    assert "\nThreads:" in read_text(file).text
+
+
+def test_correlations_of_rules_for_another_log_source_count_with_these(tmp_path: Path) -> None:
+    other = _rule(1).replace("{product: aws, service: cloudtrail}", "{product: windows}") + "name: logon\n"
+    correlation = (
+        "title: Many {n}\nid: 00000000-0000-4000-8000-00000000010{n}\n"
+        "correlation: {{type: event_count, rules: [{called}], group-by: [user], timespan: 5m, condition: {{gte: 5}}}}\n"
+    )
+    called = ("logon", "Rule 1", IDS[1].upper(), "nobody")
+    (tmp_path / "other.yml").write_text(other)
+    for n, name in enumerate(called):
+        (tmp_path / f"{n}.yml").write_text(correlation.format(n=n, called=name))
+    (tmp_path / "chain.yml").write_text(correlation.format(n=9, called="Many 0"))
+    read = read_rules([tmp_path])
+    assert _whats(read) == ["no rule is called 'nobody'"]
+    assert (read.rules, read.correlations, read.other_sources) == ((), (), 5)
+    read = read_rules([tmp_path], ReadOptions(every_log_source=True))
+    assert _whats(read) == ["no rule is called 'nobody'"]
+    assert (len(read.rules), len(read.correlations), read.other_sources) == (1, 4, 0)
 
 
 def test_of_two_rules_with_one_id_the_first_stays(tmp_path: Path) -> None:

@@ -169,7 +169,11 @@ HEAD = "title: t\nlogsource: {product: aws}\n"
             3,
         ),
         (HEAD + "filter:\n  rules: any\n  s: {a|nope: 1}\n  condition: s\n", "'nope' is no modifier", 5),
-        (HEAD + "filter:\n  rules: any\n  s: {a: 1}\n  condition: rules\n", "this condition cannot be used", 6),
+        (
+            HEAD + "filter:\n  rules: any\n  s: {a: 1}\n  condition: rules\n",
+            "this condition cannot be used",
+            6,
+        ),
         ("title: t\nfilter: {rules: any, s: {a: 1}, condition: s}\n", "a rule needs a logsource", 1),
         (
             "title: t\nlogsource: {}\nfilter: {rules: any, s: {a: 1}, condition: s}\n",

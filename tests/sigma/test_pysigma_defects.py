@@ -84,7 +84,9 @@ def _one_character() -> None:
 
 def _other_dashes() -> None:
     assert [str(value) for value in _their_value("f|windash", "\u2013s").values] == ["\u2013s"]
-    assert _tree({"f|windash": "\u2013s"}) == " or ".join(f'f is "{sign}s"' for sign in "-/\u2013\u2014\u2015")
+    assert _tree({"f|windash": "\u2013s"}) == " or ".join(
+        f'f is "{sign}s"' for sign in "-/\u2013\u2014\u2015"
+    )
 
 
 def _parts_of_a_time() -> None:
@@ -166,6 +168,19 @@ def _several_globals() -> None:
     assert _read(_GLOBALS) == 'f is "x"'
 
 
+def _patterns_with_dashes() -> None:
+    with pytest.raises(theirs.SigmaConditionError):
+        _their_query({"f": "x"}, "1 of sel-*", **{"sel-a": {"g": "y"}})
+    assert _tree({"f": "x"}, "1 of sel-*", **{"sel-a": {"g": "y"}}) == 'g is "y"'
+
+
+def _conditions_that_cannot_be_read() -> None:
+    with pytest.raises(theirs.SigmaConditionError, match=r"W:\("):
+        _their_query({"f": "x"}, "a and")
+    assert "this condition cannot be read: it breaks off" in _tree({"f": "x"}, "a and")
+    assert "'AND' at its character 3 cannot stand there" in _tree({"f": "x"}, "a AND a")
+
+
 def _byte_order_marks() -> None:
     encoded = b64encode(b"\xff\xfec\0m\0d\0").decode()
     assert _tree({"f|utf16|base64": "cmd"}) == f'f is exactly "{encoded}"'
@@ -227,6 +242,8 @@ DEFECTS: Mapping[str, Callable[[], None]] = {
     "large numbers": _large_numbers,
     "keys given twice": _keys_given_twice,
     "several globals": _several_globals,
+    "patterns with dashes": _patterns_with_dashes,
+    "conditions that cannot be read": _conditions_that_cannot_be_read,
 }
 MENDED: Mapping[str, Callable[[], None]] = {
     "utf16": _byte_order_marks,
