@@ -48,15 +48,23 @@ def size(tree: Tree) -> int:
 
 
 class _Selections:
-    """The selections of one detection; counts the leaves that its conditions ask for."""
+    """The selections of one detection; counts the leaves that its conditions ask for.
+
+    What a condition asks for in vain is kept until it is read to its end: what cannot be read is told first.
+    """
 
     def __init__(self, trees: Mapping[str, Tree], sizes: Mapping[str, int]) -> None:
         self._trees, self._sizes = trees, sizes
         self._leaves = 0
+        self.complaint: Refusal | None = None
+
+    def _in_vain(self, cause: str) -> Tree:
+        self.complaint = self.complaint or Refusal("this condition cannot be used", cause=cause)
+        return AnyOf(())
 
     def named(self, name: str) -> Tree:
         if name not in self._trees:
-            raise _unusable(
+            return self._in_vain(
                 f"the condition names '{printable(name, SHOWN)}', and the detection has no such selection"
             )
         self._leaves += self._sizes[name]
@@ -73,7 +81,7 @@ class _Selections:
             if fits(name) and (pattern.startswith("_") or not name.startswith("_"))
         )
         if not parts:
-            raise _unusable(
+            return self._in_vain(
                 f"'{quantifier} of {printable(pattern, SHOWN)}' fits no selection of the detection"
             )
         return All(parts) if quantifier == "all" else AnyOf(parts)
@@ -112,6 +120,8 @@ class _Reader:
         tree = self._either(0)
         if self._next():
             raise self._unread()
+        if self.selections.complaint is not None:
+            raise self.selections.complaint
         return tree
 
     def _next(self, ahead: int = 0) -> str:
@@ -167,7 +177,3 @@ class _Reader:
             raise self._unread()
         self.at += 1
         return word
-
-
-def _unusable(cause: str) -> Refusal:
-    return Refusal("this condition cannot be used", cause=cause)
