@@ -63,7 +63,7 @@ EXAMPLES: dict[str, tuple[str, str, str]] = {
         _words("[attack.persistence]", "[attack.persistence, attack.impact]"),
     ),
     "OSD107": (
-        _words("[attack.persistence]", "[cloud]"),
+        _words("[attack.persistence]", "[car.Cloud]"),
         "tags",
         _words("[attack.persistence]", "[car.cloud]"),
     ),

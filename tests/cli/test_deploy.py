@@ -59,7 +59,7 @@ def test_placeholders_have_the_values_of_the_file(
     ran = osdetect("deploy", rules, "--url", fresh_cluster, "--placeholders", values)
     assert (ran.status, ran.err) == (ExitCode.OK, "")
     (stored,) = documents(fresh_cluster, "osdetect-rules").values()
-    assert stored["query"] == {"terms": {"values.userIdentity%2EuserName": ["casey", "robin"]}}
+    assert stored["query"] == {"terms": {"values.userIdentity/userName": ["casey", "robin"]}}
 
 
 def test_with_no_cache_nothing_is_kept_and_the_release_is_the_same(
