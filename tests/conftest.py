@@ -25,7 +25,13 @@ _NODE_PREFIX = "tests-"
 
 @pytest.fixture(scope="session")
 def node_url() -> Iterator[str]:
-    """The URL of an empty node that this test run has for itself; it is deleted afterwards."""
+    """The URL of an empty node that this test run has for itself; it is deleted afterwards.
+
+    With OSDETECT_TEST_URL it is the node there, kept running between test runs: whatever osdetect has on it is deleted.
+    """
+    if given := os.environ.get("OSDETECT_TEST_URL"):
+        yield given
+        return
     _end_abandoned_nodes()
     name = f"{_NODE_PREFIX}{os.getpid()}"
     node = start(NodeOptions(name=name, ephemeral=True, heap_mb=1024))
