@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from osdetect.cluster import Cluster
-from osdetect.detect.events import StoredEvent
+from osdetect.follow import StoredEvent
 from osdetect.detect.release import FOR_CLOUDTRAIL, Release
 from osdetect.errors import ClusterError, ClusterRefused
 

@@ -15,7 +15,7 @@ from osdetect.compiler import Compiled, compile_rule
 from osdetect.compiler.prefilter import prefilter
 from osdetect.compiler.search_query import is_exact
 from osdetect.deploy import deploy
-from osdetect.detect.events import StoredEvent
+from osdetect.follow import StoredEvent
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
 from osdetect.documents.alert import EventReference

@@ -11,7 +11,7 @@ import pytest
 from osdetect.cluster import Cluster, Connection
 from osdetect.compiler import Compiled, compile_rule
 from osdetect.deploy import deploy
-from osdetect.detect.events import StoredEvent
+from osdetect.follow import StoredEvent
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
 from osdetect.documents.alert import EventReference
