@@ -1,8 +1,14 @@
 """`osdetect detect`: judge new events, once or again and again."""
 
+import os
 import re
 import signal
+import socket
+import time
 import uuid
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,13 +19,17 @@ from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_error, print_json, progress_bar, say, write_line
 from osdetect.cli.signals import Asked, asked_by_signals
+from osdetect.cli.tended import Tended
 from osdetect.cli.watching import Logged, Losses, Shown, Watching, lossy
 from osdetect.cluster import Cluster
 from osdetect.detect import DetectOptions, RunReport, detect_once
-from osdetect.detect.schedule import PassStopped, Schedule, keep_passing
+from osdetect.detect.schedule import Ended, PassStopped, Schedule, keep_passing
 from osdetect.documents.event import check_namespace
 from osdetect.errors import ClusterUnavailable, OsdetectError, UsageError
+from osdetect.status.health import Health, serving
+from osdetect.status.heartbeat import PERIODS, SHORTEST_S, PassMark, mark_pass
 from osdetect.status.logs import Log, LogFormat, open_log
+from osdetect.status.metrics import Metrics
 from osdetect.vocabulary import ExitCode
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -48,6 +58,14 @@ Logs = Annotated[
         help="How log lines look; default: text on a terminal, else json. With --once there is a log only if this is given.",
     ),
 ]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen",
+        help="Answer /metrics, /healthz and /readyz here; not with --once. 127.0.0.1:9464",
+        metavar="HOST:PORT",
+    ),
+]
 
 
 def detect(
@@ -57,6 +75,7 @@ def detect(
     jitter: Jitter = None,
     namespace: Namespace = NAMESPACE,
     target: Target = "",
+    listen: Listen = None,
     log_format: Logs = None,
     url: Url = None,
     ca_certs: CaCerts = None,
@@ -70,13 +89,15 @@ def detect(
     Examples: `osdetect detect --once` · `osdetect detect --every 30s --jitter 5s` · `osdetect detect --cron "*/5 * * * *"`
     """
     schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter)
+    if listen is not None and schedule is None:
+        raise UsageError("--listen goes with --every or --cron", cure="leave it out with --once")
     options = DetectOptions(namespace=check_namespace(namespace), target=target)
     with asked_by_signals() as asked, connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
         cluster.hurry_when(lambda: asked.asked, asked.wait)
         if schedule is None:
             return _once(cluster, options, asked, output, log_format)
         log = open_log(log_format, namespace=options.namespace, target=options.watched())
-        return _repeat(cluster, options, schedule, asked, log, output)
+        return _Daemon(cluster, options, schedule, asked, log).run(listen, output)
 
 
 def read_schedule(*, once: bool, every: str | None, cron: str | None, jitter: str | None) -> Schedule | None:
@@ -115,7 +136,12 @@ def seconds(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def run_once(cluster: Cluster, options: DetectOptions, asked: Asked | None = None) -> RunReport:
+def run_once(
+    cluster: Cluster,
+    options: DetectOptions,
+    asked: Asked | None = None,
+    on_batch: Callable[[], None] = lambda: None,
+) -> RunReport:
     """One pass, with a bar; it ends early, behind a batch, when `asked` says so.
 
     Raises:
@@ -125,6 +151,7 @@ def run_once(cluster: Cluster, options: DetectOptions, asked: Asked | None = Non
 
         def passed(done: int, total: int) -> None:
             tell(done, total)
+            on_batch()
             if asked is not None and asked.asked and done < total:
                 raise PassStopped
 
@@ -152,39 +179,75 @@ def _once(
         Logged(log).pass_ended(report, (_now() - started).total_seconds())
     if not report.shards:
         say("note: the target stands for no index yet: load events, or give --namespace or --target")
-    return _report(report, output)
+    status = _report(report, output)
+    mark_pass(cluster, PassMark(options.namespace, options.watched(), _now(), report.id, _worker(), 0.0))
+    return status
 
 
-def _repeat(
-    cluster: Cluster,
-    options: DetectOptions,
-    schedule: Schedule,
-    asked: Asked,
-    log: Log,
-    output: OutputFormat,
-) -> int:
-    """Passes until a signal comes: 0 after SIGTERM, 1 if something was lost meanwhile, 130 after Ctrl-C."""
-    losses = Losses()
-    log.info("detector started", version=__version__, every_s=schedule.every_s, cron=schedule.cron)
-    watcher = Watching((Logged(log), Shown(lambda report: _report(report, output)), losses))
-    try:
-        ended = keep_passing(
-            schedule, lambda: run_once(cluster, options, asked), watcher=watcher, stop=asked, clock=_now
+@dataclass(frozen=True, slots=True)
+class _Daemon:
+    """A detector that goes on until a signal comes."""
+
+    cluster: Cluster
+    options: DetectOptions
+    schedule: Schedule
+    asked: Asked
+    log: Log
+
+    def run(self, listen: str | None, output: OutputFormat) -> int:
+        """Passes until a signal comes: 0 after SIGTERM, 1 if something was lost meanwhile, 130 after Ctrl-C."""
+        losses, metrics = Losses(), Metrics()
+        gap_s = self.schedule.gap_s(_now())
+        health = Health(max(SHORTEST_S, PERIODS * (gap_s + self.schedule.jitter_s)), time.monotonic)
+        tended = Tended(
+            self.cluster,
+            self.options,
+            worker=_worker(),
+            gap_s=gap_s,
+            clock=_now,
+            log=self.log,
+            metrics=metrics,
+            health=health,
+            count_lag=listen is not None,
         )
-    except OsdetectError as error:
-        said = {"what": error.what, "cause": error.cause, "cure": error.cure}
-        log.error("detector ended: the cluster refuses", **said)  # noqa: TRY400  # never a traceback
-        raise
-    log.info(
-        "detector stopped",
-        signal=asked.by.name if asked.by else "",
-        passes=ended.passes,
-        pass_unfinished=ended.unfinished,
-        passes_with_losses=losses.passes,
-    )
-    if asked.by is signal.SIGINT:
-        return ExitCode.INTERRUPTED
-    return ExitCode.LOSS if losses.passes else ExitCode.OK
+        shown = Shown(lambda report: _report(report, output))
+        with serving(listen, health, metrics) if listen is not None else nullcontext("") as address:
+            self.log.info(
+                "detector started",
+                version=__version__,
+                every_s=self.schedule.every_s,
+                cron=self.schedule.cron,
+                listens=address,
+            )
+            ended = self._keep_passing(Watching((Logged(self.log), shown, losses, tended)), health)
+        self.log.info(
+            "detector stopped",
+            signal=self.asked.by.name if self.asked.by else "",
+            passes=ended.passes,
+            pass_unfinished=ended.unfinished,
+            passes_with_losses=losses.passes,
+        )
+        if self.asked.by is signal.SIGINT:
+            return ExitCode.INTERRUPTED
+        return ExitCode.LOSS if losses.passes else ExitCode.OK
+
+    def _keep_passing(self, watcher: Watching, health: Health) -> Ended:
+        try:
+            return keep_passing(
+                self.schedule,
+                lambda: run_once(self.cluster, self.options, self.asked, health.moved),
+                watcher=watcher,
+                stop=self.asked,
+                clock=_now,
+            )
+        except OsdetectError as error:
+            said = {"what": error.what, "cause": error.cause, "cure": error.cure}
+            self.log.error("detector ended: the cluster refuses", **said)  # noqa: TRY400  # never a traceback
+            raise
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def _now() -> datetime:
