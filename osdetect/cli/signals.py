@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+GRACE_S = 60.0
+"""After the first signal, how long a command may take to come to its end: a cluster that hangs does not hold it longer."""
+_HINT = b"\nending behind the batch at hand; once more ends it at once\n"
 
 
 class Asked:
@@ -17,8 +20,8 @@ class Asked:
     may hold that lock.
     """
 
-    def __init__(self, reading: int, writing: int) -> None:
-        self._reading, self._writing = reading, writing
+    def __init__(self, reading: int, writing: int, grace_s: float) -> None:
+        self._reading, self._writing, self._grace_s = reading, writing, grace_s
         self.by: signal.Signals | None = None
         """The first signal that came."""
 
@@ -34,7 +37,7 @@ class Asked:
         return self.asked
 
     def take(self, number: int, _frame: FrameType | None) -> None:
-        """The handler: the first signal asks, the second ends the command at once.
+        """The handler: the first signal asks, the second ends the command at once; so does the end of the grace.
 
         Raises:
             KeyboardInterrupt: it was asked already.
@@ -43,17 +46,21 @@ class Asked:
             raise KeyboardInterrupt
         self.by = signal.Signals(number)
         os.write(self._writing, b".")  # stays in the pipe: every wait from now on ends at once
+        signal.setitimer(signal.ITIMER_REAL, self._grace_s)
+        if os.isatty(2):
+            os.write(2, _HINT)  # not through sys.stderr, in whose middle this may be
 
 
 @contextmanager
-def asked_by_signals() -> Iterator[Asked]:
+def asked_by_signals(grace_s: float = GRACE_S) -> Iterator[Asked]:
     """SIGTERM and Ctrl-C ask, instead of ending the command where it stands, while the body runs."""
     reading, writing = os.pipe()
-    asked = Asked(reading, writing)
-    before = {number: signal.signal(number, asked.take) for number in _SIGNALS}
+    asked = Asked(reading, writing, grace_s)
+    before = {number: signal.signal(number, asked.take) for number in (*_SIGNALS, signal.SIGALRM)}
     try:
         yield asked
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
         os.close(reading)

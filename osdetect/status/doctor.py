@@ -1,16 +1,18 @@
 """Whether a cluster is fit for detection: one check after the other, each with its cause and cure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from osdetect.cluster import Cluster
+from osdetect.cluster.translate import reason_of
 from osdetect.errors import ClusterError
 from osdetect.vocabulary import (
     ALERTS_PREFIX,
     DEADLETTER_PREFIX,
+    EVENTS_PREFIX,
     OWNER,
     RULES_ALIAS,
     RULES_PREFIX,
@@ -24,6 +26,7 @@ _LARGEST_SHARD = 50 << 30
 _SHARDS_WARN = 0.8
 """Of the shards that the cluster may have."""
 _FEWEST_CLAUSES = 1_024
+_ANY_REFUSAL = (400, 403, 404)
 _WATERMARKS = ("flood_stage", "high", "low")
 
 
@@ -66,7 +69,8 @@ class Patient:
 
     cluster: Cluster
     namespace: str
-    installed: tuple[Installed, ...]
+    installed: Callable[[], Sequence[Installed]]
+    """Asks the cluster, so it may fail as any check may."""
     clock: Callable[[], datetime]
 
 
@@ -103,7 +107,8 @@ def _versions(patient: Patient) -> Iterator[Finding]:
 
 
 def _templates(patient: Patient) -> Iterator[Finding]:
-    for one in patient.installed:
+    installed = patient.installed()
+    for one in installed:
         if one.owner is None:
             yield Finding("templates", Verdict.FAIL, f"{one.name} is not installed", "osdetect deploy")
         elif one.owner != OWNER:
@@ -111,9 +116,9 @@ def _templates(patient: Patient) -> Iterator[Finding]:
             yield Finding("templates", Verdict.FAIL, f"{one.path} was not made by osdetect", cure)
         elif not one.current:
             yield Finding("templates", Verdict.WARN, f"{one.name} is of another version", "osdetect deploy")
-    stale = [one for one in patient.installed if one.owner != OWNER or not one.current]
+    stale = [one for one in installed if one.owner != OWNER or not one.current]
     if not stale:
-        yield Finding("templates", Verdict.OK, f"{len(patient.installed)} installed and current")
+        yield Finding("templates", Verdict.OK, f"{len(installed)} installed and current")
 
 
 def _clocks(patient: Patient) -> Iterator[Finding]:
@@ -258,30 +263,54 @@ def _state(patient: Patient) -> Iterator[Finding]:
 
 
 def _rights(patient: Patient) -> Iterator[Finding]:
-    """Tries to write where nothing can come of it: to a name that would have to be an alias, and is none."""
-    missing = [name for name in _written(patient.namespace) if not _may_write(patient.cluster, name)]
-    for name in missing:
-        cure = "give this user create_index, index, create, read and refresh on osdetect-*"
-        yield Finding("rights", Verdict.FAIL, f"may not write to {name}", cure)
-    if not missing:
-        yield Finding(
-            "rights", Verdict.OK, f"{len(list(_written(patient.namespace)))} kinds of indices can be written"
+    """Tries what a detector does: the reads as they are, the writes where nothing can come of them.
+
+    A write goes to a name that would have to be an alias, and is none: refused, but only after the right was granted.
+    """
+    cluster, written = patient.cluster, _written(patient.namespace)
+    asked = [(name, cluster.request(*ask, accept=_ANY_REFUSAL)) for name, ask in _reads(patient.namespace)]
+    asked += [
+        (
+            f"write to {name}",
+            cluster.request(
+                "PUT",
+                f"/{name}/_doc/rights-check",
+                params={"require_alias": "true"},
+                body={},
+                accept=_ANY_REFUSAL,
+            ),
         )
+        for name in written
+    ]
+    missing = [(name, reason_of(reply)) for name, reply in asked if reply.get("status") == 403]
+    for name, reason in missing:
+        cure = "give this user the right that the message names, if it is to run `osdetect detect`"
+        yield Finding("rights", Verdict.FAIL, f"may not {name}: {reason}", cure)
+    if not missing:
+        yield Finding("rights", Verdict.OK, f"all {len(asked)} that a detector needs")
 
 
-def _written(namespace: str) -> Iterable[str]:
+def _reads(namespace: str) -> Sequence[tuple[str, tuple[str, str]]]:
+    events = f"{EVENTS_PREFIX}{namespace}-*"
+    return (
+        ("find the live release", ("GET", f"/_alias/{RULES_ALIAS}")),
+        ("read the release's mapping", ("GET", f"/{RULES_PREFIX}*/_mapping")),
+        ("read the rules", ("GET", f"/{RULES_PREFIX}*/_search")),
+        ("see whether the alerts template is there", ("GET", "/_index_template/osdetect-alerts")),
+        ("read the events' checkpoints", ("GET", f"/{events}/_stats/docs")),
+        ("refresh the events", ("POST", f"/{events}/_refresh")),
+        ("read the events", ("GET", f"/{events}/_search")),
+        ("read the state", ("GET", f"/{STATE_INDEX}/_doc/rights-check")),
+    )
+
+
+def _written(namespace: str) -> Sequence[str]:
     return (
         f"{ALERTS_PREFIX}{namespace}-rights-check",
         f"{RUNS_PREFIX}rights-check",
         f"{DEADLETTER_PREFIX}{namespace}-rights-check",
-        f"{STATE_INDEX}",
+        STATE_INDEX,
     )
-
-
-def _may_write(cluster: Cluster, index: str) -> bool:
-    path = f"/{index}/_doc/rights-check"
-    reply = cluster.request("PUT", path, params={"require_alias": "true"}, body={}, accept=(400, 403, 404))
-    return reply.get("status") != 403  # with require_alias nothing is stored: 404 after the right was granted
 
 
 _CHECKS: Sequence[tuple[str, Check]] = (

@@ -30,7 +30,7 @@ def test_a_cluster_after_a_deploy_is_well_and_the_checks_left_nothing(
     found = _findings(osdetect, cluster.url, ExitCode.OK)
     assert {name for name, ones in found.items() if any(one["verdict"] == "fail" for one in ones)} == set()
     assert {"osdetect", "versions", "percolator", "rights", "templates", "clock", "disk"} <= set(found)
-    assert found["rights"][0]["said"] == "4 kinds of indices can be written"
+    assert found["rights"][0]["said"] == "all 12 that a detector needs"
     assert documents(cluster.url, "osdetect-*") == before
     assert "ok" in osdetect("doctor", "--url", cluster.url).out
 
@@ -58,7 +58,15 @@ def test_a_missing_right_is_named(cluster: Cluster, osdetect: Osdetect) -> None:
     with FaultProxy(cluster.url, lambda asked: no if "/osdetect-alerts-t-" in asked.path else None) as proxy:
         found = _findings(osdetect, proxy.url, ExitCode.LOSS)
     (right,) = found["rights"]
-    assert right["said"] == "may not write to osdetect-alerts-t-rights-check"
+    assert right["said"].startswith("may not write to osdetect-alerts-t-rights-check: security_exception")
+
+
+@pytest.mark.parametrize("path", ["/_alias/osdetect-rules", "/_index_template/osdetect-alerts", "/_refresh"])
+def test_a_missing_right_to_read_is_named_too(cluster: Cluster, osdetect: Osdetect, path: str) -> None:
+    no = refusal(403, "security_exception", f"no permissions for {path}")
+    with FaultProxy(cluster.url, lambda asked: no if asked.path.endswith(path) else None) as proxy:
+        found = _findings(osdetect, proxy.url, ExitCode.LOSS)
+    assert f"no permissions for {path}" in found["rights"][0]["said"]
 
 
 def test_what_cannot_be_asked_is_a_finding_and_no_end(cluster: Cluster, osdetect: Osdetect) -> None:
@@ -82,7 +90,7 @@ def test_an_alias_for_two_indices_and_a_strange_state_are_seen(cluster: Cluster,
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(0, "ok"), (10, "warn"), (-10, "warn"), (100, "fail")])
 def test_clocks_that_differ_are_told(cluster: Cluster, seconds: int, verdict: str) -> None:
-    patient = Patient(cluster, "t", (), lambda: datetime.now(UTC) + timedelta(seconds=seconds))
+    patient = Patient(cluster, "t", tuple, lambda: datetime.now(UTC) + timedelta(seconds=seconds))
     (clock,) = [one for one in examine(patient) if one.check == "clock"]
     assert clock.verdict == verdict
 
