@@ -21,7 +21,17 @@ from osdetect.detect.report import Counts, RunReport
 from osdetect.documents.alert import RunReference
 from osdetect.documents.state import DETECT
 from osdetect.errors import ClusterRefused, ClusterUnavailable
-from osdetect.follow import Follower, Held, StoredEvent, Waiting, make_visible, pages, reached, shards_of
+from osdetect.follow import (
+    Follower,
+    Held,
+    StoredEvent,
+    Waiting,
+    make_visible,
+    pages,
+    reached,
+    shards_of,
+    this_worker,
+)
 from osdetect.vocabulary import DEFAULT_NAMESPACE, EVENTS_PREFIX, RUNS_PREFIX
 
 Clock = Callable[[], datetime]
@@ -41,7 +51,7 @@ class DetectOptions:
     target: str = ""
     """Index, pattern or alias to watch; empty: the events that `osdetect load` stored in the namespace."""
     worker: str = ""
-    """This detector's own name; empty: the run's id. No two that run at once may share it."""
+    """This detector's own name; empty: this process's. No two that run at once may share it."""
     lease_s: float = 30.0
     """How long a shard stays with a worker that says nothing more, in seconds."""
 
@@ -88,7 +98,7 @@ def detect_once(
         cluster,
         purpose=DETECT,
         namespace=options.namespace,
-        worker=options.worker or run_id,
+        worker=options.worker or this_worker(),
         lease_s=options.lease_s,
         clock=clock,
     )

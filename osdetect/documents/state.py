@@ -81,9 +81,9 @@ class Cursor:
     def stored(self, source: Mapping[str, Any]) -> "Cursor":
         """This cursor as its document says; at the beginning, which is safe, when a part of that is not readable."""
         match source.get("cursor"):
-            case {"seq_no": int(seq_no), "owed": list(owed)} as said if seq_no >= -1:
+            case {"seq_no": int(seq_no), "owed": list(owed), **rest} if seq_no >= -1:
                 read = [_owed(one) for one in owed]
-                lease = _lease(said.get("lease"))
+                lease = _lease(rest.get("lease"))
                 known = tuple(one for one in read if one is not None)
                 if len(known) == len(read):
                     return replace(self, seq_no=seq_no, owed=known, lease=lease)

@@ -4,6 +4,7 @@
     follower.py  which of them have something to do, and taking one: cursor and lease are one document
     held.py      a shard that is held: its cursor moves by compare-and-set, its lease is renewed meanwhile
     pages.py     the documents of one shard in a range of sequence numbers, in order, page by page
+    worker.py    this process's own name
     points.py    named places at which tests stop or kill the process
 
 What is promised, and by what. A document is never passed by, because a cursor stays below the shard's global
@@ -17,5 +18,17 @@ from osdetect.follow.held import Held
 from osdetect.follow.pages import StoredEvent, pages
 from osdetect.follow.points import reached
 from osdetect.follow.shards import Shard, make_visible, shards_of
+from osdetect.follow.worker import this_worker
 
-__all__ = ["Follower", "Held", "Shard", "StoredEvent", "Waiting", "make_visible", "pages", "reached", "shards_of"]
+__all__ = [
+    "Follower",
+    "Held",
+    "Shard",
+    "StoredEvent",
+    "Waiting",
+    "make_visible",
+    "pages",
+    "reached",
+    "shards_of",
+    "this_worker",
+]

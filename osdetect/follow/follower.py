@@ -132,8 +132,12 @@ class Follower:
             if found.get("found"):
                 version = Version(found["_seq_no"], found["_primary_term"])
                 yield Waiting(shard, cursor.stored(found["_source"]), version)
-            elif found.get("error", {}).get("type", "index_not_found_exception") != "index_not_found_exception":
-                raise ClusterRefused(f"the cursor {cursor.id} cannot be read", cause=str(found["error"])[:500])
+            elif (
+                found.get("error", {}).get("type", "index_not_found_exception") != "index_not_found_exception"
+            ):
+                raise ClusterRefused(
+                    f"the cursor {cursor.id} cannot be read", cause=str(found["error"])[:500]
+                )
             else:
                 yield Waiting(shard, cursor, None)
 
