@@ -24,7 +24,7 @@ from osdetect.detect import DetectOptions, RunReport, detect_once
 from osdetect.detect.schedule import Ended, PassStopped, Schedule, keep_passing
 from osdetect.documents.event import check_namespace
 from osdetect.errors import ClusterUnavailable, OsdetectError, UsageError
-from osdetect.follow import this_worker
+from osdetect.follow import Watch, this_worker
 from osdetect.status.health import Health, serving
 from osdetect.status.heartbeat import PERIODS, SHORTEST_S, PassMark, mark_pass
 from osdetect.status.logs import Log, LogFormat, open_log
@@ -48,6 +48,14 @@ Target = Annotated[
     str,
     typer.Option(
         "--target", help="Index, pattern or alias to watch; default: what `load` stored in the namespace."
+    ),
+]
+LeaseFor = Annotated[
+    str,
+    typer.Option(
+        "--lease",
+        help="How long a shard stays with a worker that says nothing more; then another one takes it.",
+        metavar="PERIOD",
     ),
 ]
 Logs = Annotated[
@@ -74,6 +82,7 @@ def detect(
     jitter: Jitter = None,
     namespace: Namespace = NAMESPACE,
     target: Target = "",
+    lease: LeaseFor = "30s",
     listen: Listen = None,
     log_format: Logs = None,
     url: Url = None,
@@ -90,7 +99,7 @@ def detect(
     schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter)
     if listen is not None and schedule is None:
         raise UsageError("--listen goes with --every or --cron", cure="leave it out with --once")
-    options = DetectOptions(namespace=check_namespace(namespace), target=target)
+    options = DetectOptions(namespace=check_namespace(namespace), target=target, lease_s=seconds(lease))
     with asked_by_signals() as asked, connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
         cluster.hurry_when(lambda: asked.asked, asked.wait)
         if schedule is None:
@@ -140,6 +149,7 @@ def run_once(
     options: DetectOptions,
     asked: Asked | None = None,
     on_batch: Callable[[], None] = lambda: None,
+    watch: Watch | None = None,
 ) -> RunReport:
     """One pass, with a bar; it ends early, behind a batch, when `asked` says so.
 
@@ -154,7 +164,9 @@ def run_once(
             if asked is not None and asked.asked and done < total:
                 raise PassStopped
 
-        return detect_once(cluster, options, run_id=uuid.uuid4().hex, clock=_now, on_progress=passed)
+        return detect_once(
+            cluster, options, run_id=uuid.uuid4().hex, clock=_now, on_progress=passed, watch=watch
+        )
 
 
 def _once(
@@ -231,10 +243,11 @@ class _Daemon:
         return ExitCode.LOSS if losses.passes else ExitCode.OK
 
     def _keep_passing(self, watcher: Watching, health: Health) -> Ended:
+        leases = Watch()
         try:
             return keep_passing(
                 self.schedule,
-                lambda: run_once(self.cluster, self.options, self.asked, health.moved),
+                lambda: run_once(self.cluster, self.options, self.asked, health.moved, leases),
                 watcher=watcher,
                 stop=self.asked,
                 clock=_now,

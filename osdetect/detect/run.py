@@ -26,6 +26,7 @@ from osdetect.follow import (
     Held,
     StoredEvent,
     Waiting,
+    Watch,
     make_visible,
     pages,
     reached,
@@ -73,7 +74,13 @@ class _Run:
 
 
 def detect_once(
-    cluster: Cluster, options: DetectOptions, *, run_id: str, clock: Clock, on_progress: Progress
+    cluster: Cluster,
+    options: DetectOptions,
+    *,
+    run_id: str,
+    clock: Clock,
+    on_progress: Progress,
+    watch: Watch | None = None,
 ) -> RunReport:
     """Judge every event that is new since the last pass.
 
@@ -83,6 +90,7 @@ def detect_once(
         run_id: the run's name; it goes into its alerts.
         clock: gives the time, in UTC.
         on_progress: called with sequence numbers passed and sequence numbers to pass, over all shards.
+        watch: what earlier passes of this worker saw of the others' leases; this one adds to it.
 
     Raises:
         ClusterRefused: nothing is deployed, or a right is missing.
@@ -101,6 +109,7 @@ def detect_once(
         worker=options.worker or this_worker(),
         lease_s=options.lease_s,
         clock=clock,
+        watch=watch,
     )
     work = [one for one in follower.look(shards) if one.has_work]
     progress = _Progress(on_progress, sum(one.behind for one in work))

@@ -13,7 +13,7 @@ document that holds the lease: a worker that was paused finds that out at its ne
 be harmless when it is written again; alerts are, by their ids.
 """
 
-from osdetect.follow.follower import Follower, Waiting
+from osdetect.follow.follower import Follower, Waiting, Watch
 from osdetect.follow.held import Held
 from osdetect.follow.pages import StoredEvent, pages
 from osdetect.follow.points import reached
@@ -26,6 +26,7 @@ __all__ = [
     "Shard",
     "StoredEvent",
     "Waiting",
+    "Watch",
     "make_visible",
     "pages",
     "reached",
