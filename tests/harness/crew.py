@@ -36,11 +36,11 @@ class Forker:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def start(self, log: Path, lease_s: float, arguments: Sequence[str]) -> int:
+    def start(self, log: Path, arguments: Sequence[str]) -> int:
         """A worker; gives its process id."""
         with self._lock:
             assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps({"log": str(log), "lease_s": lease_s, "arguments": list(arguments)}) + "\n")
+            self._process.stdin.write(json.dumps({"log": str(log), "arguments": list(arguments)}) + "\n")
             self._process.stdin.flush()
             return self._started.get(timeout=_WAIT_S)
 
@@ -75,7 +75,7 @@ class Ended:
 class Crew:
     """Keeps `size` workers running."""
 
-    def __init__(self, forker: Forker, arguments: Sequence[str], log: Path, size: int, lease_s: float) -> None:
+    def __init__(self, forker: Forker, arguments: Sequence[str], log: Path, size: int, lease_s: int) -> None:
         self._forker, self._arguments, self._log, self._lease_s = forker, arguments, log, lease_s
         self._lock = threading.Lock()
         self._running: set[int] = set()
@@ -90,7 +90,7 @@ class Crew:
             self._start()
 
     def _start(self) -> None:
-        pid = self._forker.start(self._log, self._lease_s, self._arguments)
+        pid = self._forker.start(self._log, self._arguments)
         with self._lock:
             self._running.add(pid)
             self.started += 1

@@ -81,7 +81,10 @@ class Stage:
         log = ground.folder / f"workers-{plan.seed}.log"
         log.write_text("")
         with FaultProxy(ground.url, injector) as proxy:
-            arguments = ("detect", "--every", "1s", "--namespace", namespace, "--target", targets.pattern)
+            arguments = (
+                *("detect", "--every", "1s", "--lease", f"{plan.lease_s}s"),
+                *("--namespace", namespace, "--target", targets.pattern),
+            )
             crew = Crew(self.forker, (*arguments, "--url", proxy.url), log, plan.workers, plan.lease_s)
             self.points.arm(plan.blows, crew.struck)
             try:

@@ -2,19 +2,16 @@
 
     python -m tests.harness.forker VARIANT        VARIANT: empty, or a wrong one (`tests.harness.variants`)
 
-Reads lines `{"log": FILE, "lease_s": SECONDS, "arguments": [...]}` and answers `{"started": PID}`; says `{"ended": PID, "status": N}` of each
-that ended.
+Reads lines `{"log": FILE, "arguments": [...]}` and answers `{"started": PID}`; says `{"ended": PID, "status": N}` of
+each that ended.
 """
 
 import json
 import os
 import selectors
 import sys
-from functools import partial
 
-from osdetect.cli import detect as command
 from osdetect.cli import main
-from osdetect.detect import DetectOptions
 from tests.harness.variants import VARIANTS
 
 
@@ -30,11 +27,10 @@ def _say(**words: object) -> None:
     sys.stdout.flush()
 
 
-def _start(log: str, lease_s: float, arguments: list[str]) -> int:
+def _start(log: str, arguments: list[str]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    command.DetectOptions = partial(DetectOptions, lease_s=lease_s, worker=f"worker-{os.getpid()}")  # type: ignore[misc,assignment]
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
@@ -75,7 +71,7 @@ def serve() -> None:
             *lines, rest = (rest + read).split(b"\n")
             for line in lines:
                 wanted = json.loads(line)
-                _say(started=_start(wanted["log"], wanted["lease_s"], wanted["arguments"]))
+                _say(started=_start(wanted["log"], wanted["arguments"]))
         _reap()
 
 

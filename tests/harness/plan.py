@@ -74,7 +74,7 @@ class Plan:
 
     seed: int
     workers: int
-    lease_s: float
+    lease_s: int
     batches: int
     """Bulk requests of each of the writers."""
     largest: int
@@ -123,7 +123,7 @@ def plan(seed: int) -> Plan:
     return Plan(
         seed=seed,
         workers=rng.randint(1, 4),
-        lease_s=rng.choice((1.0, 1.5, 2.0)),
+        lease_s=rng.randint(1, 2),
         batches=rng.randint(6, 12),
         largest=rng.choice((4_000, 30_000, 100_000)),
         shards=rng.randint(1, 3),
