@@ -16,7 +16,9 @@ _HALF = Reply(
             "total": 2,
             "successful": 0,
             "failed": 1,
-            "failures": [{"shard": 0, "status": "INTERNAL_SERVER_ERROR", "reason": {"type": "engine_exception"}}],
+            "failures": [
+                {"shard": 0, "status": "INTERNAL_SERVER_ERROR", "reason": {"type": "engine_exception"}}
+            ],
         }
     },
 )

@@ -133,15 +133,15 @@ def plan(seed: int) -> Plan:
         reborn=rng.random() < 0.6,
         deploy=rng.random() < 0.4,
         restart=seed % RESTART_EVERY == RESTART_EVERY - 1,
-        faults=tuple(_fault(rng) for _ in range(rng.randint(4, 10))),
-        blows=tuple(_blow(rng) for _ in range(rng.randint(1, 4))),
+        faults=tuple(_fault(rng) for _ in range(rng.randint(8, 16))),
+        blows=tuple(_blow(rng) for _ in range(rng.randint(2, 5))),
     )
 
 
 def _fault(rng: Random) -> Fault:
     asks = rng.choice(tuple(_HARMS))
-    return Fault(asks, rng.randint(1, 8), rng.choice(_HARMS[asks]))
+    return Fault(asks, rng.randint(1, 6), rng.choice(_HARMS[asks]))
 
 
 def _blow(rng: Random) -> Blow:
-    return Blow(rng.choice(POINTS), rng.randint(1, 9), rng.choice(tuple(Stroke)))
+    return Blow(rng.choice(POINTS), rng.randint(1, 6), rng.choice(tuple(Stroke)))

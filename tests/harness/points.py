@@ -17,8 +17,8 @@ from tests.harness.plan import Blow, Stroke
 class Points:
     """A Unix socket. A worker says `NAME PID` there and waits for a line, if it lives."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "points"
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(self.path))
         self._socket.listen(64)

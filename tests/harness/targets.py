@@ -43,7 +43,8 @@ class Targets:
         self.pattern = f"osdetect-cloudtrail-{namespace}-*,faults-{namespace}-*"
         prefix = f"faults-{namespace}"
         own = self._made(OWN, f"osdetect-cloudtrail-{namespace}-2024.05", {})
-        plain = self._made(PLAIN, f"{prefix}-plain", {"translog.durability": plan.durability})
+        translog = {"translog.durability": plan.durability, "translog.sync_interval": "500ms"}
+        plain = self._made(PLAIN, f"{prefix}-plain", translog)
         reborn = self._made(REBORN, f"{prefix}-reborn", {})
         reborn.lock = threading.Lock()
         self.all = (own, plain, reborn, self._rolling(prefix))
@@ -100,7 +101,6 @@ class Targets:
                 f"osdetect-alerts-{self._namespace}-*",
                 f"osdetect-matches-{self._namespace}-*",
                 f"osdetect-deadletter-{self._namespace}",
-                "osdetect-runs-*",
             )
         )
         listed = ask(self._url, "GET", f"/_cat/indices/{patterns}?format=json&h=index", accept=(404,))

@@ -61,6 +61,13 @@ class Truth:
                 if where == uuid:
                     place.now = {_ABSENT}
 
+    def may_be_lost(self, uuid: str) -> None:
+        """The node was killed; the index acknowledges before it has written to the disk."""
+        with self._lock:
+            for (where, _), place in self._places.items():
+                if where == uuid:
+                    place.now |= place.ever | {_ABSENT}
+
     def must(self, rules: frozenset[str]) -> set[Pair]:
         """The alerts that must be there, for rules that were deployed all the time."""
         return {

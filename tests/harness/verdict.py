@@ -142,11 +142,14 @@ def _count(url: str, index: str) -> int:
 
 def _unaccounted(url: str, namespace: str) -> Iterator[str]:
     ask(url, "POST", "/osdetect-runs-*/_refresh?ignore_unavailable=true")
-    reply = ask(url, "GET", "/osdetect-runs-*/_search?size=10000&ignore_unavailable=true")
+    body = {"size": 1_000, "query": {"term": {"run.namespace": namespace}}}
+    reply = ask(url, "POST", "/osdetect-runs-*/_search?ignore_unavailable=true", body)
     for hit in reply["hits"]["hits"]:
         run = hit["_source"]["run"]
-        if run["namespace"] != namespace:
-            continue
         whole = run["events"] == run["judged"] + run["deadlettered"]
-        if not whole or run["matches"] != run["alerts_created"] + run["alerts_there"] or run["outcome"] != "complete":
+        if (
+            not whole
+            or run["matches"] != run["alerts_created"] + run["alerts_there"]
+            or run["outcome"] != "complete"
+        ):
             yield str(run)

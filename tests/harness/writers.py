@@ -49,7 +49,7 @@ class Writer(threading.Thread):
         try:
             for _ in range(self._plan.batches):
                 self._batch()
-                time.sleep(self._rng.random() * 0.3)
+                time.sleep(self._rng.random() * 0.6)
         except Exception as error:  # noqa: BLE001  # the episode fails by it
             self.failure = f"{self.name}: {type(error).__name__}: {error}"
         finally:
