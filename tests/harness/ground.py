@@ -47,6 +47,9 @@ class Ground:
 
     def __enter__(self) -> Self:
         self._node = _start_as_sixteen(self._options)
+        # Nobody waits for what becomes visible by itself: the product refreshes what it will read.
+        calm = {"persistent": {"cluster.default.index.refresh_interval": "30s"}}
+        ask(self.url, "PUT", "/_cluster/settings", calm)
         install_stream_template(self.url)
         with self.connected() as cluster:
             self.judge.deploy(cluster, second=False)
