@@ -114,7 +114,7 @@ def found_by_id(cluster: Cluster, namespace: str, asked: Sequence[str]) -> dict[
         exact = _by_ids(snapshot, asked)
         rest = [text for text in asked if not exact.get(text) and len(text) >= SHORTEST_PREFIX]
         begun = _by_prefixes(snapshot, rest) if rest else {}
-    return {text: tuple(exact.get(text) or begun.get(text, ())) for text in asked}
+    return {text: tuple(exact.get(text) or begun.get(text) or ()) for text in asked}
 
 
 _AMBIGUOUS = 20

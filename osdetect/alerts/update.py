@@ -96,7 +96,11 @@ def _write(
             results.append(Result(one.alert, Outcome.CHANGED))
         else:
             results.append(
-                Result(one.alert, Outcome.REFUSED, f"the cluster refused it: {outcome.error_type}: {outcome.reason}")
+                Result(
+                    one.alert,
+                    Outcome.REFUSED,
+                    f"the cluster refused it: {outcome.error_type}: {outcome.reason}",
+                )
             )
     return results, met
 
