@@ -139,7 +139,7 @@ def decide(
     if state != seen:
         return Refusal(f"it was changed meanwhile: {last_change(source)}")
     if status not in _FROM[change.verb]:
-        return Refusal(f"it is {_said(state)}: {last_change(source)}")
+        return Refusal(f"it is {_said(state)}; the last change: {last_change(source)}")
     return Write(_changed(change, source, after, seq_no))
 
 
