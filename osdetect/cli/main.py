@@ -13,15 +13,17 @@ from osdetect import __version__
 from osdetect.cli import (
     alerts,
     check,
-    compile,  # noqa: A004  # named as its command
+    compile,  # noqa: A004  # named as their commands
     deploy,
     detect,
+    doctor,
     explain,
     load,
     node,
     quickstart,
     scan,
     scenario,
+    status,
 )
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
@@ -44,6 +46,8 @@ app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")
+app.command()(status.status)
+app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")
 app.command()(scan.scan)
 app.command()(scenario.scenario)
