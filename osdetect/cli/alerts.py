@@ -21,6 +21,31 @@ app = typer.Typer(help="Find alerts, look at them, and say what they are.", no_a
 
 _TABLE_ROWS = 100
 
+Statuses = Annotated[
+    list[triage.Status] | None, typer.Option("--status", help="In this state; may be given again.")
+]
+MinLevel = Annotated[Level | None, typer.Option("--level", help="Of this level and above.")]
+OfRule = Annotated[
+    str, typer.Option("--rule", help="Of the rule with this id, or with this in its title.", metavar="TEXT")
+]
+Assignee = Annotated[
+    str, typer.Option("--assignee", help=f"Assigned to this person; {NOBODY}: to no one.", metavar="NAME")
+]
+Account = Annotated[str, typer.Option("--account", help="Of this AWS account.", metavar="ID")]
+Principal = Annotated[
+    str, typer.Option("--principal", help="Of this user name or principal id.", metavar="NAME")
+]
+Since = Annotated[
+    str, typer.Option("--since", help="Of events at this time and after (UTC).", metavar="TIME")
+]
+Until = Annotated[str, typer.Option("--until", help="Of events before this time.", metavar="TIME")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", min=0, help=f"The newest so many; 0: all. Default: {_TABLE_ROWS} in a table, else all."
+    ),
+]
+
 
 class AlertsFormat(StrEnum):
     """How alerts are written."""
@@ -32,31 +57,15 @@ class AlertsFormat(StrEnum):
 
 @app.command(name="list")
 def list_(
-    status: Annotated[
-        list[triage.Status] | None, typer.Option("--status", help="In this state; may be given again.")
-    ] = None,
-    level: Annotated[Level | None, typer.Option("--level", help="Of this level and above.")] = None,
-    rule: Annotated[
-        str,
-        typer.Option("--rule", help="Of the rule with this id, or with this in its title.", metavar="TEXT"),
-    ] = "",
-    assignee: Annotated[
-        str, typer.Option("--assignee", help=f"Assigned to this person; {NOBODY}: to no one.", metavar="NAME")
-    ] = "",
-    account: Annotated[str, typer.Option("--account", help="Of this AWS account.", metavar="ID")] = "",
-    principal: Annotated[
-        str, typer.Option("--principal", help="Of this user name or principal id.", metavar="NAME")
-    ] = "",
-    since: Annotated[
-        str, typer.Option("--since", help="Of events at this time and after (UTC).", metavar="TIME")
-    ] = "",
-    until: Annotated[str, typer.Option("--until", help="Of events before this time.", metavar="TIME")] = "",
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit", min=0, help=f"The newest so many; 0: all. Default: {_TABLE_ROWS} in a table, else all."
-        ),
-    ] = None,
+    status: Statuses = None,
+    level: MinLevel = None,
+    rule: OfRule = "",
+    assignee: Assignee = "",
+    account: Account = "",
+    principal: Principal = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = None,
     namespace: Namespace = NAMESPACE,
     url: Url = None,
     ca_certs: CaCerts = None,
