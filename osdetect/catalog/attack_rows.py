@@ -47,14 +47,15 @@ def coverage(tags: Iterable[str]) -> tuple[TacticRow, ...]:
     that no technique of the rule serves is no row.
     """
     given = tuple(tags)
-    tagged = [found for tag in given if (found := tactic_of_tag(tag))]
+    tagged = [named for tag in given if (named := tactic_of_tag(tag))]
     rows: dict[str, tuple[str, dict[str, TechniqueCell]]] = {}
-    for one in (found for tag in given if (found := technique_of_tag(tag))):
-        own = [(stands, named) for named in tagged for stands in _stands_in(one, named)]
-        if not own:
-            own = [(stands, None) for tag in one.tactics if (stands := tactic(tag))]
-        for stands, named in own:
-            said = "-" if named is None else named.name if named.tag != stands.tag else ""
+    for one in (known for tag in given if (known := technique_of_tag(tag))):
+        own = [
+            (stands, named.name if named.tag != stands.tag else "")
+            for named in tagged
+            for stands in _stands_in(one, named)
+        ]
+        for stands, said in own or [(found, "-") for tag in one.tactics if (found := tactic(tag))]:
             rows.setdefault(stands.tag, (said, {}))[1].setdefault(one.id, _cell(one))
     return tuple(
         TacticRow(stands.name, stands.id, said, tuple(cells.values()))

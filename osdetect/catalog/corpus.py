@@ -84,7 +84,9 @@ class Corpus:
             Watcher(other, tuple(shared[name]), other_service=_apart(entry, other))
             for name, other in others.items()
         ]
-        return tuple(sorted(found, key=lambda one: (one.other_service, one.entry.rule.title.casefold(), one.entry.id)))
+        return tuple(
+            sorted(found, key=lambda one: (one.other_service, one.entry.rule.title.casefold(), one.entry.id))
+        )
 
     def neighbours(self, entry: Entry) -> Neighbours:
         """Near-duplicates, and rules of which one matches all that the other does."""
@@ -132,9 +134,7 @@ def _required_fields(entry: Entry) -> frozenset[str]:
     """Fields that must pass a test of their own: what does not look at them cannot imply the rule."""
     tree = entry.rule.tree if isinstance(entry.rule, Rule) else All(())
     parts = tree.parts if isinstance(tree, All) else (tree,)
-    return frozenset(
-        indicator(leaf).field for part in parts if isinstance(leaf := part, Leaf)
-    )
+    return frozenset(indicator(leaf).field for part in parts if isinstance(leaf := part, Leaf))
 
 
 def _order(entry: Entry) -> tuple[str, str]:

@@ -67,7 +67,16 @@ def _root(folder: Path) -> Path | None:
 
 def _histories(root: Path) -> dict[Path, History]:
     environment = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    command = [*_COMMAND, "log", "--no-ext-diff", "--no-textconv", "--no-renames", "--name-only", "-z", _FORMAT]
+    command = [
+        *_COMMAND,
+        "log",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-renames",
+        "--name-only",
+        "-z",
+        _FORMAT,
+    ]
     try:
         done = subprocess.run(  # noqa: S603  # a fixed command, no shell
             [*command, "--", ":(glob)**/*.yml", ":(glob)**/*.yaml"],

@@ -3,7 +3,20 @@
 What is said here is true; there are implications that it does not find.
 """
 
-from osdetect.expr import ANYWHERE, All, AnyOf, Boolean, Equals, Exists, Expr, Gap, Leaf, Not, Number, Wildcard
+from osdetect.expr import (
+    ANYWHERE,
+    All,
+    AnyOf,
+    Boolean,
+    Equals,
+    Exists,
+    Expr,
+    Gap,
+    Leaf,
+    Not,
+    Number,
+    Wildcard,
+)
 from osdetect.expr.fold import leaves
 from osdetect.expr.predicates import predicate
 from osdetect.expr.values import fold_case
@@ -65,7 +78,7 @@ def _leaf_implies(one: Leaf[str], other: Leaf[str]) -> bool:
             return predicate(other.test)(text)
         case Wildcard(parts=narrow), Wildcard(parts=wide, cased=False):
             return _fits_within(narrow, wide)
-        case (Equals() | Wildcard() | Number() | Boolean()), Exists():
+        case ((Equals() | Wildcard() | Number() | Boolean()), Exists()):
             return True
         case _:
             return False

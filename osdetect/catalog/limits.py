@@ -36,7 +36,9 @@ class Limits:
 
     def halved(self) -> "Limits":
         """Half as much of everything."""
-        return Limits(*(max(1, part // 2) for part in (self.description, self.word, self.body, self.query, self.rows)))
+        return Limits(
+            *(max(1, part // 2) for part in (self.description, self.word, self.body, self.query, self.rows))
+        )
 
     def cut(self, text: str, length: int) -> Cut:
         """The beginning of a text."""

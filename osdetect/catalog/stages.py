@@ -166,7 +166,14 @@ def _cut(whole: tuple[tuple[Predicate, ...], ...]) -> tuple[tuple[tuple[Predicat
     return tuple(kept), more
 
 
-_COMPARISONS = {"gte": "at least", "gt": "more than", "lte": "at most", "lt": "less than", "eq": "exactly", "neq": "not"}
+_COMPARISONS = {
+    "gte": "at least",
+    "gt": "more than",
+    "lte": "at most",
+    "lt": "less than",
+    "eq": "exactly",
+    "neq": "not",
+}
 _UNITS = ((604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 

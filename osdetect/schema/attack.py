@@ -113,7 +113,11 @@ def tactic(tag: str) -> Tactic | None:
     ('stealth', 'defense-impairment')
     """
     found = _names()["tactics"].get(tag.lower())
-    return Tactic(tag.lower(), found["id"], found["name"], tuple(found.get("replaced_by", ()))) if found else None
+    return (
+        Tactic(tag.lower(), found["id"], found["name"], tuple(found.get("replaced_by", ())))
+        if found
+        else None
+    )
 
 
 @cache

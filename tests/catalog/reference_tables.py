@@ -44,7 +44,9 @@ def attack_table(data: Path) -> dict[str, Any]:
         "tactics": dict(sorted(tactics.items())),
         "techniques": {name: one["name"] for name, one in sorted(techniques.items())},
         "tactics_of": {name: " ".join(one["tactics"]) for name, one in sorted(techniques.items())},
-        "iaas": " ".join(name for name, one in sorted(given["techniques"].items()) if "IaaS" in one["platforms"]),
+        "iaas": " ".join(
+            name for name, one in sorted(given["techniques"].items()) if "IaaS" in one["platforms"]
+        ),
         "replaced": dict(sorted(given["technique_aliases"].items())),
     }
 
