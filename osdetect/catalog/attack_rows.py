@@ -58,9 +58,9 @@ def coverage(tags: Iterable[str]) -> tuple[TacticRow, ...]:
         for stands, said in own or [(found, "-") for tag in one.tactics if (found := tactic(tag))]:
             rows.setdefault(stands.tag, (said, {}))[1].setdefault(one.id, _cell(one))
     return tuple(
-        TacticRow(stands.name, stands.id, said, tuple(cells.values()))
+        TacticRow(shown.name, shown.id, said, tuple(cells.values()))
         for tag, (said, cells) in rows.items()
-        if (stands := tactic(tag))
+        if (shown := tactic(tag))
     )
 
 

@@ -40,6 +40,11 @@ class Limits:
             *(max(1, part // 2) for part in (self.description, self.word, self.body, self.query, self.rows))
         )
 
+    @staticmethod
+    def least() -> "Limits":
+        """What nothing is cut below."""
+        return Limits(1, 1, 1, 1, 1)
+
     def cut(self, text: str, length: int) -> Cut:
         """The beginning of a text."""
         return Cut(text, 0) if len(text) <= length else Cut(text[:length], len(text) - length)

@@ -10,7 +10,19 @@ import typer
 from typer.exceptions import TyperException
 
 from osdetect import __version__
-from osdetect.cli import check, compile, deploy, detect, explain, load, node, quickstart, scan, scenario  # noqa: A004  # named as their commands
+from osdetect.cli import (  # named as their commands
+    catalog,
+    check,
+    compile,
+    deploy,
+    detect,
+    explain,
+    load,
+    node,
+    quickstart,
+    scan,
+    scenario,
+)
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
 from osdetect.vocabulary import ExitCode
@@ -32,6 +44,7 @@ app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(node.app, name="node")
+app.add_typer(catalog.app, name="catalog")
 app.command()(scan.scan)
 app.command()(scenario.scenario)
 
