@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+TRAIL = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
+"""What stands between the steps of a breadcrumb."""
+
 
 class Look(Enum):
     """How a piece of text looks."""

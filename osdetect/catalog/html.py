@@ -1,6 +1,6 @@
 """Pages as HTML: one template for all of them, in which every text is escaped and nothing is executed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -28,16 +28,9 @@ class Html:
             keep_trailing_newline=True,
             auto_reload=False,
         )
-        environment.tests |= {
-            name: _is(kind)
-            for name, kind in (
-                ("paragraph", Paragraph),
-                ("bullets", Bullets),
-                ("table", Table),
-                ("code", Code),
-                ("subhead", Subhead),
-            )
-        }
+        environment.tests.update(
+            {kind.__name__.lower(): _is(kind) for kind in (Paragraph, Bullets, Table, Code, Subhead)}
+        )
         environment.filters["parts"] = _parts
         self._environment = environment
 
@@ -83,7 +76,7 @@ def _finalized(value: object) -> object:
     return visible(value) if type(value) is str else value
 
 
-def _is(kind: type[Block]) -> object:
+def _is(kind: type[Block]) -> Callable[[object], bool]:
     return lambda block: isinstance(block, kind)
 
 

@@ -3,7 +3,19 @@
 import re
 from collections.abc import Iterator
 
-from osdetect.catalog.blocks import Block, Bullets, Code, Line, Look, Page, Paragraph, Span, Subhead, Table
+from osdetect.catalog.blocks import (
+    TRAIL,
+    Block,
+    Bullets,
+    Code,
+    Line,
+    Look,
+    Page,
+    Paragraph,
+    Span,
+    Subhead,
+    Table,
+)
 from osdetect.catalog.html import root_of
 from osdetect.catalog.shown import visible
 
@@ -21,7 +33,7 @@ class _Markdown:
         self._root = root
 
     def lines(self, page: Page) -> Iterator[str]:
-        yield " › ".join(self._span(one) for one in page.crumbs)
+        yield TRAIL.join(self._span(one) for one in page.crumbs)
         yield ""
         yield f"# {_escaped(page.title)}"
         yield ""

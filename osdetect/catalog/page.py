@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import orjson
 
@@ -78,10 +77,10 @@ class RulePage:
 class Known:
     """What pages say that the rules themselves do not: facts from elsewhere."""
 
-    evidence: Mapping[str, Evidence] = MappingProxyType({})
-    hits: Mapping[str, Hits] | None = None
+    evidence: Mapping[str, Evidence]
+    hits: Mapping[str, Hits] | None
     """Of the rules that have any; None when no cluster was asked."""
-    histories: Histories = Histories(())
+    histories: Histories
 
 
 class Pages:

@@ -8,7 +8,7 @@ from rich.rule import Rule as Stroke
 from rich.table import Table as Grid
 from rich.text import Text
 
-from osdetect.catalog.blocks import Block, Bullets, Code, Line, Look, Page, Paragraph, Subhead, Table
+from osdetect.catalog.blocks import TRAIL, Block, Bullets, Code, Line, Look, Page, Paragraph, Subhead, Table
 from osdetect.catalog.shown import visible
 from osdetect.sigma.yaml_parts import yaml_parts
 
@@ -22,7 +22,7 @@ def rendered(page: Page) -> RenderableType:
 
 
 def _parts(page: Page) -> Iterator[RenderableType]:
-    yield Text(" › ".join(_safe(one.text) for one in page.crumbs), style="dim")
+    yield Text(TRAIL.join(_safe(one.text) for one in page.crumbs), style="dim")
     yield Text(_safe(page.title), style="bold")
     if page.badges:
         yield Text(" · ".join(_safe(one.text) for one in page.badges))

@@ -13,7 +13,7 @@ from osdetect import __version__
 from osdetect.cli import (  # named as their commands
     catalog,
     check,
-    compile,
+    compile,  # noqa: A004
     deploy,
     detect,
     explain,
