@@ -2,20 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import orjson
 
 from osdetect.catalog.blocks import Page
-from osdetect.catalog.entries import Entry
+from osdetect.catalog.corpus import Corpus
+from osdetect.catalog.entries import Catalog, Entry
 from osdetect.catalog.html import SITE, Html
 from osdetect.catalog.limits import MAX_PAGE, USUAL, Limits
 from osdetect.catalog.markdown import markdown
+from osdetect.catalog.matrix import columns, matrix_page
+from osdetect.catalog.overview import Techniques, about_pages, all_pages, call_pages
 from osdetect.catalog.page import Pages
 from osdetect.catalog.rule_sections import page_of
+from osdetect.catalog.search_index import index_page, index_script
 from osdetect.errors import OutputError, Where
 
-ASSETS = ("style.css", "catalog.js", "icon.svg")
+ASSETS = ("style.css", "catalog.js", "search.js", "icon.svg")
+FILTERS = ("level", "status", "tactic", "service", "author", "pack", "source")
+"""What the first page filters by; `search.js` has the same list."""
 
 Progress = Callable[[int, int], None]
 
@@ -76,6 +83,20 @@ class Site:
         for done, entry in enumerate(entries, start=1):
             self._rule(pages, entry)
             on_progress(done, len(entries))
+
+    def overviews(self, catalog: Catalog, corpus: Corpus) -> None:
+        """The pages that lead to rules."""
+        first = index_page(catalog.entries)
+        self.page(first, self._html.of("index.html", first, filters=FILTERS))
+        self.file("assets/rules.js", index_script(catalog.entries))
+        techniques = Techniques(catalog.entries)
+        shown = columns(techniques)
+        page = matrix_page(shown)
+        self.page(page, self._html.of("matrix.html", page, columns=shown))
+        for page in chain(
+            techniques.pages(), call_pages(corpus), all_pages(catalog.entries), about_pages(catalog)
+        ):
+            self.page(page)
 
     def _rule(self, pages: Pages, entry: Entry) -> None:
         made: list[Written] = []

@@ -1,7 +1,6 @@
 """Pages as HTML: one template for all of them, in which every text is escaped and nothing is executed."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from pathlib import Path
 
 import jinja2
@@ -34,18 +33,15 @@ class Html:
         environment.filters["parts"] = _parts
         self._environment = environment
 
-    @cached_property
-    def _page(self) -> jinja2.Template:
-        return self._environment.get_template("page.html")
-
     def page(self, page: Page) -> str:
         """A page of blocks."""
-        return self._page.render(page=page, root=root_of(page.path), href=Links(page.path))
+        return self.of("page.html", page)
 
     def of(self, template: str, page: Page, **said: object) -> str:
         """A page with a template of its own."""
         found = self._environment.get_template(template)
-        return found.render(page=page, root=root_of(page.path), href=Links(page.path), **said)
+        file = page.path.rpartition("/")[2]
+        return found.render(page=page, root=root_of(page.path), file=file, href=Links(page.path), **said)
 
 
 def root_of(path: str) -> str:

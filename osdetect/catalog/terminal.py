@@ -53,7 +53,7 @@ def _block(block: Block) -> RenderableType:
             return grid
         case Code(text=text):
             parts = ((visible(part.text), _COLOURS[part.kind]) for part in yaml_parts(text.rstrip("\n")))
-            return Padding(Text.assemble(*parts), (0, 0, 0, 2))
+            return Padding(Text.assemble(*parts), (0, 0, 0, 2), expand=False)
 
 
 def _line(given: Line) -> Text:

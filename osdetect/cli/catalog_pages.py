@@ -39,6 +39,7 @@ def built(asked: Asked, folder: Path, output: OutputFormat) -> Catalog:
     made = Site(folder)
     with progress_bar("Writing pages") as tell:
         made.rules(pages, tell)
+    made.overviews(catalog, pages.corpus)
     made.assets()
     _print_built(made.built(), folder, catalog, output)
     return catalog

@@ -152,6 +152,16 @@ def tactic_of_tag(tag: str) -> Tactic | None:
     return tactic(found[1].lower()) if found else None
 
 
+@cache
+def tactic_of_id(identity: str) -> Tactic | None:
+    """The tactic with this id.
+
+    >>> tactic_of_id("TA0003").name
+    'Persistence'
+    """
+    return next((tactic(tag) for tag, found in _names()["tactics"].items() if found["id"] == identity), None)
+
+
 def matrix() -> tuple[tuple[Tactic, tuple[Technique, ...]], ...]:
     """The tactics of today in ATT&CK's order, each with its techniques by id."""
     names = _names()
