@@ -57,9 +57,9 @@ def _call(source: str, name: str, tactics: list[str], techniques: list[str], rep
     today = [technique(one.successor) or one if one.successor else one for one in named]
     serving = {tag for one in today for tag in one.tactics}
     meant: dict[str, Tactic] = {}
-    for one in (found for given in tactics if (found := tactic_of_id(given))):
+    for stood in (known for identity in tactics if (known := tactic_of_id(identity))):
         # A tactic that was given up means those of its successors that one of the techniques serves.
-        for tag in [tag for tag in one.now if tag in serving] or one.now or (one.tag,):
+        for tag in [tag for tag in stood.now if tag in serving] or stood.now or (stood.tag,):
             if stands := tactic(tag):
                 meant.setdefault(stands.tag, stands)
     return KnownCall(

@@ -29,11 +29,9 @@ class Cell:
 
     @property
     def span(self) -> Span:
-        """Its name, leading to its page where it has one."""
-        return Span(
-            f"{self.technique.id} {self.technique.name}",
-            technique_page(self.technique.id) if self.rules else "",
-        )
+        """Its name, leading to its page where it has one; a sub-technique without the name that it stands under."""
+        name = self.technique.name.rpartition(": ")[2] if "." in self.technique.id else self.technique.name
+        return Span(f"{self.technique.id} {name}", technique_page(self.technique.id) if self.rules else "")
 
 
 @dataclass(frozen=True, slots=True)
