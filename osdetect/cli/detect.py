@@ -1,20 +1,34 @@
 """`osdetect detect`: judge new events, once or again and again."""
 
 import re
-import threading
+import signal
+import time
 import uuid
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from osdetect import __version__
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_error, print_json, progress_bar, say, write_line
+from osdetect.cli.signals import Asked, asked_by_signals
+from osdetect.cli.tended import Tended
+from osdetect.cli.watching import Logged, Losses, Shown, Watching, lossy
 from osdetect.cluster import Cluster
 from osdetect.detect import DetectOptions, RunReport, detect_once
+from osdetect.detect.schedule import Ended, PassStopped, Schedule, keep_passing
 from osdetect.documents.event import check_namespace
-from osdetect.errors import ClusterUnavailable, UsageError
+from osdetect.errors import ClusterUnavailable, OsdetectError, UsageError
+from osdetect.follow import this_worker
+from osdetect.status.health import Health, serving
+from osdetect.status.heartbeat import PERIODS, SHORTEST_S, PassMark, mark_pass
+from osdetect.status.logs import Log, LogFormat, open_log
+from osdetect.status.metrics import Metrics
 from osdetect.vocabulary import ExitCode
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -23,10 +37,32 @@ Once = Annotated[bool, typer.Option("--once", help="One pass, then exit.")]
 Every = Annotated[
     str | None, typer.Option("--every", help="A pass each so often: 30s, 5m, 1h.", metavar="PERIOD")
 ]
+Cron = Annotated[
+    str | None,
+    typer.Option("--cron", help="A pass at the times of a cron expression, in UTC.", metavar="EXPRESSION"),
+]
+Jitter = Annotated[
+    str | None, typer.Option("--jitter", help="Put each pass off by up to this, by chance.", metavar="PERIOD")
+]
 Target = Annotated[
     str,
     typer.Option(
         "--target", help="Index, pattern or alias to watch; default: what `load` stored in the namespace."
+    ),
+]
+Logs = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        help="How log lines look; default: text on a terminal, else json. With --once there is a log only if this is given.",
+    ),
+]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen",
+        help="Answer /metrics, /healthz and /readyz here; not with --once. 127.0.0.1:9464",
+        metavar="HOST:PORT",
     ),
 ]
 
@@ -34,8 +70,12 @@ Target = Annotated[
 def detect(
     once: Once = False,
     every: Every = None,
+    cron: Cron = None,
+    jitter: Jitter = None,
     namespace: Namespace = NAMESPACE,
     target: Target = "",
+    listen: Listen = None,
+    log_format: Logs = None,
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,
@@ -43,22 +83,41 @@ def detect(
 ) -> int:
     """Judge every event that is new since the last pass by the deployed rules, and store alerts.
 
-    Examples: `osdetect detect --once` · `osdetect detect --every 30s`
+    SIGTERM and Ctrl-C end it behind the batch at hand; a second one ends it at once.
+
+    Examples: `osdetect detect --once` · `osdetect detect --every 30s --jitter 5s` · `osdetect detect --cron "*/5 * * * *"`
     """
-    period = seconds(every) if every else None
-    if once == (period is not None):
-        raise UsageError(
-            "say how often", cure="give either --once or --every PERIOD, for example --every 30s"
-        )
+    schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter)
+    if listen is not None and schedule is None:
+        raise UsageError("--listen goes with --every or --cron", cure="leave it out with --once")
     options = DetectOptions(namespace=check_namespace(namespace), target=target)
-    with connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
-        if period is None:
-            report = run_once(cluster, options)
-            if not report.shards:
-                say("note: the target stands for no index yet: load events, or give --namespace or --target")
-            return _report(report, output)
-        _repeat(cluster, options, period, output)
-    return ExitCode.OK
+    with asked_by_signals() as asked, connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
+        cluster.hurry_when(lambda: asked.asked, asked.wait)
+        if schedule is None:
+            return _once(cluster, options, asked, output, log_format)
+        log = open_log(log_format, namespace=options.namespace, target=options.watched())
+        return _Daemon(cluster, options, schedule, asked, log).run(listen, output)
+
+
+def read_schedule(*, once: bool, every: str | None, cron: str | None, jitter: str | None) -> Schedule | None:
+    """When passes are due, as the command line says; None: once.
+
+    Raises:
+        UsageError: it says none or several, or something that is no time.
+    """
+    if once + (every is not None) + (cron is not None) != 1:
+        raise UsageError(
+            "say how often",
+            cure="give one of --once, --every PERIOD (for example --every 30s) and --cron EXPRESSION",
+        )
+    if once:
+        if jitter is not None:
+            raise UsageError("--jitter goes with --every or --cron", cure="leave it out with --once")
+        return None
+    spread = seconds(jitter) if jitter else 0
+    schedule = Schedule(every_s=seconds(every) if every else 0, cron=cron or "", jitter_s=spread)
+    schedule.check(_now())
+    return schedule
 
 
 def seconds(text: str) -> int:
@@ -76,25 +135,118 @@ def seconds(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def run_once(cluster: Cluster, options: DetectOptions) -> RunReport:
-    """One pass, with a bar."""
+def run_once(
+    cluster: Cluster,
+    options: DetectOptions,
+    asked: Asked | None = None,
+    on_batch: Callable[[], None] = lambda: None,
+) -> RunReport:
+    """One pass, with a bar; it ends early, behind a batch, when `asked` says so.
+
+    Raises:
+        PassStopped: it ended early.
+    """
     with progress_bar("Judging events") as tell:
-        return detect_once(
-            cluster, options, run_id=uuid.uuid4().hex, clock=lambda: datetime.now(UTC), on_progress=tell
+
+        def passed(done: int, total: int) -> None:
+            tell(done, total)
+            on_batch()
+            if asked is not None and asked.asked and done < total:
+                raise PassStopped
+
+        return detect_once(cluster, options, run_id=uuid.uuid4().hex, clock=_now, on_progress=passed)
+
+
+def _once(
+    cluster: Cluster,
+    options: DetectOptions,
+    asked: Asked,
+    output: OutputFormat,
+    log_format: LogFormat | None,
+) -> int:
+    started = _now()
+    try:
+        report = run_once(cluster, options, asked)
+    except PassStopped:
+        return ExitCode.INTERRUPTED
+    except ClusterUnavailable:
+        if asked.asked:  # nothing was repeated any more
+            return ExitCode.INTERRUPTED
+        raise
+    if log_format is not None:
+        log = open_log(log_format, namespace=options.namespace, target=options.watched())
+        Logged(log).pass_ended(report, (_now() - started).total_seconds())
+    if not report.shards:
+        say("note: the target stands for no index yet: load events, or give --namespace or --target")
+    status = _report(report, output)
+    mark_pass(cluster, PassMark(options.namespace, options.watched(), _now(), report.id, this_worker(), 0.0))
+    return status
+
+
+@dataclass(frozen=True, slots=True)
+class _Daemon:
+    """A detector that goes on until a signal comes."""
+
+    cluster: Cluster
+    options: DetectOptions
+    schedule: Schedule
+    asked: Asked
+    log: Log
+
+    def run(self, listen: str | None, output: OutputFormat) -> int:
+        """Passes until a signal comes: 0 after SIGTERM, 1 if something was lost meanwhile, 130 after Ctrl-C."""
+        losses, metrics = Losses(), Metrics()
+        gap_s = self.schedule.gap_s(_now())
+        health = Health(max(SHORTEST_S, PERIODS * (gap_s + self.schedule.jitter_s)), time.monotonic)
+        tended = Tended(
+            self.cluster,
+            self.options,
+            worker=this_worker(),
+            gap_s=gap_s,
+            clock=_now,
+            log=self.log,
+            metrics=metrics,
+            health=health,
+            count_lag=listen is not None,
         )
+        shown = Shown(lambda report: _report(report, output))
+        with serving(listen, health, metrics) if listen is not None else nullcontext("") as address:
+            self.log.info(
+                "detector started",
+                version=__version__,
+                every_s=self.schedule.every_s,
+                cron=self.schedule.cron,
+                listens=address,
+            )
+            ended = self._keep_passing(Watching((Logged(self.log), shown, losses, tended)), health)
+        self.log.info(
+            "detector stopped",
+            signal=self.asked.by.name if self.asked.by else "",
+            passes=ended.passes,
+            pass_unfinished=ended.unfinished,
+            passes_with_losses=losses.passes,
+        )
+        if self.asked.by is signal.SIGINT:
+            return ExitCode.INTERRUPTED
+        return ExitCode.LOSS if losses.passes else ExitCode.OK
 
-
-def _repeat(cluster: Cluster, options: DetectOptions, period: int, output: OutputFormat) -> None:
-    """A pass every `period` seconds until interrupted; late passes are not caught up: the next judges all."""
-    pause = threading.Event()
-    while True:
-        started = datetime.now(UTC)
+    def _keep_passing(self, watcher: Watching, health: Health) -> Ended:
         try:
-            _report(run_once(cluster, options), output)
-        except ClusterUnavailable as error:
-            print_error(error, word="this pass failed")
-        spent = (datetime.now(UTC) - started).total_seconds()
-        pause.wait(max(0.0, period - spent))
+            return keep_passing(
+                self.schedule,
+                lambda: run_once(self.cluster, self.options, self.asked, health.moved),
+                watcher=watcher,
+                stop=self.asked,
+                clock=_now,
+            )
+        except OsdetectError as error:
+            said = {"what": error.what, "cause": error.cause, "cure": error.cure}
+            self.log.error("detector ended: the cluster refuses", **said)  # noqa: TRY400  # never a traceback
+            raise
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _report(report: RunReport, output: OutputFormat) -> int:
@@ -115,4 +267,4 @@ def _report(report: RunReport, output: OutputFormat) -> int:
             )
             + (f"; {report.left_to_others} shards left to another detector" if report.left_to_others else "")
         )
-    return ExitCode.LOSS if report.unreadable or report.counts.deadlettered else ExitCode.OK
+    return ExitCode.LOSS if lossy(report) else ExitCode.OK

@@ -10,18 +10,31 @@ import typer
 from typer.exceptions import TyperException
 
 from osdetect import __version__
+<<<<<<< HEAD
 from osdetect.cli import (  # named as their commands
     catalog,
     check,
     compile,  # noqa: A004
     deploy,
     detect,
+=======
+from osdetect.cli import (
+    check,
+    compile,  # noqa: A004  # named as their commands
+    deploy,
+    detect,
+    doctor,
+>>>>>>> main
     explain,
     load,
     node,
     quickstart,
     scan,
     scenario,
+<<<<<<< HEAD
+=======
+    status,
+>>>>>>> main
 )
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
@@ -43,6 +56,8 @@ app.command(name="explain")(explain.explain_)
 app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
+app.command()(status.status)
+app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(scan.scan)

@@ -1,11 +1,12 @@
 """One class through which everything asks the cluster: connect, request, and the checks at the start."""
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
-from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
 from osdetect.cluster import bulk, store
 from osdetect.cluster.connection import Connection
@@ -60,6 +61,10 @@ class Cluster:
         self._connection = connection
         self.version = version
         """For example (3, 8, 0)."""
+        self.repeated = 0
+        """Requests that failed in passing and were sent again."""
+        self._hurried: Callable[[], bool] = bool
+        self._pause: Callable[[float], object] = time.sleep
 
     @classmethod
     def connect(cls, connection: Connection) -> "Cluster":
@@ -92,6 +97,15 @@ class Cluster:
     def url(self) -> str:
         """The cluster's URL; it never holds credentials."""
         return self._connection.url
+
+    def hurry_when(self, asked: Callable[[], bool], wait: Callable[[float], object]) -> None:
+        """Once `asked` says so, repeat nothing any more: a failure in passing is one at once.
+
+        Args:
+            asked: whether the command is to end.
+            wait: waits so many seconds, or less when it is to end.
+        """
+        self._hurried, self._pause = asked, wait
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -136,13 +150,21 @@ class Cluster:
         patience = self._connection.retry_for_s if repeat else 0
         for attempt in Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, OsdetectError) and e.transient),
-            stop=stop_before_delay(patience),
+            stop=lambda state: self._hurried() or stop_before_delay(patience)(state),
             wait=wait_random_exponential(multiplier=0.25, max=8),
+            sleep=self._rest,
+            before_sleep=self._count_repeat,
             reraise=True,
         ):
             with attempt:
                 return self._ask(method, path, params, body, accept, timeout_s)
         raise AssertionError  # Retrying gives a reply or raises
+
+    def _rest(self, seconds: float) -> None:
+        self._pause(seconds)
+
+    def _count_repeat(self, _state: RetryCallState) -> None:
+        self.repeated += 1
 
     def _ask(
         self,

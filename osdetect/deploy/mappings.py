@@ -63,7 +63,7 @@ def install(cluster: Cluster) -> tuple[str, ...]:
 
 
 def _install(cluster: Cluster, resource: Resource) -> bool:
-    owner, digest = _installed(cluster, resource)
+    owner, digest = standing(cluster, resource)
     if owner == OWNER and digest == resource.digest:
         return False
     if owner not in (OWNER, None):
@@ -97,7 +97,7 @@ def _renew_indices(cluster: Cluster, resource: Resource) -> None:
             cluster.request("PUT", f"/{patterns}/_mapping", params=options, body=added)
 
 
-def _installed(cluster: Cluster, resource: Resource) -> tuple[str | None, str]:
+def standing(cluster: Cluster, resource: Resource) -> tuple[str | None, str]:
     """Owner and digest of what stands at the resource's place; owner None when nothing does."""
     reply = cluster.request("GET", resource.path, accept=(404,))
     if "index_templates" in reply:

@@ -2,8 +2,6 @@
 
 It reads only OpenSearch: what runs is what was deployed. Rule files and the compiler are not imported here.
 
-    shards.py      which shards the target has, and how far each may be read
-    events.py      the events of one shard after its cursor, in order, page by page
     release.py     the deployed rules
     percolate.py   a batch of events to its candidates (rule, event), by one request
     judge.py       candidates to alerts, by the exact evaluation

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from osdetect.cluster import Cluster
-from osdetect.detect.events import StoredEvent
 from osdetect.detect.release import FOR_CLOUDTRAIL, Release
 from osdetect.errors import ClusterError, ClusterRefused
+from osdetect.follow import StoredEvent
 
 PAGE = 5_000
 """Percolate hits are rules: pages of this many until all are read."""

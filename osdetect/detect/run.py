@@ -13,16 +13,25 @@ from functools import partial
 
 from osdetect.cluster import Cluster, ItemOutcome, create_action
 from osdetect.cluster.background import in_background
-from osdetect.detect.cursors import HeldCursor, move_cursor, read_cursor
-from osdetect.detect.events import StoredEvent, pages
 from osdetect.detect.judge import Alert, judge
 from osdetect.detect.losses import RefusedAlert, store_dead_letters
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release, live_release
 from osdetect.detect.report import Counts, RunReport
-from osdetect.detect.shards import Shard, shards_of
 from osdetect.documents.alert import RunReference
-from osdetect.errors import ClusterRefused
+from osdetect.documents.state import DETECT
+from osdetect.errors import ClusterRefused, ClusterUnavailable
+from osdetect.follow import (
+    Follower,
+    Held,
+    StoredEvent,
+    Waiting,
+    make_visible,
+    pages,
+    reached,
+    shards_of,
+    this_worker,
+)
 from osdetect.vocabulary import DEFAULT_NAMESPACE, EVENTS_PREFIX, RUNS_PREFIX
 
 Clock = Callable[[], datetime]
@@ -41,6 +50,10 @@ class DetectOptions:
     """Names the alerts' indices and the detector's cursors."""
     target: str = ""
     """Index, pattern or alias to watch; empty: the events that `osdetect load` stored in the namespace."""
+    worker: str = ""
+    """This detector's own name; empty: this process's. No two that run at once may share it."""
+    lease_s: float = 30.0
+    """How long a shard stays with a worker that says nothing more, in seconds."""
 
     def watched(self) -> str:
         """The target, or the default one."""
@@ -80,13 +93,20 @@ def detect_once(
     _require_templates(cluster)
     started = clock()
     shards = shards_of(cluster, options.watched())
-    for index in sorted({shard.index for shard in shards}):
-        cluster.request("POST", f"/{index}/_refresh")
-    work = [(shard, read_cursor(cluster, options.namespace, shard)) for shard in shards]
-    progress = _Progress(on_progress, sum(_ahead(shard, held) for shard, held in work))
+    make_visible(cluster, shards)
+    follower = Follower(
+        cluster,
+        purpose=DETECT,
+        namespace=options.namespace,
+        worker=options.worker or this_worker(),
+        lease_s=options.lease_s,
+        clock=clock,
+    )
+    work = [one for one in follower.look(shards) if one.has_work]
+    progress = _Progress(on_progress, sum(one.behind for one in work))
     counts, left_to_others = Counts(), 0
-    for shard, held in work:
-        done, ours = _judge_shard(run, shard, held, progress)
+    for one in work:
+        done, ours = _judge_waiting(run, follower, one, progress)
         counts += done
         left_to_others += not ours
     progress.finish()
@@ -101,10 +121,6 @@ def detect_once(
     )
     _store_run(run, report, started)
     return report
-
-
-def _ahead(shard: Shard, held: HeldCursor) -> int:
-    return max(0, shard.checkpoint - held.cursor.seq_no)
 
 
 class _Progress:
@@ -128,18 +144,45 @@ def _require_templates(cluster: Cluster) -> None:
         raise ClusterRefused("the alerts template is not installed", cure="install it: osdetect deploy")
 
 
-def _judge_shard(run: _Run, shard: Shard, held: HeldCursor, progress: _Progress) -> tuple[Counts, bool]:
-    """What was done in the shard, and whether it stayed ours to the end."""
-    counts = Counts()
-    for page in pages(run.cluster, shard, held.cursor.seq_no):
+def _judge_waiting(
+    run: _Run, follower: Follower, waiting: Waiting, progress: _Progress
+) -> tuple[Counts, bool]:
+    """What was done in the shard, and whether it was ours to the end."""
+    held = follower.take(waiting)
+    if held is None:
+        return Counts(), False
+    try:
+        with held.renewing():
+            counts = _judge_shard(run, held, progress)
+    except ClusterUnavailable:
+        raise  # the lease expires by itself: a cluster that is away takes no release either
+    except BaseException:
+        held.release()
+        raise
+    return counts, held.release()
+
+
+def _judge_shard(run: _Run, held: Held, progress: _Progress) -> Counts:
+    counts, shard = Counts(), held.shard
+    for page in pages(run.cluster, shard, held.cursor.seq_no, shard.checkpoint):
+        reached("page-read")
         counts += _judge_page(run, page)
-        last = page[-1].at.seq_no
-        moved = move_cursor(run.cluster, held, last, run.clock())
-        if moved is None:
-            return counts, False
-        progress.add(last - held.cursor.seq_no)
-        held = moved
-    return counts, True
+        if not _move(held, page[-1].at.seq_no, progress):
+            return counts
+    _move(held, shard.checkpoint, progress)  # the last numbers may be of documents that are deleted
+    return counts
+
+
+def _move(held: Held, seq_no: int, progress: _Progress) -> bool:
+    passed = seq_no - held.cursor.seq_no
+    if passed == 0:
+        return True
+    reached("before-move")
+    if not held.move(seq_no):
+        return False
+    reached("after-move")
+    progress.add(passed)
+    return True
 
 
 def _judge_page(run: _Run, page: Sequence[StoredEvent]) -> Counts:
@@ -149,9 +192,11 @@ def _judge_page(run: _Run, page: Sequence[StoredEvent]) -> Counts:
         page = [replace(event, source=dialect.opened(event.source)) for event in page]
     alone_before = run.percolator.evaluated_alone
     pairs = run.percolator.candidates(page)
+    reached("candidates-found")
     reference = RunReference(run.id, run.clock())
     seen, alerts, unjudged = judge(pairs, run.release, run.options.namespace, reference)
     outcomes = _store_alerts(run.cluster, alerts)
+    reached("alerts-stored")
     refused = [(alert, outcome) for alert, outcome in zip(alerts, outcomes, strict=True) if outcome.failed]
     _require_alert_space(refused)
     store_dead_letters(run.cluster, run.options.namespace, refused, unjudged, run.clock())

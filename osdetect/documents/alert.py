@@ -170,7 +170,8 @@ def _instant(text: str) -> datetime | None:
 
 
 def _timestamp(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
-    parsed = _instant(_text(event.get("@timestamp")) or dialect.text(event, "eventTime"))
+    """When it happened, as its record says it; what else the event says may differ between two stores of one record."""
+    parsed = _instant(dialect.text(event, "eventTime")) or _instant(_text(event.get("@timestamp")))
     return parsed.astimezone(UTC) if parsed else None
 
 

@@ -1,51 +1,115 @@
-"""Documents of the state index: where each shard's judging stands."""
+"""Documents of the state index: where each shard's following stands, and who is at it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
+
+DETECT = "detect"
+"""The purpose of the detector's own cursors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What was put off: these rules must still judge the events in (after, upto]."""
+
+    rules: tuple[str, ...]
+    """Their ids."""
+    after: int
+    upto: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker is at the shard. It renews the lease by each write; one that it does not renew expires."""
+
+    worker: str
+    length_s: float
+    at: datetime
+    """When it was taken or last renewed, by that worker's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """All events of the shard up to `seq_no` were judged, and their alerts are stored.
+    """All documents of the shard up to `seq_no` were dealt with, but for what is `owed`.
 
-    One detector's alerts namespace, index uuid and shard number are its identity: an index that is deleted
-    and made again, restored or shrunk has another uuid and starts at its beginning; alert ids make that harmless.
+    Purpose, namespace, index uuid and shard number are its identity: an index that is deleted and made again,
+    restored or shrunk has another uuid and starts at its beginning; ids of content make that harmless.
     """
 
+    purpose: str
+    """What the documents are followed for: `detect`, or another follower's own word."""
     namespace: str
     index_uuid: str
     shard: int
     seq_no: int = -1
-    """The sequence number of the last event judged; -1: none."""
+    """The sequence number of the last document dealt with; -1: none."""
     index: str = ""
     """The index's name, for people."""
+    owed: tuple[Owed, ...] = ()
+    lease: Lease | None = None
 
     @property
     def id(self) -> str:
         """The id of its document."""
-        return f"cursor:{self.namespace}:{self.index_uuid}:{self.shard}"
+        return f"cursor:{self.purpose}:{self.namespace}:{self.index_uuid}:{self.shard}"
 
     def at(self, seq_no: int) -> "Cursor":
         """The same shard's cursor at another sequence number."""
         return replace(self, seq_no=seq_no)
 
-    def to_source(self, updated: str) -> dict[str, Any]:
-        """The document's `_source`; `updated` is the time of writing, ISO 8601."""
+    def to_source(self, updated: datetime) -> dict[str, Any]:
+        """The document's `_source`; `updated` is the time of writing."""
         return {
             "kind": "cursor",
-            "updated": updated,
+            "namespace": self.namespace,
+            "updated": updated.isoformat(),
             "cursor": {
+                "purpose": self.purpose,
                 "namespace": self.namespace,
                 "index": self.index,
                 "index_uuid": self.index_uuid,
                 "shard": self.shard,
                 "seq_no": self.seq_no,
+                "owed": [
+                    {"rules": list(one.rules), "after": one.after, "upto": one.upto} for one in self.owed
+                ],
+                **({"lease": _lease_source(self.lease)} if self.lease else {}),
             },
         }
 
-    def read_seq_no(self, source: Mapping[str, Any]) -> int:
-        """The sequence number in a stored cursor; -1, the safe beginning, when it is not readable."""
-        cursor = source.get("cursor")
-        seq_no = cursor.get("seq_no") if isinstance(cursor, Mapping) else None
-        return seq_no if isinstance(seq_no, int) and seq_no >= -1 else -1
+    def stored(self, source: Mapping[str, Any]) -> "Cursor":
+        """This cursor as its document says; at the beginning, which is safe, when a part of that is not readable."""
+        match source.get("cursor"):
+            case {"seq_no": int(seq_no), "owed": list(owed), **rest} if seq_no >= -1:
+                read = [_owed(one) for one in owed]
+                lease = _lease(rest.get("lease"))
+                known = tuple(one for one in read if one is not None)
+                if len(known) == len(read):
+                    return replace(self, seq_no=seq_no, owed=known, lease=lease)
+        return self
+
+
+def _lease_source(lease: Lease) -> dict[str, Any]:
+    return {"worker": lease.worker, "length_s": lease.length_s, "at": lease.at.isoformat()}
+
+
+def _owed(said: object) -> Owed | None:
+    match said:
+        case {"rules": list(rules), "after": int(after), "upto": int(upto)}:
+            return Owed(tuple(map(str, rules)), after, upto)
+        case _:
+            return None
+
+
+def _lease(said: object) -> Lease | None:
+    """The lease; none when it is not readable: anybody may take the shard then."""
+    match said:
+        case {"worker": str(worker), "length_s": (int() | float()) as length, "at": str(at)}:
+            try:
+                moment = datetime.fromisoformat(at)
+            except ValueError:
+                return None
+            return Lease(worker, float(length), moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        case _:
+            return None

@@ -15,11 +15,11 @@ from osdetect.compiler import Compiled, compile_rule
 from osdetect.compiler.prefilter import prefilter
 from osdetect.compiler.search_query import is_exact
 from osdetect.deploy import deploy
-from osdetect.detect.events import StoredEvent
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
 from osdetect.documents.alert import EventReference
 from osdetect.expr import All, evaluate, leaves, render
+from osdetect.follow import StoredEvent
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import LogSource, Rule, RuleSet, read_rules
 from osdetect.sigma.modifiers import MODIFIERS

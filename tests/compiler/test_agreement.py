@@ -11,7 +11,6 @@ import pytest
 from osdetect.cluster import Cluster, Connection
 from osdetect.compiler import Compiled, compile_rule
 from osdetect.deploy import deploy
-from osdetect.detect.events import StoredEvent
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
 from osdetect.documents.alert import EventReference
@@ -40,6 +39,7 @@ from osdetect.expr import (
     evaluate,
     simplify,
 )
+from osdetect.follow import StoredEvent
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import LogSource, Rule
 from osdetect.vocabulary import Level

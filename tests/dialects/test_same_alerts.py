@@ -61,7 +61,7 @@ def outcome(
         assert cluster.create_index(index, {"settings": settings, "mappings": {"enabled": False}})
         lines = []
         for key, record in records:
-            event = WRITERS[name](record) if dated else {**WRITERS[name](record), "@timestamp": ONE_MONTH}
+            event = WRITERS[name](record if dated else {**record, "eventTime": ONE_MONTH})
             lines.append(
                 orjson.dumps({"create": {"_index": index, "_id": key}}) + b"\n" + orjson.dumps(event) + b"\n"
             )

@@ -20,7 +20,7 @@ from osdetect.documents.alert import (
     alert_id,
     alert_index,
 )
-from osdetect.documents.state import Cursor
+from osdetect.documents.state import Cursor, Lease, Owed
 from osdetect.documents.stored_rule import FORMAT, StoredRule
 from osdetect.errors import RuleError, Where
 from osdetect.expr import All, Equals, Evidence, Exists, Leaf, Not, evidence
@@ -235,19 +235,33 @@ def test_the_cluster_takes_alerts_and_refuses_what_is_not_mapped(fresh_cluster: 
     assert StoredRule.from_source(RULE.id, stored) == STORED.stored
 
 
-def test_a_cursor_is_named_by_namespace_and_shard_and_read_back_safely() -> None:
-    cursor = Cursor("prod", "uuid", 3, index="logs")
-    moved = cursor.at(41)
-    assert moved.id == cursor.id == "cursor:prod:uuid:3"
-    assert cursor.read_seq_no(moved.to_source("2026-01-01T00:00:00Z")) == 41
-    sources: tuple[dict[str, Any], ...] = (
-        {},
-        {"cursor": None},
-        {"cursor": {"seq_no": "41"}},
-        {"cursor": {"seq_no": -5}},
-        {"cursor": []},
-    )
-    assert {cursor.read_seq_no(damaged) for damaged in sources} == {-1}
+def test_a_cursor_is_named_by_purpose_namespace_and_shard_and_read_back() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    cursor = Cursor("detect", "prod", "uuid", 3, index="logs")
+    owed = (Owed(("rule",), 5, 40),)
+    moved = replace(cursor.at(41), owed=owed, lease=Lease("worker", 30.0, now))
+    assert moved.id == cursor.id == "cursor:detect:prod:uuid:3"
+    assert cursor.stored(moved.to_source(now)) == moved
+    assert cursor.stored(cursor.at(41).to_source(now)) == cursor.at(41)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"seq_no": "41"}, {"seq_no": -5}, {"seq_no": None}, {"owed": None}, {"owed": [{"rules": []}]}],
+    ids=str,
+)
+def test_a_damaged_cursor_stands_before_the_first_document(damage: dict[str, Any]) -> None:
+    cursor = Cursor("detect", "prod", "uuid", 3)
+    source = cursor.at(41).to_source(datetime(2026, 1, 1, tzinfo=UTC))
+    assert cursor.stored({**source, "cursor": {**source["cursor"], **damage}}) == cursor
+    assert cursor.stored({}) == cursor == cursor.stored({"cursor": []})
+
+
+@pytest.mark.parametrize("lease", [7, {}, {"worker": "w", "length_s": 3, "at": "soon"}], ids=str)
+def test_a_damaged_lease_is_none(lease: object) -> None:
+    cursor = Cursor("detect", "prod", "uuid", 3)
+    source = cursor.at(41).to_source(datetime(2026, 1, 1, tzinfo=UTC))
+    assert cursor.stored({**source, "cursor": {**source["cursor"], "lease": lease}}) == cursor.at(41)
 
 
 def test_a_stored_rule_leads_back_to_itself() -> None:

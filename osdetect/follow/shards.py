@@ -5,11 +5,13 @@ with a smaller number can still appear. The highest visible number would be no s
 an event with a smaller number can become visible later (OpenSearch docs, "Index stats", `seq_no`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
+from osdetect.errors import ClusterUnavailable
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,6 +45,36 @@ def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
         for number, copies in entry.get("shards", {}).items()
     ]
     return tuple(sorted(found))
+
+
+def make_visible(cluster: Cluster, shards: Iterable[Shard]) -> None:
+    """Let searches see all that the shards' checkpoints cover: for after those were read.
+
+    Raises:
+        ClusterUnavailable: a shard could not be refreshed; a search would pass over what it has not made visible.
+        ClusterRefused: the cluster refused it.
+    """
+    for index in sorted({shard.index for shard in shards}):
+        reply = cluster.request("POST", f"/{index}/_refresh", accept=(404,))  # deleted meanwhile
+        failures = reply.get("_shards", {}).get("failures", ())
+        if reply.get("_shards", {}).get("failed"):
+            raise ClusterUnavailable(
+                f"not every shard of {index} could be refreshed",
+                cause=str(failures[0])[:300] if failures else "",
+                cure="see the cluster's health; the next pass goes on from the same place",
+            )
+
+
+def still_there(cluster: Cluster, shard: Shard) -> bool:
+    """Whether the shard's index has its name yet.
+
+    A search names an index, not its uuid, and the name may be another one's by then. No uuid comes back: if it is the
+    same after a search, the search was of that index.
+    """
+    params = {"filter_path": "*.settings.index.uuid"}
+    reply = cluster.request("GET", f"/{shard.index}/_settings", params=params, accept=(404,))
+    uuid = reply.get(shard.index, {}).get("settings", {}).get("index", {}).get("uuid")
+    return bool(uuid == shard.index_uuid)
 
 
 def _checkpoint(copies: list[dict[str, Any]]) -> int:

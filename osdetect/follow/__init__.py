@@ -1,0 +1,34 @@
+"""Follow what is new in a target: events for the detector, alerts for the notifier. Whoever wrote it, nothing is missed.
+
+    shards.py    which shards the target has, and how far each may be read
+    follower.py  which of them have something to do, and taking one: cursor and lease are one document
+    held.py      a shard that is held: its cursor moves by compare-and-set, its lease is renewed meanwhile
+    pages.py     the documents of one shard in a range of sequence numbers, in order, page by page
+    worker.py    this process's own name
+    points.py    named places at which tests stop or kill the process
+
+What is promised, and by what. A document is never passed by, because a cursor stays below the shard's global
+checkpoint. Work is never done under a lost lease, because each move of the cursor is a compare-and-set on the very
+document that holds the lease: a worker that was paused finds that out at its next move. What it wrote before that must
+be harmless when it is written again; alerts are, by their ids.
+"""
+
+from osdetect.follow.follower import Follower, Waiting
+from osdetect.follow.held import Held
+from osdetect.follow.pages import StoredEvent, pages
+from osdetect.follow.points import reached
+from osdetect.follow.shards import Shard, make_visible, shards_of
+from osdetect.follow.worker import this_worker
+
+__all__ = [
+    "Follower",
+    "Held",
+    "Shard",
+    "StoredEvent",
+    "Waiting",
+    "make_visible",
+    "pages",
+    "reached",
+    "shards_of",
+    "this_worker",
+]

@@ -1,0 +1,148 @@
+"""Which shards have something to do, and taking one of them.
+
+A worker holds a shard only while it has work there, so an idle shard costs no write, and workers share the work as it
+comes: each takes the next shard that nobody holds. A lease that is not renewed expires by the clock of who watches it;
+no two clocks are compared, but by a run that watches only once (`Follower.may_take`).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from osdetect.cluster import Cluster, Version
+from osdetect.documents.state import Cursor, Lease
+from osdetect.errors import ClusterRefused
+from osdetect.follow.held import Held, write
+from osdetect.follow.points import reached
+from osdetect.follow.shards import Shard
+from osdetect.vocabulary import STATE_INDEX
+
+_MGET = 1_000
+"""Cursors that are read by one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A shard and its cursor as read."""
+
+    shard: Shard
+    cursor: Cursor
+    version: Version | None
+    """None when the cursor is not stored yet."""
+
+    @property
+    def behind(self) -> int:
+        """Sequence numbers from the cursor to the checkpoint."""
+        return max(0, self.shard.checkpoint - self.cursor.seq_no)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something is new or owed."""
+        return self.behind > 0 or bool(self.cursor.owed)
+
+
+class Follower:
+    """One worker's view of the cursors of one purpose in one namespace."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        purpose: str,
+        namespace: str,
+        worker: str,
+        lease_s: float,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """See the class.
+
+        Args:
+            cluster: where.
+            purpose: what is followed for; part of the cursors' identity.
+            namespace: the same.
+            worker: this worker's own name; no two that run at once may share it.
+            lease_s: how long a lease lasts that is not renewed, in seconds.
+            clock: gives the time, in UTC.
+            monotonic: gives seconds that only grow.
+        """
+        self._cluster, self._purpose, self._namespace = cluster, purpose, namespace
+        self.worker, self._lease_s = worker, lease_s
+        self._clock, self._monotonic = clock, monotonic
+        self._seen: dict[str, tuple[Version, float]] = {}
+        """For each leased cursor the version that was seen last, and since when."""
+
+    def look(self, shards: Iterable[Shard]) -> tuple[Waiting, ...]:
+        """The cursors of the shards, in the same order; a shard without one is before its first document.
+
+        Raises:
+            ClusterError: the state cannot be read.
+        """
+        found = tuple(one for part in _parts(shards) for one in self._read(part))
+        now = self._monotonic()
+        seen: dict[str, tuple[Version, float]] = {}
+        for one in found:
+            if one.cursor.lease is None or one.version is None:
+                continue
+            before = self._seen.get(one.cursor.id)
+            same = before is not None and before[0] == one.version
+            seen[one.cursor.id] = before if before is not None and same else (one.version, now)
+        self._seen = seen
+        return found
+
+    def may_take(self, waiting: Waiting) -> bool:
+        """Whether nobody else is at the shard.
+
+        A lease is expired when this worker saw it unchanged for its whole length, or, for a run that looks only once,
+        when its end is already as long ago again by the clocks of both.
+        """
+        lease = waiting.cursor.lease
+        if lease is None or lease.worker == self.worker:
+            return True
+        since = self._seen.get(waiting.cursor.id)
+        unchanged = since is not None and self._monotonic() - since[1] >= lease.length_s
+        return unchanged or self._clock() >= lease.at + timedelta(seconds=2 * lease.length_s)
+
+    def take(self, waiting: Waiting) -> Held | None:
+        """Hold the shard; None when another worker was faster or holds it.
+
+        Raises:
+            ClusterError: the cluster did not take the write.
+        """
+        if not self.may_take(waiting):
+            return None
+        now = self._clock()
+        cursor = replace(waiting.cursor, lease=Lease(self.worker, self._lease_s, now))
+        version = write(self._cluster, cursor, waiting.version, now)
+        if version is None:
+            return None
+        reached("lease-taken")
+        return Held(self._cluster, waiting.shard, cursor, version, self._clock)
+
+    def _read(self, shards: Sequence[Shard]) -> Iterator[Waiting]:
+        fresh = [
+            Cursor(self._purpose, self._namespace, shard.index_uuid, shard.number, index=shard.index)
+            for shard in shards
+        ]
+        body = {"docs": [{"_index": STATE_INDEX, "_id": cursor.id} for cursor in fresh]}
+        reply = self._cluster.request("POST", "/_mget", body=body)
+        for shard, cursor, found in zip(shards, fresh, reply["docs"], strict=True):
+            if found.get("found"):
+                version = Version(found["_seq_no"], found["_primary_term"])
+                yield Waiting(shard, cursor.stored(found["_source"]), version)
+            elif (
+                found.get("error", {}).get("type", "index_not_found_exception") != "index_not_found_exception"
+            ):
+                raise ClusterRefused(
+                    f"the cursor {cursor.id} cannot be read", cause=str(found["error"])[:500]
+                )
+            else:
+                yield Waiting(shard, cursor, None)
+
+
+def _parts(shards: Iterable[Shard]) -> Iterator[tuple[Shard, ...]]:
+    rest = iter(shards)
+    while part := tuple(islice(rest, _MGET)):
+        yield part

@@ -1,0 +1,327 @@
+"""Whether a cluster is fit for detection: one check after the other, each with its cause and cure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from osdetect.cluster import Cluster
+from osdetect.cluster.translate import reason_of
+from osdetect.errors import ClusterError
+from osdetect.vocabulary import (
+    ALERTS_PREFIX,
+    DEADLETTER_PREFIX,
+    EVENTS_PREFIX,
+    OWNER,
+    RULES_ALIAS,
+    RULES_PREFIX,
+    RUNS_PREFIX,
+    STATE_INDEX,
+)
+
+_CLOCK_WARN_S, _CLOCK_FAIL_S = 2.0, 30.0
+_LARGEST_SHARD = 50 << 30
+"""OpenSearch's own advice: 10 to 50 GB a shard."""
+_SHARDS_WARN = 0.8
+"""Of the shards that the cluster may have."""
+_FEWEST_CLAUSES = 1_024
+_ANY_REFUSAL = (400, 403, 404)
+_WATERMARKS = ("flood_stage", "high", "low")
+
+
+class Verdict(StrEnum):
+    """What a check came to."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result."""
+
+    check: str
+    verdict: Verdict
+    said: str
+    cure: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """For machines."""
+        return {"check": self.check, "verdict": self.verdict.value, "said": self.said, "cure": self.cure}
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A template or pipeline that osdetect ships, and what stands at its place."""
+
+    name: str
+    path: str
+    owner: str | None
+    """None: nothing is there."""
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is examined."""
+
+    cluster: Cluster
+    namespace: str
+    installed: Callable[[], Sequence[Installed]]
+    """Asks the cluster, so it may fail as any check may."""
+    clock: Callable[[], datetime]
+
+
+Check = Callable[[Patient], Iterator[Finding]]
+
+
+def examine(patient: Patient) -> tuple[Finding, ...]:
+    """Every check; one that the cluster does not let us make is a finding too."""
+    return tuple(finding for name, check in _CHECKS for finding in _made(name, check, patient))
+
+
+def _made(name: str, check: Check, patient: Patient) -> Sequence[Finding]:
+    try:
+        return tuple(check(patient))
+    except ClusterError as error:
+        said = f"cannot be checked: {error.what}" + (f": {error.cause}" if error.cause else "")
+        verdict = Verdict.FAIL if error.transient else Verdict.WARN
+        return (Finding(name, verdict, said, error.cure or "give this user the right to ask"),)
+
+
+def _percolator(patient: Patient) -> Iterator[Finding]:
+    patient.cluster.require_percolator()
+    yield Finding("percolator", Verdict.OK, "there")
+
+
+def _versions(patient: Patient) -> Iterator[Finding]:
+    reply = patient.cluster.request("GET", "/_nodes", params={"filter_path": "nodes.*.version,nodes.*.name"})
+    found = sorted({node["version"] for node in reply.get("nodes", {}).values()})
+    said = f"OpenSearch {', '.join(found)} on {len(reply.get('nodes', {}))} nodes"
+    if len(found) > 1:
+        yield Finding("versions", Verdict.WARN, said, "finish the upgrade: nodes differ")
+    else:
+        yield Finding("versions", Verdict.OK, said)
+
+
+def _templates(patient: Patient) -> Iterator[Finding]:
+    installed = patient.installed()
+    for one in installed:
+        if one.owner is None:
+            yield Finding("templates", Verdict.FAIL, f"{one.name} is not installed", "osdetect deploy")
+        elif one.owner != OWNER:
+            cure = f"rename or delete it: DELETE {one.path}"
+            yield Finding("templates", Verdict.FAIL, f"{one.path} was not made by osdetect", cure)
+        elif not one.current:
+            yield Finding("templates", Verdict.WARN, f"{one.name} is of another version", "osdetect deploy")
+    stale = [one for one in installed if one.owner != OWNER or not one.current]
+    if not stale:
+        yield Finding("templates", Verdict.OK, f"{len(installed)} installed and current")
+
+
+def _clocks(patient: Patient) -> Iterator[Finding]:
+    before = patient.clock()
+    reply = patient.cluster.request(
+        "GET", "/_nodes/stats/process", params={"filter_path": "nodes.*.name,nodes.*.timestamp"}
+    )
+    after = patient.clock()
+    worst = 0.0
+    for node in reply.get("nodes", {}).values():
+        theirs = datetime.fromtimestamp(node["timestamp"] / 1000, UTC)
+        early, late = (before - theirs).total_seconds(), (theirs - after).total_seconds()
+        worst = max(worst, early, late)
+    verdict = Verdict.FAIL if worst > _CLOCK_FAIL_S else Verdict.WARN if worst > _CLOCK_WARN_S else Verdict.OK
+    cure = (
+        "" if verdict is Verdict.OK else "run a time service on both: ages and leases are reckoned by clocks"
+    )
+    yield Finding("clock", verdict, f"{worst:.1f} s apart at least", cure)
+
+
+def _shards(patient: Patient) -> Iterator[Finding]:
+    health = patient.cluster.request("GET", "/_cluster/health/osdetect-*", params={"level": "indices"})
+    for name, index in sorted(health.get("indices", {}).items()):
+        if index["status"] != "green":
+            red = index["status"] == "red"
+            yield Finding(
+                "shards",
+                Verdict.FAIL if red else Verdict.WARN,
+                f"{name} is {index['status']}",
+                f"GET _cluster/allocation/explain says why; {'its events are not judged' if red else 'a copy is missing'}",
+            )
+    rows = patient.cluster.request(
+        "GET",
+        "/_cat/shards/osdetect-*",
+        params={"format": "json", "bytes": "b", "h": "index,shard,prirep,store"},
+    )
+    for row in rows:
+        if row["prirep"] == "p" and int(row["store"] or 0) > _LARGEST_SHARD:
+            said = f"{row['index']} shard {row['shard']} holds {int(row['store']) >> 30} GB"
+            yield Finding(
+                "shards", Verdict.WARN, said, "more shards in the events template, or an index a day"
+            )
+    whole = patient.cluster.request("GET", "/_cluster/health")
+    allowed = int(_setting(patient.cluster, "cluster", "max_shards_per_node") or 1_000)
+    limit = allowed * int(whole["number_of_data_nodes"])
+    said = f"{whole['active_shards']} of {limit} that the cluster may have"
+    if whole["active_shards"] > _SHARDS_WARN * limit:
+        yield Finding("shards", Verdict.WARN, said, "delete or merge old indices: new ones will be refused")
+    else:
+        yield Finding("shards", Verdict.OK, said)
+
+
+def _disks(patient: Patient) -> Iterator[Finding]:
+    found = _setting(patient.cluster, "cluster", "routing", "allocation", "disk", "watermark") or {}
+    reply = patient.cluster.request(
+        "GET", "/_nodes/stats/fs", params={"filter_path": "nodes.*.name,nodes.*.fs.total"}
+    )
+    for node in reply.get("nodes", {}).values():
+        total, free = node["fs"]["total"]["total_in_bytes"], node["fs"]["total"]["available_in_bytes"]
+        passed = next((mark for mark in _WATERMARKS if _above(found.get(mark), total, free)), "")
+        said = f"{node['name']}: {free >> 30} GB of {total >> 30} GB free"
+        if passed:
+            verdict = Verdict.WARN if passed == "low" else Verdict.FAIL
+            cure = "free disk space: at flood_stage the cluster takes no alerts any more"
+            yield Finding("disk", verdict, f"{said}, beyond the {passed} watermark {found[passed]}", cure)
+        else:
+            yield Finding("disk", Verdict.OK, said)
+
+
+def _above(mark: object, total: int, free: int) -> bool:
+    """Whether a disk is beyond a watermark: a share that is used, or bytes that must be free."""
+    text = (str(mark.get("value", "")) if isinstance(mark, dict) else str(mark or "")).strip().lower()
+    units = {"tb": 40, "gb": 30, "mb": 20, "kb": 10, "b": 0}
+    try:
+        if text.endswith("%"):
+            return 100 * (total - free) > float(text[:-1]) * total
+        for unit, shift in units.items():
+            if text.endswith(unit):
+                return free < float(text.removesuffix(unit)) * (1 << shift)
+        return bool(text) and total - free > float(text) * total
+    except ValueError:
+        return False
+
+
+def _clauses(patient: Patient) -> Iterator[Finding]:
+    found = int(_setting(patient.cluster, "indices", "query", "bool", "max_clause_count") or _FEWEST_CLAUSES)
+    if found < _FEWEST_CLAUSES:
+        cure = f"set indices.query.bool.max_clause_count to {_FEWEST_CLAUSES} or more: long rules are refused"
+        yield Finding("max_clause_count", Verdict.WARN, str(found), cure)
+    else:
+        yield Finding("max_clause_count", Verdict.OK, str(found))
+
+
+def _setting(cluster: Cluster, *path: str) -> Any:
+    reply = cluster.request("GET", "/_cluster/settings", params={"include_defaults": "true"})
+    for layer in ("transient", "persistent", "defaults"):
+        found: Any = reply.get(layer, {})
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None:
+            return found
+    return None
+
+
+def _release(patient: Patient) -> Iterator[Finding]:
+    reply = patient.cluster.request("GET", f"/{RULES_ALIAS}/_mapping", accept=(404,))
+    if "error" in reply or not reply:
+        yield Finding("rules", Verdict.FAIL, "no rules are deployed", "osdetect deploy")
+        return
+    if len(reply) > 1 or not next(iter(reply)).startswith(RULES_PREFIX):
+        said = f"{RULES_ALIAS} stands for {', '.join(sorted(reply))}"
+        yield Finding("rules", Verdict.FAIL, said, "it must stand for one rules index: osdetect deploy")
+        return
+    ((name, entry),) = reply.items()
+    meta = entry["mappings"].get("_meta", {})
+    if meta.get("owner") != OWNER or meta.get("complete") is not True:
+        yield Finding("rules", Verdict.FAIL, f"{name} is no finished release", "osdetect deploy")
+    elif meta.get("refused"):
+        said = f"{len(meta['refused'])} rules of {name} were refused"
+        yield Finding("rules", Verdict.WARN, said, "osdetect status lists them")
+    else:
+        yield Finding("rules", Verdict.OK, f"{name} is live")
+
+
+def _state(patient: Patient) -> Iterator[Finding]:
+    reply = patient.cluster.request("GET", f"/{STATE_INDEX}/_mapping", accept=(404,))
+    if "error" in reply:
+        yield Finding("state", Verdict.OK, "not there yet: the first load or pass makes it")
+        return
+    foreign = [
+        name
+        for name, entry in reply.items()
+        if entry.get("mappings", {}).get("_meta", {}).get("owner") != OWNER
+    ]
+    if foreign or set(reply) != {STATE_INDEX}:
+        said = f"{STATE_INDEX} is not what osdetect makes"
+        yield Finding(
+            "state", Verdict.FAIL, said, "it was made before the template was: delete it, then detect"
+        )
+    else:
+        yield Finding("state", Verdict.OK, "there")
+
+
+def _rights(patient: Patient) -> Iterator[Finding]:
+    """Tries what a detector does: the reads as they are, the writes where nothing can come of them.
+
+    A write goes to a name that would have to be an alias, and is none: refused, but only after the right was granted.
+    """
+    cluster, written = patient.cluster, _written(patient.namespace)
+    asked = [(name, cluster.request(*ask, accept=_ANY_REFUSAL)) for name, ask in _reads(patient.namespace)]
+    asked += [
+        (
+            f"write to {name}",
+            cluster.request(
+                "PUT",
+                f"/{name}/_doc/rights-check",
+                params={"require_alias": "true"},
+                body={},
+                accept=_ANY_REFUSAL,
+            ),
+        )
+        for name in written
+    ]
+    missing = [(name, reason_of(reply)) for name, reply in asked if reply.get("status") == 403]
+    for name, reason in missing:
+        cure = "give this user the right that the message names, if it is to run `osdetect detect`"
+        yield Finding("rights", Verdict.FAIL, f"may not {name}: {reason}", cure)
+    if not missing:
+        yield Finding("rights", Verdict.OK, f"all {len(asked)} that a detector needs")
+
+
+def _reads(namespace: str) -> Sequence[tuple[str, tuple[str, str]]]:
+    events = f"{EVENTS_PREFIX}{namespace}-*"
+    return (
+        ("find the live release", ("GET", f"/_alias/{RULES_ALIAS}")),
+        ("read the release's mapping", ("GET", f"/{RULES_PREFIX}*/_mapping")),
+        ("read the rules", ("GET", f"/{RULES_PREFIX}*/_search")),
+        ("see whether the alerts template is there", ("GET", "/_index_template/osdetect-alerts")),
+        ("read the events' checkpoints", ("GET", f"/{events}/_stats/docs")),
+        ("refresh the events", ("POST", f"/{events}/_refresh")),
+        ("read the events", ("GET", f"/{events}/_search")),
+        ("read the state", ("GET", f"/{STATE_INDEX}/_doc/rights-check")),
+    )
+
+
+def _written(namespace: str) -> Sequence[str]:
+    return (
+        f"{ALERTS_PREFIX}{namespace}-rights-check",
+        f"{RUNS_PREFIX}rights-check",
+        f"{DEADLETTER_PREFIX}{namespace}-rights-check",
+        STATE_INDEX,
+    )
+
+
+_CHECKS: Sequence[tuple[str, Check]] = (
+    ("versions", _versions),
+    ("percolator", _percolator),
+    ("rights", _rights),
+    ("templates", _templates),
+    ("rules", _release),
+    ("state", _state),
+    ("clock", _clocks),
+    ("shards", _shards),
+    ("disk", _disks),
+    ("max_clause_count", _clauses),
+)

@@ -1,0 +1,151 @@
+"""That passes over a target go on, and the alert when they do not.
+
+Each pass that was made to its end leaves a mark in the state index. A target whose mark is too old is late; its silence
+began with that mark, so whoever notices, and however often, writes the same one alert.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from osdetect.cluster import Cluster
+from osdetect.errors import ClusterRefused
+from osdetect.status.cursors import moment
+from osdetect.vocabulary import ALERTS_PREFIX, STATE_INDEX, Level
+
+RULE_ID = "6f1f4bd0-57c5-4f0a-9d1b-0c4f7d2a8e31"
+"""The rule that such alerts are of; osdetect's own, it is in no release."""
+RULE_NAME = "osdetect: detection is late"
+PERIODS = 3
+"""Periods that may go by without a pass before a worker calls a target late."""
+SHORTEST_S = 60.0
+"""And never fewer seconds than these."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassMark:
+    """The last pass over a target that was made to its end."""
+
+    namespace: str
+    target: str
+    ended: datetime
+    run_id: str
+    worker: str
+    gap_s: float
+    """The longest time that its schedule leaves between two passes; 0: it had no schedule."""
+
+    def limit_s(self) -> float:
+        """How old the mark may become; 0: as old as it likes."""
+        return max(SHORTEST_S, PERIODS * self.gap_s) if self.gap_s else 0.0
+
+    def late(self, now: datetime, limit_s: float) -> bool:
+        """Whether it is older than that."""
+        return limit_s > 0 and now - self.ended > timedelta(seconds=limit_s)
+
+
+def mark_pass(cluster: Cluster, mark: PassMark) -> bool:
+    """Leave the mark; false when a later pass left one already."""
+    source = {
+        "kind": "pass",
+        "namespace": mark.namespace,
+        "pass": {
+            "namespace": mark.namespace,
+            "target": mark.target,
+            "ended": mark.ended.isoformat(),
+            "run": mark.run_id,
+            "worker": mark.worker,
+            "gap_s": mark.gap_s,
+        },
+    }
+    # The time is the version: marks only move forward (OpenSearch docs, "Index document", version_type).
+    params = {"version": int(mark.ended.timestamp() * 1000), "version_type": "external_gte"}
+    path = f"/{STATE_INDEX}/_doc/{_mark_id(mark.namespace, mark.target)}"
+    return "error" not in cluster.request("PUT", path, params=params, body=source, accept=(409,))
+
+
+def read_mark(cluster: Cluster, namespace: str, target: str) -> PassMark | None:
+    """The last pass over the target; None when there was none."""
+    stored = cluster.read_document(STATE_INDEX, _mark_id(namespace, target))
+    return _mark(stored.source) if stored else None
+
+
+def read_marks(cluster: Cluster, namespace: str) -> tuple[PassMark, ...]:
+    """The last pass over each target of the namespace."""
+    body = {
+        "size": 1_000,
+        "query": {"bool": {"filter": [{"term": {"kind": "pass"}}, {"term": {"namespace": namespace}}]}},
+    }
+    reply = cluster.request("POST", f"/{STATE_INDEX}/_search", body=body, accept=(404,))
+    marks = (_mark(hit["_source"]) for hit in reply.get("hits", {}).get("hits", ()))
+    return tuple(mark for mark in marks if mark is not None)
+
+
+def _mark(source: Any) -> PassMark | None:
+    match source.get("pass"):
+        case {"namespace": str(namespace), "target": str(target), "ended": str(ended)} as said:
+            when, gap = moment(ended), said.get("gap_s")
+            if when is not None:
+                gap_s = float(gap) if isinstance(gap, (int, float)) else 0.0
+                run, worker = str(said.get("run", "")), str(said.get("worker", ""))
+                return PassMark(namespace, target, when, run, worker, gap_s)
+        case _:
+            pass
+    return None
+
+
+def _mark_id(namespace: str, target: str) -> str:
+    return f"pass:{namespace}:{hashlib.sha256(target.encode()).hexdigest()[:24]}"
+
+
+def raise_alarm(
+    cluster: Cluster, namespace: str, target: str, last: PassMark | None, *, limit_s: float, now: datetime
+) -> str | None:
+    """Write the alert of this silence; its id, or None when it is written already.
+
+    Raises:
+        ClusterRefused: the alerts' template is not installed.
+    """
+    if "index_templates" not in cluster.request("GET", "/_index_template/osdetect-alerts", accept=(404,)):
+        raise ClusterRefused("the alerts template is not installed", cure="install it: osdetect deploy")
+    due = last.ended + timedelta(seconds=limit_s) if last else now
+    window = last.ended.isoformat() if last else "never"
+    alert = hashlib.sha256(f"heartbeat\0{namespace}\0{target}\0{window}".encode()).hexdigest()[:40]
+    index = f"{ALERTS_PREFIX}{namespace}-{due.astimezone(UTC).strftime('%Y.%m')}"
+    source = _alert(namespace, target, last, limit_s=limit_s, due=due, now=now)
+    return alert if cluster.create_document(index, alert, source) is not None else None
+
+
+def _alert(
+    namespace: str, target: str, last: PassMark | None, *, limit_s: float, due: datetime, now: datetime
+) -> dict[str, Any]:
+    since = f"the last pass ended at {_iso(last.ended)}" if last else "no pass was ever made"
+    said = f"no pass over {target} in {limit_s:g} s: {since}"
+    return {
+        "@timestamp": _iso(due),
+        "event": {
+            "kind": "alert",
+            "action": "detection-late",
+            "provider": "osdetect",
+            "outcome": "failure",
+            "created": _iso(now),
+        },
+        "rule": {
+            "id": RULE_ID,
+            "name": RULE_NAME,
+            "level": Level.HIGH.value,
+            "author": "The osdetect authors",
+        },
+        "error": {"code": "detection-late", "message": said[:2_048]},
+        "osdetect": {
+            "status": "open",
+            "matched": ["osdetect.pass"],
+            "evidence": [{"field": "osdetect.pass", "test": f"ended within {limit_s:g} s", "value": since}],
+            "source": {"index": STATE_INDEX, "id": _mark_id(namespace, target)},
+            "run_id": last.run_id if last else "",
+        },
+    }
+
+
+def _iso(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

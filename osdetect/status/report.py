@@ -1,0 +1,235 @@
+"""What a cluster says of the detection over one target: all of it in one report, with what is wrong by name."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from osdetect.cluster import Cluster
+from osdetect.documents.state import DETECT
+from osdetect.errors import RuleError
+from osdetect.follow import Shard
+from osdetect.status.cursors import CursorSeen, stored_cursors
+from osdetect.status.heartbeat import PassMark, read_mark
+from osdetect.status.lag import ShardLag, lags
+from osdetect.vocabulary import DEADLETTER_PREFIX, RULES_ALIAS, RUNS_PREFIX
+
+RECENT = timedelta(hours=24)
+"""Dead letters of this time count as losses; older ones are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The live release, and which of its rules do not run."""
+
+    name: str
+    rules: int
+    refused: tuple[str, ...]
+    """Rules that the cluster refused at the deploy."""
+    unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What detection has not seen, or cannot see."""
+
+    without_cursor: tuple[str, ...]
+    """Indices of the target that were never judged."""
+    closed: tuple[str, ...]
+    """Indices of the target that are closed: nothing in them can be read."""
+    of_deleted: tuple[str, ...]
+    """Cursors whose index is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What counts as wrong, besides losses; 0: no limit."""
+
+    lag_s: float = 0.0
+    lag_events: int = 0
+    heartbeat_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The report."""
+
+    namespace: str
+    target: str
+    now: datetime
+    shards: tuple[ShardLag, ...]
+    gaps: Gaps
+    last_pass: PassMark | None
+    runs: tuple[dict[str, Any], ...]
+    """The last ones that had something to do, newest first."""
+    release: Release | None
+    dead_letters: int
+    dead_letters_recent: int
+
+    @property
+    def lag_events(self) -> int:
+        """Events not judged yet."""
+        return sum(one.events for one in self.shards)
+
+    @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest of them."""
+        return max((one.seconds or 0.0 for one in self.shards), default=0.0)
+
+    def late(self, limits: Limits) -> bool:
+        """Whether passes do not go on as they should."""
+        if not limits.heartbeat_s:
+            return self.last_pass is not None and self.last_pass.late(self.now, self.last_pass.limit_s())
+        return self.last_pass is None or self.last_pass.late(self.now, limits.heartbeat_s)
+
+    def problems(self, limits: Limits) -> tuple[str, ...]:
+        """What is wrong, one sentence each."""
+        last = (
+            f"the last ended at {self.last_pass.ended.isoformat()}" if self.last_pass else "none ever ended"
+        )
+        found = {
+            f"{self.lag_events:,} events are not judged, more than {limits.lag_events:,}": 0
+            < limits.lag_events
+            < self.lag_events,
+            f"the oldest event that is not judged came {self.lag_seconds:,.0f} s ago, more than {limits.lag_s:,.0f}": 0
+            < limits.lag_s
+            < self.lag_seconds,
+            f"passes are late: {last}": self.late(limits),
+            "no rules are deployed": self.release is None,
+            f"{len(self.gaps.closed)} indices of the target are closed": bool(self.gaps.closed),
+            f"{self.dead_letters_recent:,} dead letters in 24 hours": self.dead_letters_recent > 0,
+        }
+        if self.release:
+            found[f"{len(self.release.refused)} rules were refused by the cluster"] = bool(
+                self.release.refused
+            )
+            found[f"{len(self.release.unreadable)} rules cannot be read"] = bool(self.release.unreadable)
+        return tuple(said for said, wrong in found.items() if wrong)
+
+    def to_json(self, limits: Limits) -> dict[str, Any]:
+        """For machines."""
+        mark, release = self.last_pass, self.release
+        return {
+            "namespace": self.namespace,
+            "target": self.target,
+            "at": self.now.isoformat(),
+            "problems": list(self.problems(limits)),
+            "lag": {"events": self.lag_events, "seconds": round(self.lag_seconds, 3)},
+            "shards": [one.to_json(self.now) for one in self.shards],
+            "last_pass": mark
+            and {"ended": mark.ended.isoformat(), "run": mark.run_id, "worker": mark.worker},
+            "runs": list(self.runs),
+            "release": release
+            and {
+                "name": release.name,
+                "rules": release.rules,
+                "refused": list(release.refused),
+                "unreadable": list(release.unreadable),
+            },
+            "gaps": {
+                "indices_without_cursor": list(self.gaps.without_cursor),
+                "closed_indices": list(self.gaps.closed),
+                "cursors_of_deleted_indices": list(self.gaps.of_deleted),
+                "owed_ranges": sum(one.owed for one in self.shards),
+            },
+            "dead_letters": {"all": self.dead_letters, "last_24_hours": self.dead_letters_recent},
+        }
+
+
+def examine(
+    cluster: Cluster,
+    namespace: str,
+    target: str,
+    *,
+    shards: Sequence[Shard],
+    unreadable: Iterable[RuleError],
+    now: datetime,
+    runs: int = 5,
+) -> Status:
+    """Ask the cluster for all of it. Nothing is changed, but indices that are behind are refreshed.
+
+    Args:
+        cluster: where.
+        namespace: of the detectors.
+        target: what they watch.
+        shards: the target's shards.
+        unreadable: rules of the live release that cannot be read.
+        now: the time, in UTC.
+        runs: how many of the last runs to tell.
+
+    Raises:
+        ClusterError: a part cannot be read.
+    """
+    cursors = stored_cursors(cluster, namespace)
+    found = lags(cluster, shards, cursors, now)
+    letters = f"/{DEADLETTER_PREFIX}*/_count"
+    recent = {"range": {"@timestamp": {"gte": (now - RECENT).isoformat()}}}
+    return Status(
+        namespace=namespace,
+        target=target,
+        now=now,
+        shards=found,
+        gaps=_gaps(cluster, target, found, cursors),
+        last_pass=read_mark(cluster, namespace, target),
+        runs=_last_runs(cluster, namespace, runs),
+        release=_release(cluster, unreadable),
+        dead_letters=_counted(cluster, letters, [{"term": {"namespace": namespace}}]),
+        dead_letters_recent=_counted(cluster, letters, [{"term": {"namespace": namespace}}, recent]),
+    )
+
+
+def _gaps(cluster: Cluster, target: str, found: Iterable[ShardLag], cursors: Iterable[CursorSeen]) -> Gaps:
+    everything = cluster.request(
+        "GET", "/_cat/indices", params={"format": "json", "h": "uuid", "expand_wildcards": "all"}
+    )
+    there = {one["uuid"] for one in everything}
+    params = {"format": "json", "h": "index", "expand_wildcards": "closed"}
+    closed = cluster.request(
+        "GET", f"/_cat/indices/{quote(target, safe='*,-._')}", params=params, accept=(400, 403, 404)
+    )
+    return Gaps(
+        without_cursor=tuple(sorted({one.index for one in found if not one.started and one.checkpoint >= 0})),
+        closed=tuple(sorted(one["index"] for one in closed)) if isinstance(closed, list) else (),
+        of_deleted=tuple(
+            sorted(
+                {
+                    f"{one.index} ({one.index_uuid})"
+                    for one in cursors
+                    if one.purpose == DETECT and one.index_uuid not in there
+                }
+            )
+        ),
+    )
+
+
+def _last_runs(cluster: Cluster, namespace: str, size: int) -> tuple[dict[str, Any], ...]:
+    options = {"ignore_unavailable": "true", "allow_no_indices": "true"}
+    cluster.request("POST", f"/{RUNS_PREFIX}*/_refresh", params=options)
+    body = {
+        "size": size,
+        "query": {"term": {"run.namespace": namespace}},
+        "sort": [{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],
+    }
+    reply = cluster.request("POST", f"/{RUNS_PREFIX}*/_search", params=options, body=body)
+    return tuple(hit["_source"]["run"] for hit in reply["hits"]["hits"])
+
+
+def _release(cluster: Cluster, unreadable: Iterable[RuleError]) -> Release | None:
+    reply = cluster.request("GET", f"/{RULES_ALIAS}/_mapping", accept=(404,))
+    if len(reply) != 1 or "error" in reply:
+        return None
+    ((name, entry),) = reply.items()
+    refused = entry["mappings"].get("_meta", {}).get("refused", {})
+    return Release(
+        name=name,
+        rules=_counted(cluster, f"/{name}/_count", []),
+        refused=tuple(f"{rule}: {reason}" for rule, reason in sorted(refused.items())),
+        unreadable=tuple(str(one) for one in unreadable),
+    )
+
+
+def _counted(cluster: Cluster, path: str, filters: Sequence[dict[str, Any]]) -> int:
+    options = {"ignore_unavailable": "true", "allow_no_indices": "true"}
+    body = {"query": {"bool": {"filter": list(filters)}}}
+    return int(cluster.request("POST", path, params=options, body=body)["count"])
