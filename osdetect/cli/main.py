@@ -10,31 +10,20 @@ import typer
 from typer.exceptions import TyperException
 
 from osdetect import __version__
-<<<<<<< HEAD
-from osdetect.cli import (  # named as their commands
-    catalog,
-    check,
-    compile,  # noqa: A004
-    deploy,
-    detect,
-=======
 from osdetect.cli import (
+    catalog,
     check,
     compile,  # noqa: A004  # named as their commands
     deploy,
     detect,
     doctor,
->>>>>>> main
     explain,
     load,
     node,
     quickstart,
     scan,
     scenario,
-<<<<<<< HEAD
-=======
     status,
->>>>>>> main
 )
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
