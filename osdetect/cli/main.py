@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from osdetect import __version__
 from osdetect.cli import (
     alerts,
+    catalog,
     check,
     compile,  # noqa: A004  # named as their commands
     deploy,
@@ -49,6 +50,7 @@ app.add_typer(alerts.app, name="alerts")
 app.command()(status.status)
 app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")
+app.add_typer(catalog.app, name="catalog")
 app.command()(scan.scan)
 app.command()(scenario.scenario)
 

@@ -6,7 +6,7 @@
 `import osdetect.cluster` is cheap: opensearch-py is imported at the first `Cluster.connect`.
 """
 
-from osdetect.cluster.bulk import ItemOutcome, create_action, index_action, replace_action
+from osdetect.cluster.bulk import ItemOutcome, create_action, index_action
 from osdetect.cluster.connection import Connection
 from osdetect.cluster.door import Cluster
 from osdetect.cluster.store import StoredDocument, Version
@@ -19,5 +19,4 @@ __all__ = [
     "Version",
     "create_action",
     "index_action",
-    "replace_action",
 ]

@@ -50,7 +50,5 @@ def judge(
             continue
         key = event_key(event.source, event.at, release.dialect)
         index = alert_index(namespace, event.source, release.dialect)
-        made_id = alert_id(rule.id, key)
-        source["osdetect"]["id"] = made_id  # once more, where it can be searched by its beginning
-        alerts.append(Alert(index, made_id, source))
+        alerts.append(Alert(index, alert_id(rule.id, key), source))
     return seen, alerts, unjudged
