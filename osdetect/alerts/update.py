@@ -9,8 +9,7 @@ from itertools import islice
 
 from osdetect.alerts.changes import Change, Refusal, State, Write, decide, known_by
 from osdetect.alerts.reading import FoundAlert, read_again
-from osdetect.cluster import Cluster
-from osdetect.cluster.bulk import replace_action
+from osdetect.cluster import Cluster, replace_action
 
 BATCH = 500
 ATTEMPTS = 8

@@ -6,7 +6,7 @@
 `import osdetect.cluster` is cheap: opensearch-py is imported at the first `Cluster.connect`.
 """
 
-from osdetect.cluster.bulk import ItemOutcome, create_action, index_action
+from osdetect.cluster.bulk import ItemOutcome, create_action, index_action, replace_action
 from osdetect.cluster.connection import Connection
 from osdetect.cluster.door import Cluster
 from osdetect.cluster.reply import read_json
@@ -21,4 +21,5 @@ __all__ = [
     "create_action",
     "index_action",
     "read_json",
+    "replace_action",
 ]

@@ -57,4 +57,6 @@ def judge(
             continue
         key = event_key(event.source, event.at, release.dialect)
         index = alert_index(namespace, event.source, release.dialect)
-        yield Alert(index, alert_id(rule.id, key), rule.id, source)
+        made_id = alert_id(rule.id, key)
+        source["osdetect"]["id"] = made_id  # once more, where it can be searched by its beginning
+        yield Alert(index, made_id, rule.id, source)
