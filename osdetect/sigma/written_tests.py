@@ -55,12 +55,12 @@ _OF_A_TEST = ("why", "rule", *_OF_A_RECORD, "events")
 def read_tests(file: Path) -> TestsFile:
     """The tests in a file; what is wrong in it is refused with its place, and stops no other test."""
     try:
-        return tests_in(file, read_text(file))
+        return parsed_tests(file, read_text(file))
     except RuleError as refusal:
         return TestsFile(file, (), (refusal,))
 
 
-def tests_in(file: Path, source: "SourceText") -> TestsFile:
+def parsed_tests(file: Path, source: "SourceText") -> TestsFile:
     """The tests that a file's text holds."""
     from osdetect.sigma.yaml_text import documents  # noqa: PLC0415  # YAML takes a while to import
 

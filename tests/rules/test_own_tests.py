@@ -8,7 +8,7 @@ import pytest
 from osdetect import resources
 from osdetect.expr import evaluate
 from osdetect.sigma import Rule, read_rules
-from osdetect.sigma.listing import list_files, list_tests, tests_beside
+from osdetect.sigma.listing import beside_rule, list_files, list_tests
 from osdetect.sigma.written_tests import TestsFile, WrittenTest, read_tests
 
 _FOLDER = resources.folder("rules")
@@ -26,7 +26,7 @@ def rules() -> Mapping[Path, tuple[Rule, ...]]:
 
 
 def test_every_file_of_tests_stands_beside_a_rule(rules: Mapping[Path, tuple[Rule, ...]]) -> None:
-    assert set(_FILES) <= {beside for file in rules for beside in tests_beside(file)}
+    assert set(_FILES) <= {beside for file in rules for beside in beside_rule(file)}
 
 
 @_each_file
@@ -39,10 +39,10 @@ def test_the_tests_are_well_formed_and_have_a_near_miss(file: Path) -> None:
 
 @_each_file
 def test_the_rule_does_what_its_tests_say(file: Path, rules: Mapping[Path, tuple[Rule, ...]]) -> None:
-    beside = next(found for path, found in rules.items() if file in tests_beside(path))
+    there = next(found for path, found in rules.items() if file in beside_rule(path))
 
     def wrong(test: WrittenTest) -> bool:
-        meant = [rule for rule in beside if test.rule in {"", rule.id}]
+        meant = [rule for rule in there if test.rule in {"", rule.id}]
         return not meant or any(evaluate(rule.tree, test.records[0]) is not test.expected for rule in meant)
 
     assert [test.why for test in read_tests(file).tests if not test.sequence and wrong(test)] == []
