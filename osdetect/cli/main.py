@@ -11,6 +11,8 @@ from typer.exceptions import TyperException
 
 from osdetect import __version__
 from osdetect.cli import (
+    alerts,
+    catalog,
     check,
     compile,  # noqa: A004  # named as their commands
     deploy,
@@ -44,9 +46,11 @@ app.command(name="explain")(explain.explain_)
 app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
+app.add_typer(alerts.app, name="alerts")
 app.command()(status.status)
 app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")
+app.add_typer(catalog.app, name="catalog")
 app.command()(scan.scan)
 app.command()(scenario.scenario)
 

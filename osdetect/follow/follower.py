@@ -43,35 +43,6 @@ class Waiting:
         return self.behind > 0 or bool(self.cursor.owed)
 
 
-class Watch:
-    """What a worker saw of the others' leases: for each cursor its version, and since when.
-
-    Kept from pass to pass by a worker that goes on: only who looks twice sees that a lease is not renewed.
-    """
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """See the class; `monotonic` gives seconds that only grow."""
-        self._monotonic = monotonic
-        self._seen: dict[str, tuple[Version, float]] = {}
-
-    def look(self, found: Iterable[Waiting]) -> None:
-        """Remember the leases among these, and none but these."""
-        now = self._monotonic()
-        seen: dict[str, tuple[Version, float]] = {}
-        for one in found:
-            if one.cursor.lease is None or one.version is None:
-                continue
-            before = self._seen.get(one.cursor.id)
-            same = before is not None and before[0] == one.version
-            seen[one.cursor.id] = before if before is not None and same else (one.version, now)
-        self._seen = seen
-
-    def unchanged_s(self, waiting: Waiting) -> float:
-        """For how many seconds the cursor is known to be as it was read; 0 when it is seen for the first time."""
-        seen = self._seen.get(waiting.cursor.id)
-        return self._monotonic() - seen[1] if seen is not None and seen[0] == waiting.version else 0.0
-
-
 class Follower:
     """One worker's view of the cursors of one purpose in one namespace."""
 
@@ -84,7 +55,7 @@ class Follower:
         worker: str,
         lease_s: float,
         clock: Callable[[], datetime],
-        watch: Watch | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """See the class.
 
@@ -95,11 +66,13 @@ class Follower:
             worker: this worker's own name; no two that run at once may share it.
             lease_s: how long a lease lasts that is not renewed, in seconds.
             clock: gives the time, in UTC.
-            watch: what this worker saw of leases before; None: nothing.
+            monotonic: gives seconds that only grow.
         """
         self._cluster, self._purpose, self._namespace = cluster, purpose, namespace
         self.worker, self._lease_s = worker, lease_s
-        self._clock, self._watch = clock, watch or Watch()
+        self._clock, self._monotonic = clock, monotonic
+        self._seen: dict[str, tuple[Version, float]] = {}
+        """For each leased cursor the version that was seen last, and since when."""
 
     def look(self, shards: Iterable[Shard]) -> tuple[Waiting, ...]:
         """The cursors of the shards, in the same order; a shard without one is before its first document.
@@ -108,7 +81,15 @@ class Follower:
             ClusterError: the state cannot be read.
         """
         found = tuple(one for part in _parts(shards) for one in self._read(part))
-        self._watch.look(found)
+        now = self._monotonic()
+        seen: dict[str, tuple[Version, float]] = {}
+        for one in found:
+            if one.cursor.lease is None or one.version is None:
+                continue
+            before = self._seen.get(one.cursor.id)
+            same = before is not None and before[0] == one.version
+            seen[one.cursor.id] = before if before is not None and same else (one.version, now)
+        self._seen = seen
         return found
 
     def may_take(self, waiting: Waiting) -> bool:
@@ -120,7 +101,8 @@ class Follower:
         lease = waiting.cursor.lease
         if lease is None or lease.worker == self.worker:
             return True
-        unchanged = self._watch.unchanged_s(waiting) >= lease.length_s
+        since = self._seen.get(waiting.cursor.id)
+        unchanged = since is not None and self._monotonic() - since[1] >= lease.length_s
         return unchanged or self._clock() >= lease.at + timedelta(seconds=2 * lease.length_s)
 
     def take(self, waiting: Waiting) -> Held | None:

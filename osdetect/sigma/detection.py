@@ -66,7 +66,7 @@ def detection_tree(
     conditions = _conditions(document, (*at, "condition"), given.get("condition"))
     _check_amount(document, at, {name: value for name, value in given.items() if name not in apart})
     selections = {
-        name: _selection(document, (*at, name), selection)
+        name: read_selection(document, (*at, name), selection)
         for name, selection in given.items()
         if name not in apart
     }
@@ -78,7 +78,7 @@ def detection_tree(
             rule = options.pipeline.apply(rule)
         return tuple(simplify(tree) for tree in condition_trees(rule.detection, options.placeholders))
     except Refusal as refusal:
-        raise _of_refusal(document, at, refusal) from refusal
+        raise of_refusal(document, at, refusal) from refusal
     except theirs.SigmaConditionError as error:
         where = (*at, "condition")
         raise document.error("this condition cannot be used", at=where, cause=said(error)) from error
@@ -99,7 +99,8 @@ def said(error: Exception) -> str:
     return " ".join(words.split())[:300]
 
 
-def _of_refusal(document: Document, at: Path, refusal: Refusal) -> RuleError:
+def of_refusal(document: Document, at: Path, refusal: Refusal) -> RuleError:
+    """The refusal with its place in the document."""
     place = getattr(refusal.item, "source", None)
     if place is not None and place.line:
         return document.error(
@@ -159,7 +160,7 @@ def _amount(given: object, names: Sequence[str]) -> int:
     return _REGEX_COUNTS if "re" in names else texts_made(names, given)
 
 
-def _selection(document: Document, path: Path, given: object) -> SigmaDetection:
+def read_selection(document: Document, path: Path, given: object) -> SigmaDetection:
     """A map of fields, a list of maps or keywords, or one keyword (Sigma rules specification, "Search-Identifier")."""
     source = _source(document, path)
     if isinstance(given, dict):
@@ -174,7 +175,7 @@ def _selection(document: Document, path: Path, given: object) -> SigmaDetection:
         if not any(isinstance(one, (dict, list)) for one in given):
             return SigmaDetection([_item(document, path, "", given)], source=source)
         return SigmaDetection(
-            [_selection(document, (*path, i), one) for i, one in enumerate(given)], source=source
+            [read_selection(document, (*path, i), one) for i, one in enumerate(given)], source=source
         )
     return SigmaDetection([_item(document, path, "", given)], source=source)
 

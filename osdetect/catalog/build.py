@@ -1,0 +1,149 @@
+"""The whole site: every page of it, in every form. The same rules give the same bytes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import orjson
+
+from osdetect.catalog.blocks import Page
+from osdetect.catalog.corpus import Corpus
+from osdetect.catalog.entries import Catalog, Entry
+from osdetect.catalog.html import SITE, Html
+from osdetect.catalog.limits import MAX_PAGE, USUAL, Limits
+from osdetect.catalog.markdown import markdown
+from osdetect.catalog.matrix import columns, matrix_page
+from osdetect.catalog.overview import Techniques, about_pages, all_pages, call_pages
+from osdetect.catalog.page import Pages
+from osdetect.catalog.rule_sections import page_of
+from osdetect.catalog.search_index import index_page, index_script
+from osdetect.errors import OutputError, Where
+
+ASSETS = ("style.css", "catalog.js", "search.js", "icon.svg")
+FILTERS = ("level", "status", "tactic", "service", "author", "pack", "source")
+"""What the first page filters by; `search.js` has the same list."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was written."""
+
+    pages: int
+    files: int
+    size: int
+    shortened: tuple[str, ...]
+    """The ids of rules of whose pages more is left out than usual, or they would be larger than `MAX_PAGE`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A page in its forms."""
+
+    path: str
+    forms: tuple[tuple[str, bytes], ...]
+    """The ending of each file, and what is in it."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the largest form."""
+        return max(len(content) for _, content in self.forms)
+
+
+def forms_of(page: Page, html: str) -> Written:
+    """A page as the files that it becomes."""
+    data = orjson.dumps(page.data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return Written(page.path, ((".html", html.encode()), (".json", data), (".md", markdown(page).encode())))
+
+
+def rule_page_within(pages: Pages, entry: Entry, fits: Callable[[Page], bool]) -> tuple[Page, bool]:
+    """A rule's page with as much as fits, and whether that is less than usual."""
+    limits, shortened = USUAL, False
+    while True:
+        page = page_of(pages.of(entry, limits), limits)
+        if limits == Limits.least() or fits(page):
+            return page, shortened
+        limits, shortened = limits.halved(), True
+
+
+class Site:
+    """Writes a site below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._html = Html()
+        self._pages = self._files = self._size = 0
+        self._shortened: list[str] = []
+
+    def rules(self, pages: Pages, on_progress: Progress = lambda _done, _total: None) -> None:
+        """The page of every rule."""
+        entries = pages.corpus.entries
+        for done, entry in enumerate(entries, start=1):
+            self._rule(pages, entry)
+            on_progress(done, len(entries))
+
+    def overviews(self, catalog: Catalog, corpus: Corpus) -> None:
+        """The pages that lead to rules."""
+        first = index_page(catalog.entries)
+        self.page(first, self._html.of("index.html", first, filters=FILTERS))
+        self.file("assets/rules.js", index_script(catalog.entries))
+        techniques = Techniques(catalog.entries)
+        shown = columns(techniques)
+        page = matrix_page(shown)
+        self.page(page, self._html.of("matrix.html", page, columns=shown))
+        for page in chain(
+            techniques.pages(), call_pages(corpus), all_pages(catalog.entries), about_pages(catalog)
+        ):
+            self.page(page)
+
+    def _rule(self, pages: Pages, entry: Entry) -> None:
+        made: list[Written] = []
+
+        def fits(page: Page) -> bool:
+            made.append(forms_of(page, self._html.page(page)))
+            return made[-1].size <= MAX_PAGE
+
+        _, shortened = rule_page_within(pages, entry, fits)
+        if shortened:
+            self._shortened.append(entry.id)
+        self._page(made[-1])
+
+    def page(self, page: Page, html: str = "") -> None:
+        """Another page."""
+        self._page(forms_of(page, html or self._html.page(page)))
+
+    def _page(self, written: Written) -> None:
+        self._pages += 1
+        for ending, content in written.forms:
+            self.file(f"{written.path}{ending}", content)
+
+    def assets(self) -> None:
+        """The styles and the script."""
+        for name in ASSETS:
+            self.file(f"assets/{name}", (SITE / name).read_bytes())
+
+    def file(self, path: str, content: bytes) -> None:
+        """One file.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        target = self._folder / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        except OSError as error:
+            raise OutputError(
+                "a page of the catalog cannot be written",
+                cause=str(error.strerror),
+                cure="name a folder that can be written: osdetect catalog build -o FOLDER",
+                where=Where(str(target)),
+            ) from error
+        self._files += 1
+        self._size += len(content)
+
+    def built(self) -> Built:
+        """What was written so far."""
+        return Built(self._pages, self._files, self._size, tuple(self._shortened))
