@@ -69,7 +69,7 @@ class Writer(threading.Thread):
         if rng.random() < 0.15:
             self._overwrite()
         if rng.random() < 0.10:
-            self._delete()
+            self._take_back()
 
     def _event(self, target: Target) -> Event:
         rng = self._rng
@@ -92,7 +92,7 @@ class Writer(threading.Thread):
             self._deliver("index", target, [changed])
             self._sent.remove((target, one))
 
-    def _delete(self) -> None:
+    def _take_back(self) -> None:
         found = [place for place in self._sent if place[0].kind in (OWN, PLAIN)]
         if found:
             place = self._rng.choice(found)
