@@ -1,0 +1,14 @@
+"""Tests of rules: run by the evaluator, the scan's engine and the real percolator; made from trees; and scored by mutation.
+
+cases       tests led to the rules that they are for
+judging     what the evaluator and the engine say of a case's records
+percolated  what the percolator says, by a rules index that lives as long as the run
+results     what became of each case
+junit       the results as JUnit XML
+"""
+
+from osdetect.ruletest.cases import Case, Cases, cases_of
+from osdetect.ruletest.results import Result, Results, Status
+from osdetect.ruletest.running import run
+
+__all__ = ["Case", "Cases", "Result", "Results", "Status", "cases_of", "run"]
