@@ -8,7 +8,8 @@ junit       the results as JUnit XML
 """
 
 from osdetect.ruletest.cases import Case, Cases, cases_of
+from osdetect.ruletest.junit import junit
 from osdetect.ruletest.results import Result, Results, Status
 from osdetect.ruletest.running import run
 
-__all__ = ["Case", "Cases", "Result", "Results", "Status", "cases_of", "run"]
+__all__ = ["Case", "Cases", "Result", "Results", "Status", "cases_of", "junit", "run"]
