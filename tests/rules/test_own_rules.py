@@ -21,7 +21,8 @@ _PRESCRIBED = {
     "3b07ff19-d7b8-44ba-afa5-d2d6fb8cb22f": ("api_key_created", "2025-04-23", "high"),
 }
 _TACTICS = frozenset({
-    "initial-access", "execution", "persistence", "privilege-escalation", "defense-evasion", "credential-access",
+    "reconnaissance", "resource-development", "initial-access", "execution", "persistence", "privilege-escalation",
+    "stealth", "defense-impairment", "defense-evasion", "credential-access",
     "discovery", "lateral-movement", "collection", "exfiltration", "command-and-control", "impact",
 })  # fmt: skip
 _SPECIFICATION = "data/spec/sigma-specification/json-schema/sigma-detection-rule-schema.json"
