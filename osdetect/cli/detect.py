@@ -18,9 +18,9 @@ from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output
 from osdetect.cli.output import OutputFormat, print_error, print_json, progress_bar, say, write_line
 from osdetect.cli.signals import Asked, asked_by_signals
 from osdetect.cli.tended import Tended
-from osdetect.cli.watching import Logged, Losses, Shown, Watching, lossy
+from osdetect.cli.watching import Logged, Losses, Shown, Watching
 from osdetect.cluster import Cluster
-from osdetect.detect import DetectOptions, RunReport, detect_once
+from osdetect.detect import DetectOptions, Detector, RunReport
 from osdetect.detect.schedule import Ended, PassStopped, Schedule, keep_passing
 from osdetect.documents.event import check_namespace
 from osdetect.errors import ClusterUnavailable, OsdetectError, UsageError
@@ -136,8 +136,7 @@ def seconds(text: str) -> int:
 
 
 def run_once(
-    cluster: Cluster,
-    options: DetectOptions,
+    detector: Detector,
     asked: Asked | None = None,
     on_batch: Callable[[], None] = lambda: None,
 ) -> RunReport:
@@ -154,7 +153,7 @@ def run_once(
             if asked is not None and asked.asked and done < total:
                 raise PassStopped
 
-        return detect_once(cluster, options, run_id=uuid.uuid4().hex, clock=_now, on_progress=passed)
+        return detector.make_pass(uuid.uuid4().hex, passed)
 
 
 def _once(
@@ -166,7 +165,7 @@ def _once(
 ) -> int:
     started = _now()
     try:
-        report = run_once(cluster, options, asked)
+        report = run_once(Detector(cluster, options, _now), asked)
     except PassStopped:
         return ExitCode.INTERRUPTED
     except ClusterUnavailable:
@@ -231,10 +230,11 @@ class _Daemon:
         return ExitCode.LOSS if losses.passes else ExitCode.OK
 
     def _keep_passing(self, watcher: Watching, health: Health) -> Ended:
+        detector = Detector(self.cluster, self.options, _now)
         try:
             return keep_passing(
                 self.schedule,
-                lambda: run_once(self.cluster, self.options, self.asked, health.moved),
+                lambda: run_once(detector, self.asked, health.moved),
                 watcher=watcher,
                 stop=self.asked,
                 clock=_now,
@@ -259,12 +259,17 @@ def _report(report: RunReport, output: OutputFormat) -> int:
         write_line(
             f"{counts.events:,} events in {report.shards} shards judged by {report.rules} rules: "
             f"{counts.matches:,} matches, {counts.alerts_created:,} new alerts, {counts.alerts_there:,} there already"
-            + (f", {counts.deadlettered:,} dead letters" if counts.deadlettered else "")
+            + (f", {lost:,} dead letters" if (lost := counts.deadlettered + counts.deadlettered_owed) else "")
             + (
                 f", {counts.evaluated_alone:,} events not percolated but evaluated"
                 if counts.evaluated_alone
                 else ""
             )
+            + (
+                f"; {len(report.put_off)} rules matched so much that they were judged behind the others"
+                if report.put_off
+                else ""
+            )
             + (f"; {report.left_to_others} shards left to another detector" if report.left_to_others else "")
         )
-    return ExitCode.LOSS if lossy(report) else ExitCode.OK
+    return ExitCode.LOSS if report.lossy else ExitCode.OK

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from osdetect import __version__
 from osdetect.cli import (
+    alerts,
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
@@ -45,6 +46,7 @@ app.command(name="explain")(explain.explain_)
 app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
+app.add_typer(alerts.app, name="alerts")
 app.command()(status.status)
 app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")

@@ -1,10 +1,10 @@
 """Candidates to alerts: the tree is evaluated on the event, and what held becomes the alert's evidence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from osdetect.detect.percolate import Candidate
+from osdetect.detect.in_process import Candidate
 from osdetect.detect.release import Release
 from osdetect.documents.alert import RunReference, alert_document, alert_id, alert_index, event_key
 from osdetect.expr import evidence
@@ -16,6 +16,7 @@ class Alert:
 
     index: str
     id: str
+    rule_id: str
     source: dict[str, Any]
 
 
@@ -27,28 +28,35 @@ class Unjudged:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoMatch:
+    """A candidate whose rule does not hold: its query said too much."""
+
+
+NO_MATCH = NoMatch()
+Verdict = Alert | Unjudged | NoMatch
+
+
 def judge(
     candidates: Iterable[Candidate], release: Release, namespace: str, run: RunReference
-) -> tuple[int, list[Alert], list[Unjudged]]:
-    """How many candidates there were, the alerts of those that match, and those that could not be judged."""
-    seen = 0
-    alerts: list[Alert] = []
-    unjudged: list[Unjudged] = []
+) -> Iterator[Verdict]:
+    """The verdict on each candidate, one by one. Candidates of rules that the release has not are passed over."""
     for event, rule_id in candidates:
         rule = release.rules.get(rule_id)
         if rule is None:  # unreadable: counted once for the release
             continue
-        seen += 1
         try:
             held = evidence(rule.tree, event.source)
             if held is None:
+                yield NO_MATCH
                 continue
             words = {**rule.words, "rule": {**rule.words["rule"], "ruleset": release.name}}
             source = alert_document(words, event.source, event.at, held, run, release.dialect)
         except RecursionError:
-            unjudged.append(Unjudged((event, rule_id), "the event is nested too deeply to be judged"))
+            yield Unjudged((event, rule_id), "the event is nested too deeply to be judged")
             continue
         key = event_key(event.source, event.at, release.dialect)
         index = alert_index(namespace, event.source, release.dialect)
-        alerts.append(Alert(index, alert_id(rule.id, key), source))
-    return seen, alerts, unjudged
+        made_id = alert_id(rule.id, key)
+        source["osdetect"]["id"] = made_id  # once more, where it can be searched by its beginning
+        yield Alert(index, made_id, rule.id, source)

@@ -45,7 +45,15 @@ def live_release(cluster: Cluster) -> Release:
     Raises:
         ClusterRefused: nothing is deployed, or it does not say for which events.
     """
-    index = _live_index(cluster)
+    return read_release(cluster, live_index(cluster))
+
+
+def read_release(cluster: Cluster, index: str) -> Release:
+    """Read the rules for CloudTrail of a rules index.
+
+    Raises:
+        ClusterRefused: it does not say for which events they are.
+    """
     rules: dict[str, StoredRule] = {}
     unreadable: list[RuleError] = []
     after: list[object] | None = None
@@ -94,7 +102,12 @@ def _unreadable(rule_id: str, error: RuleError) -> RuleError:
     )
 
 
-def _live_index(cluster: Cluster) -> str:
+def live_index(cluster: Cluster) -> str:
+    """The rules index that is live.
+
+    Raises:
+        ClusterRefused: nothing is deployed.
+    """
     reply = cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,))
     indices = [name for name in reply if name.startswith(RULES_PREFIX)]
     if len(indices) != 1:

@@ -1,6 +1,6 @@
 """What a run did, counted. Nothing is left out: events = judged + dead-lettered."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from osdetect.errors import RuleError
@@ -23,6 +23,12 @@ class Counts:
     alerts_created: int = 0
     alerts_there: int = 0
     """Alerts that an earlier run had stored already."""
+    deadlettered_owed: int = 0
+    """Events of which a verdict that was put off, or its alert, could not be stored; each has a dead letter."""
+
+    def of_owed(self) -> "Counts":
+        """The same for a range that was owed: its events were counted when they were new."""
+        return replace(self, events=0, judged=0, deadlettered=0, deadlettered_owed=self.deadlettered)
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts)))
@@ -42,8 +48,20 @@ class RunReport:
     unreadable: tuple[RuleError, ...]
     shards: int
     left_to_others: int
-    """Shards whose cursor another detector moved meanwhile: their events are that one's."""
+    """Shards that another worker holds, or took meanwhile: their events are that one's."""
+    put_off: tuple[str, ...]
+    """Rules that matched so much that they were judged behind the others."""
     counts: Counts
+
+    @property
+    def lossy(self) -> bool:
+        """Whether something was not judged or not stored."""
+        return bool(self.unreadable or self.counts.deadlettered or self.counts.deadlettered_owed)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to do, and all was in order."""
+        return not (self.counts.events or self.counts.candidates or self.lossy)
 
     def to_json(self) -> dict[str, Any]:
         """The report for machines."""
@@ -54,5 +72,6 @@ class RunReport:
             "rules_unreadable": [str(error) for error in self.unreadable],
             "shards": self.shards,
             "left_to_others": self.left_to_others,
+            "rules_put_off": list(self.put_off),
             **self.counts.to_json(),
         }
