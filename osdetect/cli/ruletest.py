@@ -41,6 +41,19 @@ EvidenceFile = Annotated[
     ),
 ]
 RequireTests = Annotated[bool, typer.Option("--require-tests", help="A rule without tests sets exit code 1.")]
+Mutation = Annotated[
+    bool,
+    typer.Option(
+        "--mutation",
+        help="Score the tests: which small changes of each rule would they notice, and which not?",
+    ),
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        "--min-score", min=0, max=1, help="A mutation score below this over all rules sets exit code 1."
+    ),
+]
 
 
 def ruletest(
@@ -50,6 +63,8 @@ def ruletest(
     junit: JUnit = None,
     evidence: EvidenceFile = None,
     require_tests: RequireTests = False,
+    mutation: Mutation = False,
+    min_score: MinScore = None,
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,
@@ -62,7 +77,7 @@ def ruletest(
     Each record goes through the evaluator, the engine of `osdetect scan` and, unless `--fast`, the real percolator: the rules
     are stored in an index that is deleted afterwards. All must say the same. docs/rule-tests.md tells how tests are written.
 
-    Examples: `osdetect test` · `osdetect test --fast my-rules/ --junit tests.xml`
+    Examples: `osdetect test` · `osdetect test --fast my-rules/ --junit tests.xml` · `osdetect test --fast my-rules/ --mutation`
     """
     paths = rules or [folder("rules")]
     with progress_bar("Reading rules") as tell:
@@ -75,12 +90,16 @@ def ruletest(
             cure="write X.tests.yml beside X.yml (docs/rule-tests.md)",
         )
     results = _run(cases, rule_set, fast=fast, url=url, ca_certs=ca_certs, insecure=insecure)
+    scores = _scores(cases, rule_set) if mutation or min_score is not None else None
     if junit is not None:
         shown.write_file(junit, testing.junit(results).encode())
     if evidence is not None:
-        shown.write_file(evidence, shown.evidence_of(results))
-    shown.write(results, output, verbose=verbose)
-    return _status(results, require_tests=require_tests)
+        shown.write_file(evidence, shown.evidence_of(results, scores or ()))
+    shown.write(results, scores, output, verbose=verbose)
+    total = testing.total_score(scores or ())
+    too_low = min_score is not None and (total is None or total < min_score)
+    bad: Sequence[object] = (*results.bad, *results.refused)
+    return ExitCode.LOSS if bad or too_low or (require_tests and results.untested) else ExitCode.OK
 
 
 def _run(
@@ -101,6 +120,6 @@ def _run(
         return testing.run(cases, rules, cluster, tell)
 
 
-def _status(results: testing.Results, *, require_tests: bool) -> int:
-    bad: Sequence[object] = (*results.bad, *results.refused)
-    return ExitCode.LOSS if bad or (require_tests and results.untested) else ExitCode.OK
+def _scores(cases: testing.Cases, rules: RuleSet[Rule]) -> tuple[testing.Score, ...]:
+    with progress_bar("Changing rules") as tell:
+        return testing.scores(rules.rules, cases.cases, tell)

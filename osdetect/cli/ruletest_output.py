@@ -1,5 +1,6 @@
 """How the results of rules' tests look, and the files that they are written into."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,20 @@ from osdetect.cli.output import (
     write_line,
 )
 from osdetect.errors import OutputError
-from osdetect.ruletest import Result, Results, Status
+from osdetect.ruletest import Result, Results, Score, Status, Survivor, total_score
+from osdetect.ruletest.scoring import difference
 from osdetect.source import printable
 
 _COLOURS = {Status.FAILED: "red", Status.DISAGREED: "bold red", Status.NOT_RUN: "yellow"}
 
+_SURVIVORS = 5
 
-def write(results: Results, output: OutputFormat, *, verbose: bool) -> None:
+
+def write(results: Results, scores: Sequence[Score] | None, output: OutputFormat, *, verbose: bool) -> None:
     """The results on standard output, what was refused on standard error."""
     print_refusals(results.refused, all_of_them=verbose)
     if output is OutputFormat.JSON:
-        print_json(results_json(results))
+        print_json(results_json(results, scores))
         return
     if results.bad:
         print_table("", ("result", "rule", "test", "place"), map(_row, results.bad))
@@ -35,6 +39,8 @@ def write(results: Results, output: OutputFormat, *, verbose: bool) -> None:
             _explain(one)
     if results.untested:
         _list_untested(results, all_of_them=verbose)
+    if scores is not None:
+        _write_scores(scores, all_of_them=verbose)
     write_line(_summary(results))
 
 
@@ -68,9 +74,46 @@ def _summary(results: Results) -> str:
     )
 
 
-def results_json(results: Results) -> dict[str, Any]:
+def _write_scores(scores: Sequence[Score], *, all_of_them: bool) -> None:
+    """The survivors with the tests that would notice them, then the score of each rule that is not perfect."""
+    weak = sorted((one for one in scores if one.survivors), key=lambda one: (one.score or 0, one.title))
+    for one in weak if all_of_them else weak[:LISTED]:
+        told = f"{one.killed} of {one.killed + len(one.survivors)} changes noticed"
+        write_line(f"{one.score:.2f} {printable(one.title, 200)}: {told} ({printable(one.file, 400)})")
+        for survivor in one.survivors if all_of_them else one.survivors[:_SURVIVORS]:
+            for line in _survivor_lines(survivor):
+                write_line(line)
+        if not all_of_them and len(one.survivors) > _SURVIVORS:
+            write_line(f"    ... and {len(one.survivors) - _SURVIVORS} more; --verbose lists all")
+    if not all_of_them and len(weak) > LISTED:
+        say(f"... and {len(weak) - LISTED} more rules with changes that no test notices; --verbose lists all")
+    total = total_score(scores)
+    killed, survived = sum(one.killed for one in scores), sum(len(one.survivors) for one in scores)
+    equivalent, more = sum(one.equivalent for one in scores), sum(one.more for one in scores)
+    write_line(
+        f"mutation score {'-' if total is None else f'{total:.3f}'}: {killed:,} of {killed + survived:,} changes noticed, "
+        f"{equivalent:,} without a difference left out"
+        + (f", {more:,} beyond the limit not made" if more else "")
+    )
+
+
+def _survivor_lines(survivor: Survivor) -> Iterator[str]:
+    mutant = survivor.mutant
+    yield f"    {mutant.kind}: {printable(mutant.text, 300)}"
+    where = "must_match" if survivor.expected else "must_not_match"
+    changed = orjson.dumps(difference(survivor.nearest, survivor.record)).decode()
+    yield f"      noticed by {where}, from a record of the tests: {printable(changed, 600)}"
+
+
+def results_json(results: Results, scores: Sequence[Score] | None) -> dict[str, Any]:
     """The results for machines."""
+    mutation = (
+        {}
+        if scores is None
+        else {"mutation": {"score": total_score(scores), "rules": [one.to_json() for one in scores]}}
+    )
     return {
+        **mutation,
         "tests": len(results.results),
         **{status.name.lower(): results.count(status) for status in Status},
         "percolated": results.percolated,
@@ -84,10 +127,16 @@ def results_json(results: Results) -> dict[str, Any]:
     }
 
 
-def evidence_of(results: Results) -> bytes:
+def evidence_of(results: Results, scores: Sequence[Score]) -> bytes:
     """What is proven of each rule, as the catalog reads it."""
+    scored = {one.rule: one.score for one in scores}
     told = {
-        one.rule: {"tests": one.tests, "passed": one.passed, "mutation_score": None, "fired": 0}
+        one.rule: {
+            "tests": one.tests,
+            "passed": one.passed,
+            "mutation_score": scored.get(one.rule),
+            "fired": 0,
+        }
         for one in results.rules
     }
     return orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
