@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from osdetect import __version__
 from osdetect.cli import (
     alerts,
+    backfill,
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
@@ -52,6 +53,7 @@ app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")
 app.command()(status.status)
 app.command()(tuning.tuning)
+app.command()(backfill.backfill)
 app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
