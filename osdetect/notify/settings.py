@@ -54,7 +54,9 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             "attempts is not from 1 to 100": not 1 <= self.attempts <= 100,
             "timeout_s is not from 0.1 to 300": not 0.1 <= self.timeout_s <= 300,
         }
-        odd = (f"{tag!r} is no ATT&CK tag; alerts keep no others" for tag in self.tags if not _TAG.fullmatch(tag))
+        odd = (
+            f"{tag!r} is no ATT&CK tag; alerts keep no others" for tag in self.tags if not _TAG.fullmatch(tag)
+        )
         return (*(said for said, wrong in found.items() if wrong), *odd)
 
     def check_secrets(self, name: str) -> None:
@@ -151,7 +153,9 @@ class Mail(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
 
     def check_secrets(self, name: str) -> None:
         if bool(self.password(name)) != bool(self.username):
-            raise UsageError(f"channel {name} has only one of user name and password", cure="give both or none")
+            raise UsageError(
+                f"channel {name} has only one of user name and password", cure="give both or none"
+            )
         if self.ca_file and not Path(self.ca_file).is_file():
             raise UsageError(f"the file of channel {name} is not there", cause=f"ca_file: {self.ca_file}")
 
@@ -186,14 +190,18 @@ def read_channels(file: Path, namespace: str) -> dict[str, Channel]:
     try:
         raw = file.read_bytes()
     except OSError as error:
-        raise InputError(f"the settings of the channels cannot be read: {file}", cause=error.strerror or "") from None
+        raise InputError(
+            f"the settings of the channels cannot be read: {file}", cause=error.strerror or ""
+        ) from None
     try:
         if len(raw) > _LARGEST_FILE:
             raise ValueError(f"it is larger than {_LARGEST_FILE:,} bytes")
         found = msgspec.convert(tomllib.loads(raw.decode()), _Settings)
     except (ValueError, RecursionError) as error:  # TOML, UTF-8 and msgspec's own are all ValueErrors
         raise UsageError(
-            f"the settings of the channels cannot be used: {file}", cause=str(error), cure="see docs/notifications.md"
+            f"the settings of the channels cannot be used: {file}",
+            cause=str(error),
+            cure="see docs/notifications.md",
         ) from None
     if not found.channels:
         raise InputError(f"no channel is in {file}", cure="add one: see docs/notifications.md")
@@ -203,7 +211,8 @@ def read_channels(file: Path, namespace: str) -> dict[str, Channel]:
 def _checked(name: str, channel: Channel, namespace: str) -> Channel:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot be a channel's name", cure="small letters, digits and _, at most 32, no _ in front"
+            f"{name!r} cannot be a channel's name",
+            cure="small letters, digits and _, at most 32, no _ in front",
         )
     if problems := channel.problems():
         raise UsageError(f"channel {name} cannot be used", cause="; ".join(problems))
@@ -231,10 +240,13 @@ def _checked_url(name: str, url: str, allow_http: bool) -> str:
     except ValueError:
         usable = False
     if not usable or not url.isascii() or not url.isprintable() or " " in url:
-        raise UsageError(f"channel {name} has no usable address", cure="give url, url_env or url_file: https://HOST/PATH")
+        raise UsageError(
+            f"channel {name} has no usable address", cure="give url, url_env or url_file: https://HOST/PATH"
+        )
     if "@" in parts.netloc:
         raise UsageError(
-            f"the address of channel {name} carries credentials", cure="put them where authorization_env names them"
+            f"the address of channel {name} carries credentials",
+            cure="put them where authorization_env names them",
         )
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
         raise UsageError(

@@ -10,7 +10,9 @@ from osdetect.vocabulary import Level
 def query(channel: Channel) -> Mapping[str, Any] | None:
     """A query that finds every alert that the channel wants, and perhaps more; None: all."""
     wanted = {
-        "rule.level": [level.value for level in Level if level.rank >= channel.level.rank] if channel.level.rank else [],
+        "rule.level": [level.value for level in Level if level.rank >= channel.level.rank]
+        if channel.level.rank
+        else [],
         "rule.id": list(channel.rules),
         "cloud.account.id": list(channel.accounts),
     }
@@ -39,4 +41,6 @@ def _texts(said: object, key: str) -> list[str]:
     """ECS has an object of lists; one object of texts and a list of objects mean the same."""
     objects = said if isinstance(said, list) else [said]
     found = (one.get(key) for one in objects if isinstance(one, Mapping))
-    return [text for one in found for text in (one if isinstance(one, list) else [one]) if isinstance(text, str)]
+    return [
+        text for one in found for text in (one if isinstance(one, list) else [one]) if isinstance(text, str)
+    ]
