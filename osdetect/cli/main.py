@@ -21,6 +21,7 @@ from osdetect.cli import (
     explain,
     load,
     node,
+    notify,
     quickstart,
     scan,
     scenario,
@@ -49,6 +50,7 @@ app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")
 app.command()(status.status)
 app.command()(doctor.doctor)
+app.add_typer(notify.app, name="notify")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(scan.scan)

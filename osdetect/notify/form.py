@@ -74,6 +74,14 @@ class Outbox:
                 else:
                     yield Behind(lane, latest)
 
+    def channels(self) -> tuple[str, ...]:
+        """The channels that have entries."""
+        terms = {"channels": {"terms": {"field": "channel", "size": 10_000}}}
+        body = {"size": 0, "query": {"term": {"kind": ENTRY}}, "aggs": terms}
+        path = f"/{outbox_index(self.namespace)}/_search"
+        reply = self.cluster.request("POST", path, body=body)
+        return tuple(sorted(one["key"] for one in reply["aggregations"]["channels"]["buckets"]))
+
     def waiting(self, lane: Lane) -> int:
         """How many entries behind the lane are in no message."""
         after = lane.going.upto if lane.going else lane.upto
@@ -114,7 +122,8 @@ def formed(outbox: Outbox, behind: Behind, now: datetime, link: Link) -> Lane:
         ClusterError: the entries cannot be read.
     """
     lane = behind.lane
-    key, count, ids = Key(lane.channel), 0, []
+    key, count = Key(lane.channel), 0
+    ids: list[str] = []
     first: list[Entry] = []
     times = ("", "")
     query = {"bool": {"filter": list(_of(lane.channel, lane.rule_id))}}

@@ -182,6 +182,8 @@ class Lane:
                         going=going,
                         version=version,
                     )
+            case _:
+                pass
         raise ClusterRefused(
             f"the outbox's document {self.id} cannot be read", cure="restore it, or delete it"
         )

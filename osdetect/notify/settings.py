@@ -84,6 +84,7 @@ class _Http(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return _checked_url(name, revealed(name, "url", self.url_env, self.url_file), self.allow_http)
 
     def check_secrets(self, name: str) -> None:
+        """See `Channel`."""
         self.address(name)
         if self.ca_file and not Path(self.ca_file).is_file():
             raise UsageError(f"the file of channel {name} is not there", cause=f"ca_file: {self.ca_file}")
@@ -101,6 +102,11 @@ class Webhook(_Http, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=
     """The value of the Authorization header."""
 
     def address(self, name: str) -> str:
+        """Where to send to: this address may stand in the settings.
+
+        Raises:
+            UsageError: it is not there, or may not be used.
+        """
         if self.url and (self.url_env or self.url_file):
             raise UsageError(f"channel {name} names its url twice", cure="keep one of url, url_env, url_file")
         found = self.url or revealed(name, "url", self.url_env, self.url_file)
@@ -115,6 +121,7 @@ class Webhook(_Http, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=
         return revealed(name, "authorization", self.authorization_env, self.authorization_file)
 
     def check_secrets(self, name: str) -> None:
+        """See `Channel`."""
         super().check_secrets(name)
         self.secrets(name)
         self.authorization(name)
@@ -139,6 +146,7 @@ class Mail(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
     password_file: str = ""
 
     def problems(self) -> tuple[str, ...]:
+        """What cannot be, in words."""
         odd = [f"{one!r} is no mail address" for one in (self.sender, *self.to) if not _is_address(one)]
         found = {
             "to names nobody": not self.to,
@@ -152,6 +160,7 @@ class Mail(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
         return revealed(name, "password", self.password_env, self.password_file)
 
     def check_secrets(self, name: str) -> None:
+        """See `Channel`."""
         if bool(self.password(name)) != bool(self.username):
             raise UsageError(
                 f"channel {name} has only one of user name and password", cure="give both or none"
@@ -168,6 +177,7 @@ class File(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
     """A message that would make the file larger waits until somebody moves it away; 0: no limit."""
 
     def problems(self) -> tuple[str, ...]:
+        """What cannot be, in words."""
         own = {"path is empty": not self.path, "max_mb is below 0": self.max_mb < 0}
         return (*super().problems(), *(said for said, wrong in own.items() if wrong))
 
@@ -188,14 +198,15 @@ def read_channels(file: Path, namespace: str) -> dict[str, Channel]:
         UsageError: it is no TOML, or something in it cannot be used.
     """
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            raw = opened.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise InputError(
             f"the settings of the channels cannot be read: {file}", cause=error.strerror or ""
         ) from None
+    if len(raw) > _LARGEST_FILE:
+        raise UsageError(f"the settings of the channels are larger than {_LARGEST_FILE:,} bytes: {file}")
     try:
-        if len(raw) > _LARGEST_FILE:
-            raise ValueError(f"it is larger than {_LARGEST_FILE:,} bytes")
         found = msgspec.convert(tomllib.loads(raw.decode()), _Settings)
     except (ValueError, RecursionError) as error:  # TOML, UTF-8 and msgspec's own are all ValueErrors
         raise UsageError(

@@ -105,24 +105,27 @@ class Teller:
         outcome = self.send(lane.going.message)
         reached("message-sent")
         now = self.clock()
+        after = before
         match outcome:
-            case Later(why, after_s) if lane.going.attempts < self.channel.attempts:
+            case Later(why, after_s):
                 told.unreached = why
-                self._put_off(namespace, lane, outcome, now)
                 rest = max(after_s, pause_s(before.failures + 1, self.chance()))
-                return standing.failed(self.cluster, before, why, rest, now)
-            case Later(why):
+                after = standing.failed(self.cluster, before, why, rest, now)
+                if lane.going.attempts < self.channel.attempts:
+                    self._put_off(namespace, lane, outcome, now)
+                    return after
                 self._give_up(lane, f"{why} (given up after {lane.going.attempts} attempts)", told, now)
             case Never(why):
                 self._give_up(lane, why, told, now)
             case Sent(refused):
+                after = standing.recovered(self.cluster, before, now)
                 if refused:
                     self._give_up(lane, f"not everybody got it: {refused}", told, now)
                 told.messages += 1
                 told.alerts += lane.going.message.count
         if write_lane(self.cluster, namespace, lane.ended(now, sent=isinstance(outcome, Sent)), now):
             told.waiting -= 1
-        return standing.recovered(self.cluster, before, now) if isinstance(outcome, Sent) else before
+        return after
 
     def _put_off(self, namespace: str, lane: Lane, outcome: Later, now: datetime) -> None:
         assert lane.going is not None

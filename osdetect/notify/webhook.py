@@ -63,8 +63,8 @@ def body(message: Message, template: Template) -> bytes:
 def signature(secrets: Sequence[str], message_id: str, timestamp: str, text: bytes) -> str:
     """One signature for each key, separated by spaces.
 
-    >>> signature(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "msg_1", "1614265330", b'{"test": 2432232314}')
-    'v1,b3eF55KzxHfQjtNm2Ra85YXMIzIGJo/lk/IVGcfAgL4='
+    >>> signature(["whsec_b3NkZXRlY3QtdGVzdC1rZXk="], "msg_1", "1614265330", b"{}")
+    'v1,QqhlTZA+dT+QWRQZWtFvl+nkljjbDIco00lTeatJZSw='
     """
     signed = f"{message_id}.{timestamp}.".encode() + text
     made = (hmac.digest(_key(secret), signed, hashlib.sha256) for secret in secrets)
