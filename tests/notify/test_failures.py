@@ -34,7 +34,7 @@ def test_a_busy_receiver_is_asked_again_when_it_says(cluster: Cluster, receiver:
     clock.forward(2)
     assert soc.make_pass().messages == 2
     assert len({got.key for got in receiver.got}) == 2
-    first, *_, again = sorted(receiver.got, key=lambda got: (got.key != receiver.got[0].key))[:2]
+    first, *_, again = sorted(receiver.got, key=lambda got: got.key != receiver.got[0].key)[:2]
     assert (first.key, first.raw) == (again.key, again.raw)
 
 
@@ -59,7 +59,9 @@ def test_a_receiver_that_was_down_gets_it_all_in_few_messages(cluster: Cluster) 
 
 
 @pytest.mark.parametrize("status", [302, 400, 410])
-def test_what_is_refused_for_good_becomes_a_dead_letter(cluster: Cluster, receiver: Receiver, status: int) -> None:
+def test_what_is_refused_for_good_becomes_a_dead_letter(
+    cluster: Cluster, receiver: Receiver, status: int
+) -> None:
     put_of_rule(cluster, [1])
     receiver.answers = [Answer(status, (("Location", receiver.url),), b"no such hook")]
     soc = work(cluster, hook(receiver.url), Clock())
