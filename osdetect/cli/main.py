@@ -22,6 +22,7 @@ from osdetect.cli import (
     explain,
     load,
     node,
+    notify,
     quickstart,
     ruletest,
     scan,
@@ -55,6 +56,7 @@ app.command()(status.status)
 app.command()(tuning.tuning)
 app.command()(backfill.backfill)
 app.command()(doctor.doctor)
+app.add_typer(notify.app, name="notify")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(scan.scan)
