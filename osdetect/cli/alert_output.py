@@ -34,6 +34,11 @@ def print_alerts(alerts: Iterable[FoundAlert], total: int, limit: int, now: date
         write_line(f"{len(rows):,} alerts at {now.isoformat(timespec='seconds')}")
 
 
+def print_matches(alerts: Iterable[Mapping[str, Any]]) -> None:
+    """A table of alerts that nobody stored."""
+    print_table("", (_HEADER[1], _HEADER[2], *_HEADER[5:]), [_told(alert) for alert in alerts])
+
+
 def write_json(alerts: Iterable[FoundAlert], total: int, limit: int, _now: datetime) -> None:
     """One document, written as the alerts come: however many there are, one is in memory."""
     out = sys.stdout.buffer
@@ -105,12 +110,16 @@ def _print_event(event: Mapping[str, Any] | None) -> None:
 def _row(alert: FoundAlert) -> tuple[str | Text, ...]:
     source = alert.source
     state = State.of(source)
+    level, time, *call = _told(source)
+    status = f"{state.status} ({state.closed_as})" if state.closed_as else state.status
+    return (alert.id[:_ID_SHOWN], level, time, status, state.assignee, *call)
+
+
+def _told(source: Mapping[str, Any]) -> tuple[str | Text, ...]:
+    """Level and time, and who did what by which rule."""
     return (
-        alert.id[:_ID_SHOWN],
         _level(_in(source, "rule.level")),
         _time(source),
-        f"{state.status} ({state.closed_as})" if state.closed_as else state.status,
-        state.assignee,
         *(_said(_in(source, path)) for path in ("cloud.account.id", "user.name")),
         _call(source),
         _said(_in(source, "rule.name")),

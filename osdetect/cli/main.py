@@ -19,6 +19,7 @@ from osdetect.cli import (
     detect,
     doctor,
     explain,
+    hunt,
     load,
     node,
     quickstart,
@@ -47,6 +48,7 @@ app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")
+app.command()(hunt.hunt)
 app.command()(status.status)
 app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")

@@ -5,7 +5,7 @@ that `osdetect load` or its ingest pipeline stored (`osdetect.compiler.search_qu
 are searched, and an event there that neither of them stamped is always found.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,9 +39,14 @@ def search_groups(cluster: Cluster, release: Release) -> tuple[Query, ...] | Non
 
     None when a rule has no search query or one that alone is too large: then searching would miss its events.
     """
+    return groups_of(_stored_queries(cluster, release.index), release)
+
+
+def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Query, ...] | None:
+    """The same of rule ids and their search queries, from wherever they are."""
     wanted = set(release.rules)
     queries: list[Query] = [_UNSTAMPED]
-    for rule_id, query in _stored_queries(cluster, release.index):
+    for rule_id, query in stored:
         if rule_id in wanted:
             if not isinstance(query, Mapping) or clauses(query) > CLAUSES:
                 return None

@@ -1,0 +1,186 @@
+"""Hunting: what rules would have alerted on, over stored events of a span of time. Nothing is stored.
+
+Candidates come from the rules' search queries where the index has the mapping that those are made for, and else from every
+event of the span; the verdict on each is the detector's own (`judge`). So the alerts of a hunt are those that the detector
+makes of the same events by the same rules.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from osdetect.cluster import Cluster
+from osdetect.detect.by_search import Query, found, searchable
+from osdetect.detect.in_process import Candidate, InProcess
+from osdetect.detect.judge import Alert, Unjudged, judge
+from osdetect.detect.release import Release
+from osdetect.documents.alert import RunReference, event_time
+from osdetect.follow import Shard, StoredEvent, Wanted, make_visible, pages, shards_of
+from osdetect.vocabulary import UNDATED
+
+WINDOW = 200_000
+"""Sequence numbers of one search: what it found is remembered to tell apart what several searches find."""
+_DATES = frozenset({"date", "date_nanos"})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The events' own times that are asked for; None: no bound."""
+
+    since: datetime | None = None
+    """Included."""
+    until: datetime | None = None
+    """Not included."""
+
+    def holds(self, moment: datetime | None) -> bool:
+        """Whether a time is in it. An event without a usable time could be: it is."""
+        if moment is None:
+            return True
+        return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
+
+    def query(self) -> Query | None:
+        """Finds every event of the span in an index whose `@timestamp` is a date, and a second more at each end."""
+        bounds: dict[str, str] = {}
+        if self.since is not None:
+            bounds["gte"] = (self.since - timedelta(seconds=1)).isoformat()
+        if self.until is not None:
+            bounds["lte"] = (self.until + timedelta(seconds=1)).isoformat()
+        if not bounds:
+            return None
+        undated = {"bool": {"must_not": [{"exists": {"field": "@timestamp"}}]}}
+        return _either([{"range": {"@timestamp": bounds}}, undated])
+
+
+@dataclass(frozen=True, slots=True)
+class HuntOptions:
+    """Where and when is hunted."""
+
+    namespace: str
+    target: str
+    """Index, pattern, alias or data stream."""
+    span: Span
+
+
+class Hunt:
+    """One hunt; counts what it did while its alerts are read."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        release: Release,
+        groups: Sequence[Query] | None,
+        options: HuntOptions,
+        run: RunReference,
+    ) -> None:
+        """See the class.
+
+        Args:
+            cluster: where.
+            release: the rules.
+            groups: queries that together find each event that a rule may hold for (`search_groups`); None: there are none.
+            options: which events.
+            run: named in the alerts as the detector's run would be.
+        """
+        self._cluster, self._release, self._groups = cluster, release, groups
+        self._options, self._run = options, run
+        self._engine = InProcess(release)
+        self._told: set[bytes] = set()
+        self.shards = 0
+        self.read = 0
+        """Events that were read: what the searches found, and all of the span where there was no search."""
+        self.unsearched: tuple[str, ...] = ()
+        """Indices of which every event of the span was read."""
+        self.matches = 0
+        self.undated = 0
+        """Matches whose events have no usable time: they may be in the span or not."""
+        self.unjudged: list[Unjudged] = []
+
+    def alerts(self, on_progress: Callable[[int, int], None]) -> Iterator[Alert]:
+        """What the rules would have alerted on, each once, shard by shard.
+
+        Args:
+            on_progress: told sequence numbers passed, and sequence numbers to pass.
+
+        Raises:
+            ClusterError: the events could not be read.
+        """
+        shards = shards_of(self._cluster, self._options.target)
+        make_visible(self._cluster, shards)
+        self.shards = len(shards)
+        total = sum(shard.checkpoint + 1 for shard in shards)
+        passed = 0
+        plans: dict[str, tuple[Query | None, bool]] = {}
+        for shard in shards:
+            if shard.index not in plans:
+                plans[shard.index] = self._plan(shard.index)
+            for wanted in _windows(shard, plans[shard.index][0]):
+                yield from self._window(wanted, by_search=plans[shard.index][1])
+                passed += wanted.upto - wanted.after
+                on_progress(passed, total)
+
+    def _plan(self, index: str) -> tuple[Query | None, bool]:
+        """How an index is read: the query of the span, if it can be asked there, and whether the rules' queries can."""
+        by_search = self._groups is not None and searchable(self._cluster, index)
+        if not by_search:
+            self.unsearched = (*self.unsearched, index)
+        return (self._options.span.query() if _dated(self._cluster, index) else None), by_search
+
+    def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert]:
+        assert self._groups is not None or not by_search
+        read = found(self._cluster, wanted, self._groups or ()) if by_search else pages(self._cluster, wanted)
+        for page in read:
+            self.read += len(page)
+            yield from self._judged(page)
+
+    def _judged(self, page: Sequence[StoredEvent]) -> Iterator[Alert]:
+        dialect = self._release.dialect
+        events = (
+            [StoredEvent(event.at, source=dialect.opened(event.source)) for event in page]
+            if dialect.json_text
+            else page
+        )
+        for verdict in judge(
+            self._in_span(self._engine.candidates(events)), self._release, self._options.namespace, self._run
+        ):
+            if isinstance(verdict, Unjudged):
+                self.unjudged.append(verdict)
+            elif isinstance(verdict, Alert) and self._first(verdict):
+                self.undated += verdict.index.endswith(UNDATED)
+                yield verdict
+
+    def _in_span(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
+        for event, rule_id in candidates:
+            try:
+                moment = event_time(event.source, self._release.dialect)
+            except RecursionError:  # as deep as that it cannot be judged either, which is then told
+                moment = None
+            if self._options.span.holds(moment):
+                yield event, rule_id
+
+    def _first(self, alert: Alert) -> bool:
+        """Whether it is new: the same record in two indices makes one alert."""
+        key = bytes.fromhex(alert.id)
+        if key in self._told:
+            return False
+        self._told.add(key)
+        self.matches += 1
+        return True
+
+
+def _windows(shard: Shard, query: Query | None) -> Iterator[Wanted]:
+    for after in range(-1, shard.checkpoint, WINDOW):
+        yield Wanted(shard, after, min(after + WINDOW, shard.checkpoint), query)
+
+
+def _dated(cluster: Cluster, index: str) -> bool:
+    """Whether the index has `@timestamp` as a date, so that a range of times finds what it should."""
+    reply = cluster.request("GET", f"/{index}/_mapping/field/@timestamp", accept=(404,))
+    fields: Mapping[str, Any] = (
+        reply.get(index, {}).get("mappings", {}).get("@timestamp", {}).get("mapping", {})
+    )
+    return any(one.get("type") in _DATES for one in fields.values())
+
+
+def _either(queries: Sequence[Query]) -> Query:
+    return {"bool": {"should": list(queries), "minimum_should_match": 1}}
