@@ -22,6 +22,7 @@ from tests.faults.material import ask, deployed, detected, documents, put_record
 
 __all__ = ["nowhere", "osdetect"]
 INDEX = "osdetect-cloudtrail-t-2024.05"
+STORED = "osdetect-cloudtrail-t-*"
 THING = "{eventSource: things.amazonaws.com, userAgent|contains: nimble}"
 
 
@@ -95,18 +96,20 @@ def test_what_no_search_can_find_is_found_all_the_same(
     unstamped = [record(8, userAgent=f"{long}/8"), record(9, userAgent="nimble/9")]
     for one in unstamped:
         ask(cluster.url, "PUT", f"/{INDEX}/_doc/111122223333-{one['eventID']}?pipeline=_none", one)
+    ask(cluster.url, "DELETE", "/logs-elsewhere", accept=(404,))
+    ask(cluster.url, "PUT", "/logs-elsewhere", {"mappings": {"dynamic": False}})
     for number, one in enumerate([*events, record(10, userAgent="nimble/10")]):
         ask(cluster.url, "PUT", f"/logs-elsewhere/_doc/{number}", one)
     window = ("--from", "2024-05-01", "--to", "2024-06-01")
-    for target, ids in ((INDEX, (1, 2, 4, 5, 8, 9)), ("logs-elsewhere", (1, 2, 4, 5, 10))):
+    for target, ids in ((STORED, (1, 2, 4, 5, 8, 9)), ("logs-elsewhere", (1, 2, 4, 5, 10))):
         at = ("-n", "t", "--url", cluster.url, "--target", target)
         ran = osdetect("hunt", rule_id(1), *at, *window, "-o", "ndjson")
         assert sorted(int(one["event"]["id"][-4:], 16) for one in _found(ran).values()) == list(ids)
         assert "1 matches are of events without a usable time" in ran.err
-        assert ("every event of the span was read" in ran.err) == (target != INDEX)
-    both = ("-n", "t", "--url", cluster.url, "--target", f"{INDEX},logs-elsewhere")
+        assert ("every event of the span was read" in ran.err) == (target != STORED)
+    both = ("-n", "t", "--url", cluster.url, "--target", f"{STORED},logs-elsewhere")
     everything = _found(osdetect("hunt", rule_id(1), *both, "-o", "ndjson"))
-    detected(cluster, target=f"{INDEX},logs-elsewhere")
+    detected(cluster, target=f"{STORED},logs-elsewhere")
     alerts = {
         one: source
         for one, source in documents(cluster.url, "osdetect-alerts-t-*").items()
@@ -212,6 +215,7 @@ def test_a_rule_for_another_dialect_is_hunted_in_it(
         "user_agent": {"original": "nimble/2"},
         "cloud": {"account": {"id": "111122223333"}},
     }
+    ask(cluster.url, "DELETE", "/filebeat-1", accept=(404,))
     ask(cluster.url, "PUT", "/filebeat-1/_doc/a", said)
     ask(cluster.url, "PUT", "/filebeat-1/_doc/b", {**said, "user_agent": {"original": "slow"}})
     at = ("-n", "t", "--url", cluster.url, "--target", "filebeat-*", "-o", "ndjson")
