@@ -13,9 +13,10 @@ import yaml
 from sigma.collection import SigmaCollection  # the rules must be valid to pySigma itself, not just to us
 
 from osdetect import resources
+from osdetect.sigma.listing import list_files
 
 _FOLDER = resources.folder("rules") / "aws"
-_FILES = tuple(sorted(_FOLDER.rglob("*.yml")))
+_FILES = list_files([_FOLDER])[0]
 _PRESCRIBED = {
     "1497f3a3-7898-484e-b1e8-22fe99efd8a4": ("attempt_to_create_api_key", "2025-05-31", "medium"),
     "3b07ff19-d7b8-44ba-afa5-d2d6fb8cb22f": ("api_key_created", "2025-04-23", "high"),

@@ -11,10 +11,11 @@ from osdetect import resources
 from osdetect.expr import evaluate
 from osdetect.scenario import STORY, ScenarioSummary, generate, iter_records
 from osdetect.sigma import Rule, read_rules
+from osdetect.sigma.listing import list_files
 
 _FOLDER = resources.folder("rules") / "aws"
 _EVENTS = Path(__file__).parent / "events"
-_STEMS = tuple(sorted(path.stem for path in _FOLDER.rglob("*.yml")))
+_STEMS = tuple(sorted(path.stem for path in list_files([_FOLDER])[0]))
 _LEAST = {"match", "no_match"}
 
 
