@@ -147,7 +147,7 @@ def _numbers(made: Hunt, tally: _Tally) -> dict[str, Any]:
         "per_rule": dict(tally.per_rule.most_common()),
         "undated": made.undated,
         "events_read": made.read,
-        "indices_read_whole": list(made.unsearched),
+        "not_searched": list(made.unsearched),
         "shards": made.shards,
         "not_judged": len(made.unjudged),
     }

@@ -20,7 +20,8 @@ _PAGE = 500
 
 Query = Mapping[str, Any]
 
-_UNSTAMPED: Query = {"bool": {"must_not": [{"exists": {"field": "event.ingested"}}]}}
+UNSTAMPED: Query = {"bool": {"must_not": [{"exists": {"field": "event.ingested"}}]}}
+"""Events that neither `load` nor its pipeline stored: what the mapping knows of them promises nothing."""
 
 
 def searchable(cluster: Cluster, index: str) -> bool:
@@ -45,7 +46,7 @@ def search_groups(cluster: Cluster, release: Release) -> tuple[Query, ...] | Non
 def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Query, ...] | None:
     """The same of rule ids and their search queries, from wherever they are."""
     wanted = set(release.rules)
-    queries: list[Query] = [_UNSTAMPED]
+    queries: list[Query] = [UNSTAMPED]
     for rule_id, query in stored:
         if rule_id in wanted:
             if not isinstance(query, Mapping) or clauses(query) > CLAUSES:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import Query, found, searchable
+from osdetect.detect.by_search import UNSTAMPED, Query, found, searchable
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.judge import Alert, Unjudged, judge
 from osdetect.detect.release import Release
-from osdetect.documents.alert import RunReference, event_time
+from osdetect.documents.alert import RunReference, happened_at
+from osdetect.documents.dialect import RAW
 from osdetect.follow import Shard, StoredEvent, Wanted, make_visible, pages, shards_of
 from osdetect.vocabulary import UNDATED
 
@@ -39,17 +41,13 @@ class Span:
             return True
         return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
 
-    def query(self) -> Query | None:
-        """Finds every event of the span in an index whose `@timestamp` is a date, and a second more at each end."""
-        bounds: dict[str, str] = {}
-        if self.since is not None:
-            bounds["gte"] = (self.since - timedelta(seconds=1)).isoformat()
-        if self.until is not None:
-            bounds["lte"] = (self.until + timedelta(seconds=1)).isoformat()
-        if not bounds:
-            return None
-        undated = {"bool": {"must_not": [{"exists": {"field": "@timestamp"}}]}}
-        return _either([{"range": {"@timestamp": bounds}}, undated])
+    def bounds(self) -> dict[str, str]:
+        """As a range query says it, and a second more at each end; empty where there is no bound."""
+        second = timedelta(seconds=1)
+        return {
+            **({"gte": (self.since - second).isoformat()} if self.since else {}),
+            **({"lte": (self.until + second).isoformat()} if self.until else {}),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +118,19 @@ class Hunt:
                 on_progress(passed, total)
 
     def _plan(self, index: str) -> tuple[Query | None, bool]:
-        """How an index is read: the query of the span, if it can be asked there, and whether the rules' queries can."""
-        by_search = self._groups is not None and searchable(self._cluster, index)
+        """How an index is read: the query of the span, if one can be asked, and whether the rules' queries can."""
+        dialect, bounds = self._release.dialect, self._options.span.bounds()
+        ours = dialect == RAW and searchable(self._cluster, index)
+        by_search = ours and self._groups is not None
         if not by_search:
             self.unsearched = (*self.unsearched, index)
-        return (self._options.span.query() if _dated(self._cluster, index) else None), by_search
+        if not bounds:
+            return None, by_search
+        if ours:
+            return _in_time(["@timestamp"], bounds, UNSTAMPED), by_search
+        said = dialect.paths.get("eventTime", ())
+        dates = _dates(self._cluster, index, (*said, "@timestamp"))
+        return (_in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
 
     def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert]:
         assert self._groups is not None or not by_search
@@ -152,7 +158,7 @@ class Hunt:
     def _in_span(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
         for event, rule_id in candidates:
             try:
-                moment = event_time(event.source, self._release.dialect)
+                moment = happened_at(event.source, self._release.dialect)
             except RecursionError:  # as deep as that it cannot be judged either, which is then told
                 moment = None
             if self._options.span.holds(moment):
@@ -173,14 +179,20 @@ def _windows(shard: Shard, query: Query | None) -> Iterator[Wanted]:
         yield Wanted(shard, after, min(after + WINDOW, shard.checkpoint), query)
 
 
-def _dated(cluster: Cluster, index: str) -> bool:
-    """Whether the index has `@timestamp` as a date, so that a range of times finds what it should."""
-    reply = cluster.request("GET", f"/{index}/_mapping/field/@timestamp", accept=(404,))
-    fields: Mapping[str, Any] = (
-        reply.get(index, {}).get("mappings", {}).get("@timestamp", {}).get("mapping", {})
-    )
-    return any(one.get("type") in _DATES for one in fields.values())
+def _dates(cluster: Cluster, index: str, paths: Sequence[str]) -> Sequence[str]:
+    """Those of the paths that the index has as dates: only there a range of times finds what it should."""
+    wanted = ",".join(quote(path, safe="@") for path in paths)
+    reply = cluster.request("GET", f"/{index}/_mapping/field/{wanted}", accept=(404,))
+    fields: Mapping[str, Any] = reply.get(index, {}).get("mappings", {})
+    return [
+        path
+        for path in dict.fromkeys(paths)
+        if any(one.get("type") in _DATES for one in fields.get(path, {}).get("mapping", {}).values())
+    ]
 
 
-def _either(queries: Sequence[Query]) -> Query:
-    return {"bool": {"should": list(queries), "minimum_should_match": 1}}
+def _in_time(paths: Sequence[str], bounds: Mapping[str, str], *also: Query) -> Query:
+    """Finds each event that has one of these times in the span, or lacks the first: what it says then only it can tell."""
+    ranges: list[Query] = [{"range": {path: bounds}} for path in paths]
+    undated: Query = {"bool": {"must_not": [{"exists": {"field": paths[0]}}]}}
+    return {"bool": {"should": [*ranges, undated, *also], "minimum_should_match": 1}}

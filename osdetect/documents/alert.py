@@ -64,16 +64,9 @@ def alert_id(rule_id: str, event_key: str) -> str:
     return hashlib.sha256(f"{rule_id}\0{event_key}".encode(errors="surrogatepass")).hexdigest()[:40]
 
 
-def event_time(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
-    """When the event happened, in UTC; None when it has no usable time."""
-    """When it happened, as its record says it; what else the event says may differ between two stores of one record."""
-    parsed = _instant(dialect.text(event, "eventTime")) or _instant(_text(event.get("@timestamp")))
-    return parsed.astimezone(UTC) if parsed else None
-
-
 def alert_index(namespace: str, event: Mapping[str, Any], dialect: Dialect = RAW) -> str:
     """The index that the alert belongs into: by the month of its event."""
-    happened = event_time(event, dialect)
+    happened = happened_at(event, dialect)
     return f"{ALERTS_PREFIX}{namespace}-{happened.strftime('%Y.%m') if happened else UNDATED}"
 
 
@@ -96,7 +89,7 @@ def alert_document(
         dialect: where such events hold the fields of their records.
     """
     held = list(evidence)
-    happened = event_time(event, dialect)
+    happened = happened_at(event, dialect)
     ingested = _instant(_text(_inner(event, "event").get("ingested")))
     call = _call(event, dialect)
     document = {
@@ -174,6 +167,12 @@ def _instant(text: str) -> datetime | None:
     if parsed.year not in _YEARS:
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def happened_at(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
+    """When it happened, as its record says it; what else the event says may differ between two stores of one record."""
+    parsed = _instant(dialect.text(event, "eventTime")) or _instant(_text(event.get("@timestamp")))
+    return parsed.astimezone(UTC) if parsed else None
 
 
 def _iso(moment: datetime) -> str:

@@ -1,7 +1,6 @@
 """A hunt finds what the detector alerts on, just that, and each once."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -93,7 +92,10 @@ def test_what_no_search_can_find_is_found_all_the_same(
     ]
     put_records(cluster, INDEX, events)
     # Stored past the pipeline: not stamped, and in no form that the mapping promises. And again, elsewhere.
-    unstamped = [record(8, userAgent=f"{long}/8"), record(9, userAgent="nimble/9")]
+    unstamped = [
+        record(8, userAgent=f"{long}/8"),
+        record(9, userAgent="nimble/9") | {"@timestamp": "2030-01-01T00:00:00Z"},
+    ]
     for one in unstamped:
         ask(cluster.url, "PUT", f"/{INDEX}/_doc/111122223333-{one['eventID']}?pipeline=_none", one)
     ask(cluster.url, "DELETE", "/logs-elsewhere", accept=(404,))
@@ -150,7 +152,7 @@ def test_the_table_shows_the_earliest_and_counts_every_day(
         "per_rule": {},
         "undated": 0,
         "events_read": 0,
-        "indices_read_whole": [],
+        "not_searched": [],
         "shards": 1,
         "not_judged": 0,
     }
@@ -209,17 +211,43 @@ def test_what_cannot_be_hunted_for_is_said(osdetect: Osdetect, cluster: Cluster,
 def test_a_rule_for_another_dialect_is_hunted_in_it(
     osdetect: Osdetect, cluster: Cluster, rules: Path
 ) -> None:
+    ask(cluster.url, "DELETE", "/filebeat-1,shipped-1?ignore_unavailable=true")
+    elsewhere = {
+        "eventTime": "2024-05-03T01:00:00Z",
+        "userAgent": "nimble",
+        "eventSource": "things.amazonaws.com",
+    }
+    for number, stamp in enumerate(("2024-05-03T02:00:00Z", "2030-01-01T00:00:00Z")):
+        one = {**elsewhere, "eventID": f"e-{number}", "recipientAccountId": "1", "@timestamp": stamp}
+        ask(cluster.url, "PUT", f"/shipped-1/_doc/{number}", one)
+    late = ask(cluster.url, "PUT", "/shipped-1/_doc/2", {**elsewhere, "eventTime": "2024-05-05T00:00:00Z"})
+    assert late["result"] in ("created", "updated")
     said: dict[str, Any] = {
         "@timestamp": "2024-05-03T01:00:00Z",
         "event": {"provider": "things.amazonaws.com", "action": "CreateThing", "id": "e-1"},
         "user_agent": {"original": "nimble/2"},
         "cloud": {"account": {"id": "111122223333"}},
     }
-    ask(cluster.url, "DELETE", "/filebeat-1", accept=(404,))
     ask(cluster.url, "PUT", "/filebeat-1/_doc/a", said)
     ask(cluster.url, "PUT", "/filebeat-1/_doc/b", {**said, "user_agent": {"original": "slow"}})
     at = ("-n", "t", "--url", cluster.url, "--target", "filebeat-*", "-o", "ndjson")
     for pipeline in ("cloudtrail-ecs", "auto"):
         ran = osdetect("hunt", rules / "one.yml", "--pipeline", pipeline, *at)
         assert [one["osdetect"]["source"]["id"] for one in _found(ran).values()] == ["a"]
-    shutil.rmtree(rules)
+    # A shipper's own time beside the record's: the record's counts.
+    at = (
+        "-n",
+        "t",
+        "--url",
+        cluster.url,
+        "--target",
+        "shipped-*",
+        "--from",
+        "2024-05-03",
+        "--to",
+        "2024-05-04",
+    )
+    found = _found(osdetect("hunt", rules / "one.yml", *at, "-o", "ndjson"))
+    assert sorted(one["osdetect"]["source"]["id"] for one in found.values()) == ["0", "1"]
+    told = json.loads(osdetect("hunt", rules / "one.yml", *shipped, "-o", "json").out)
+    assert (told["events_read"], told["not_searched"]) == (2, ["shipped-1"])
