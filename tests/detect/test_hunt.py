@@ -235,19 +235,9 @@ def test_a_rule_for_another_dialect_is_hunted_in_it(
         ran = osdetect("hunt", rules / "one.yml", "--pipeline", pipeline, *at)
         assert [one["osdetect"]["source"]["id"] for one in _found(ran).values()] == ["a"]
     # A shipper's own time beside the record's: the record's counts.
-    at = (
-        "-n",
-        "t",
-        "--url",
-        cluster.url,
-        "--target",
-        "shipped-*",
-        "--from",
-        "2024-05-03",
-        "--to",
-        "2024-05-04",
-    )
-    found = _found(osdetect("hunt", rules / "one.yml", *at, "-o", "ndjson"))
+    span = ("--from", "2024-05-03", "--to", "2024-05-04")
+    shipped = ("-n", "t", "--url", cluster.url, "--target", "shipped-*", *span)
+    found = _found(osdetect("hunt", rules / "one.yml", *shipped, "-o", "ndjson"))
     assert sorted(one["osdetect"]["source"]["id"] for one in found.values()) == ["0", "1"]
     told = json.loads(osdetect("hunt", rules / "one.yml", *shipped, "-o", "json").out)
     assert (told["events_read"], told["not_searched"]) == (2, ["shipped-1"])
