@@ -26,6 +26,7 @@ from osdetect.cli import (
     scan,
     scenario,
     status,
+    tuning,
 )
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
@@ -50,6 +51,7 @@ app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")
 app.command()(hunt.hunt)
 app.command()(status.status)
+app.command()(tuning.tuning)
 app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")

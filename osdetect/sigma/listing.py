@@ -47,7 +47,7 @@ def list_tests(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[RuleError
             if holds_tests(file):
                 found[file] = None
             elif path == file:
-                found.update(dict.fromkeys(one for one in tests_beside(file) if one.is_file()))
+                found.update(dict.fromkeys(one for one in beside_rule(file) if one.is_file()))
     return tuple(found), tuple(refused)
 
 
@@ -60,10 +60,10 @@ def holds_tests(file: Path) -> bool:
     return any(file.name.endswith(suffix) and file.name != suffix for suffix in TESTS_SUFFIXES)
 
 
-def tests_beside(rule_file: Path) -> tuple[Path, ...]:
+def beside_rule(rule_file: Path) -> tuple[Path, ...]:
     """Where the tests of a rule file's rules would be.
 
-    >>> [path.as_posix() for path in tests_beside(Path("aws/key.yml"))]
+    >>> [path.as_posix() for path in beside_rule(Path("aws/key.yml"))]
     ['aws/key.tests.yml', 'aws/key.tests.yaml']
     """
     return tuple(rule_file.with_name(rule_file.stem + suffix) for suffix in TESTS_SUFFIXES)
