@@ -141,7 +141,7 @@ def _facts(alert: FoundAlert, link: str) -> Iterator[tuple[str, str | Text]]:
     yield "principal", _together(source, "user.name", "user.id")
     yield "account", _together(source, "cloud.account.id", "cloud.region")
     yield "source", _together(source, "source.address", "user_agent.original")
-    yield "withheld", _withheld(_in(source, "osdetect.suppression"))
+    yield "stands for", _gathered(_in(source, "osdetect.suppression"))
     yield "rule id", _said(_in(source, "rule.id"))
     yield "author", _said(_in(source, "rule.author"))
     yield "licence", _said(_in(source, "rule.license"))
@@ -154,8 +154,8 @@ def _facts(alert: FoundAlert, link: str) -> Iterator[tuple[str, str | Text]]:
     yield "link", link
 
 
-def _withheld(suppression: object) -> str:
-    """How often the alert's group was met again, in words."""
+def _gathered(suppression: object) -> str:
+    """How many matches the alert stands for, in words."""
     if not isinstance(suppression, Mapping):
         return ""
     fields, values = (_texts(suppression.get(name)) for name in ("fields", "values"))
@@ -163,12 +163,12 @@ def _withheld(suppression: object) -> str:
         f"{field} {value}".strip()
         for field, value in zip(fields, [*values, *[""] * len(fields)], strict=False)
     )
-    count = suppression.get("count", 0)
-    said = f"{count:,}" if isinstance(count, int) else str(count)
-    span = (
-        f", from {suppression.get('first_seen', '?')} to {suppression.get('last_seen', '?')}" if count else ""
+    span = " to ".join(
+        _said(suppression[name]) for name in ("first_seen", "last_seen") if suppression.get(name)
     )
-    return f"{said} further matches of this group ({group or 'of the rule'}){span}"
+    return f"{_said(suppression.get('count'))} matches of {group or 'the rule'}" + (
+        f", {span}" if span else ""
+    )
 
 
 def _attack(source: Mapping[str, Any], kind: str) -> str:

@@ -146,6 +146,7 @@ def _numbers(made: Hunt, tally: _Tally) -> dict[str, Any]:
         "per_day": dict(sorted(tally.per_day.items())),
         "per_rule": dict(tally.per_rule.most_common()),
         "undated": made.undated,
+        "excepted": made.excepted,
         "events_read": made.read,
         "not_searched": list(made.unsearched),
         "shards": made.shards,
@@ -182,6 +183,8 @@ def _notes(made: Hunt, options: HuntOptions) -> Iterator[str]:
             f"note: every event of the span was read of {len(made.unsearched):,} indices: the rules' queries are made for "
             "indices and events as `osdetect load` stores them"
         )
+    if made.excepted:
+        yield f"note: {made.excepted:,} matches more are left out: an exception is for them"
     if made.undated:
         yield f"note: {made.undated:,} matches are of events without a usable time; they may be in the span or not"
 

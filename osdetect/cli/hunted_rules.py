@@ -1,6 +1,6 @@
 """The rules that a hunt is for: deployed ones, or files that nobody deployed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,27 +60,28 @@ def _is_file(name: str) -> bool:
 
 def _deployed(cluster: Cluster, named: Sequence[str]) -> Hunted:
     release = live_release(cluster)
-    rules = {rule.id: rule for name in named for rule in [_named(release, name)]}
-    chosen = replace(release, rules=rules, projection=Projection.of(rules.values()))
+    known = {rule.id: rule for rule in (*release.rules.values(), *release.switched_off)}
+    rules = {rule.id: rule for name in named for rule in [_named(known, release.unreadable, name)]}
+    chosen = replace(release, rules=rules, switched_off=(), projection=Projection.of(rules.values()))
     return Hunted(chosen, search_groups(cluster, chosen) if release.dialect == RAW else None, ())
 
 
-def _named(release: Release, name: str) -> StoredRule:
-    if name in release.rules:
-        return release.rules[name]
-    titles = {rule.id: str(rule.words["rule"].get("name", "")) for rule in release.rules.values()}
+def _named(known: Mapping[str, StoredRule], unreadable: Sequence[RuleError], name: str) -> StoredRule:
+    if name in known:
+        return known[name]
+    titles = {rule.id: str(rule.words["rule"].get("name", "")) for rule in known.values()}
     found = [one for one, title in titles.items() if title.casefold() == name.casefold()] or [
         one for one, title in titles.items() if name.casefold() in title.casefold()
     ]
     if len(found) == 1:
-        return release.rules[found[0]]
+        return known[found[0]]
     if found:
         raise InputError(
             f"{name!r} stands for {len(found)} deployed rules",
             cause=", ".join(f"{titles[one]} ({one})" for one in found[:_LISTED]),
             cure="give the rule's id",
         )
-    broken = next((error for error in release.unreadable if name in error.what), None)
+    broken = next((error for error in unreadable if name in error.what), None)
     raise InputError(
         f"no deployed rule has the id {name!r}, or that in its title",
         cause=str(broken)
@@ -113,4 +114,4 @@ def _of_files(cluster: Cluster, files: Sequence[Path], pipelines: Sequence[str],
 
 
 def _release(rules: dict[str, StoredRule], dialect: Dialect) -> Release:
-    return Release(f"{RULES_PREFIX}local", rules, (), Projection.of(rules.values()), dialect)
+    return Release(f"{RULES_PREFIX}local", rules, (), (), Projection.of(rules.values()), dialect)

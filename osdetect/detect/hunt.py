@@ -1,12 +1,12 @@
 """Hunting: what rules would have alerted on, over stored events of a span of time. Nothing is stored.
 
 Candidates come from the rules' search queries where the index has the mapping that those are made for, and else from every
-event of the span; the verdict on each is the detector's own (`judge`). So the alerts of a hunt are those that the detector
-makes of the same events by the same rules.
+event of the span; the verdict on each is the detector's own (`judge`). So the matches of a hunt are those that the detector
+finds in the same events by the same rules: as many alerts, where no rule is in shadow or gathers matches into one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +14,12 @@ from urllib.parse import quote
 from osdetect.cluster import Cluster
 from osdetect.detect.by_search import UNSTAMPED, Query, found, searchable
 from osdetect.detect.in_process import Candidate, InProcess
-from osdetect.detect.judge import Alert, Unjudged, judge
+from osdetect.detect.judge import Alert, Unjudged, Withheld, judge
 from osdetect.detect.release import Release
 from osdetect.documents.alert import RunReference, happened_at
 from osdetect.documents.dialect import RAW
 from osdetect.follow import Shard, StoredEvent, Wanted, make_visible, pages, shards_of
+from osdetect.tuning import Tuning
 from osdetect.vocabulary import UNDATED
 
 WINDOW = 200_000
@@ -80,9 +81,9 @@ class Hunt:
             options: which events.
             run: named in the alerts as the detector's run would be.
         """
-        self._cluster, self._release, self._groups = cluster, release, groups
+        self._cluster, self._release, self._groups = cluster, _each_match(release), groups
         self._options, self._run = options, run
-        self._engine = InProcess(release)
+        self._engine = InProcess(self._release)
         self._told: set[bytes] = set()
         self.shards = 0
         self.read = 0
@@ -92,6 +93,8 @@ class Hunt:
         self.matches = 0
         self.undated = 0
         """Matches whose events have no usable time: they may be in the span or not."""
+        self.excepted = 0
+        """Matches that an exception is for."""
         self.unjudged: list[Unjudged] = []
 
     def alerts(self, on_progress: Callable[[int, int], None]) -> Iterator[Alert]:
@@ -151,7 +154,10 @@ class Hunt:
         ):
             if isinstance(verdict, Unjudged):
                 self.unjudged.append(verdict)
+            elif isinstance(verdict, Withheld):
+                self.excepted += self._first(verdict)
             elif isinstance(verdict, Alert) and self._first(verdict):
+                self.matches += 1
                 self.undated += verdict.index.endswith(UNDATED)
                 yield verdict
 
@@ -164,14 +170,22 @@ class Hunt:
             if self._options.span.holds(moment):
                 yield event, rule_id
 
-    def _first(self, alert: Alert) -> bool:
-        """Whether it is new: the same record in two indices makes one alert."""
-        key = bytes.fromhex(alert.id)
+    def _first(self, match: Alert | Withheld) -> bool:
+        """Whether it is new: the same record in two indices makes one match."""
+        key = bytes.fromhex(match.id)
         if key in self._told:
             return False
         self._told.add(key)
-        self.matches += 1
         return True
+
+
+def _each_match(release: Release) -> Release:
+    """The rules with their exceptions alone: each match is to be told, whatever the detector makes of it."""
+    rules = {
+        rule.id: replace(rule, tuning=Tuning(exceptions=rule.tuning.exceptions))
+        for rule in release.rules.values()
+    }
+    return replace(release, rules=rules)
 
 
 def _windows(shard: Shard, query: Query | None) -> Iterator[Wanted]:

@@ -151,6 +151,7 @@ def test_the_table_shows_the_earliest_and_counts_every_day(
         "per_day": {},
         "per_rule": {},
         "undated": 0,
+        "excepted": 0,
         "events_read": 0,
         "not_searched": [],
         "shards": 1,
@@ -241,3 +242,46 @@ def test_a_rule_for_another_dialect_is_hunted_in_it(
     assert sorted(one["osdetect"]["source"]["id"] for one in found.values()) == ["0", "1"]
     told = json.loads(osdetect("hunt", rules / "one.yml", *shipped, "-o", "json").out)
     assert (told["events_read"], told["not_searched"]) == (2, ["shipped-1"])
+
+
+_EXCEPTION = f"""title: The nightly backup
+id: 00000000-0000-4000-8000-0000000000ee
+logsource: {{product: aws, service: cloudtrail}}
+osdetect: {{exception: {{owner: cloud-team, reason: known, expires: {datetime.now(UTC).year + 1}-06-01}}}}
+filter:
+    rules: [Made-up rule 1]
+    selection: {{userIdentity.userName: backup}}
+    condition: not selection
+"""
+
+
+@pytest.mark.parametrize(
+    ("tuning", "alerts", "withheld"),
+    [("{suppress: {window: 31d}}", 1, 8), ("{mode: shadow}", 0, 8), ("{mode: off}", 0, 0), ("", 8, 0)],
+)
+def test_each_match_of_a_tuned_rule_is_found_but_what_is_excepted(
+    osdetect: Osdetect, cluster: Cluster, tmp_path: Path, tuning: str, alerts: int, withheld: int
+) -> None:
+    said = f"osdetect: {tuning}\n" if tuning else ""
+    (tmp_path / "one.yml").write_text(rule_text(1, "{eventName: CreateThing}") + said)
+    (tmp_path / "two.yml").write_text(_EXCEPTION)
+    deploy(cluster, compile_rules([tmp_path]).compiled, on_progress=lambda *_: None)
+    when = {"eventTime": "2024-05-08T10:00:00Z"}
+    events = [record(number, **when) for number in range(1, 9)]
+    put_records(cluster, INDEX, [*events, record(9, userIdentity={"userName": "backup"}, **when)])
+    detected(cluster)
+    stored = documents(cluster.url, "osdetect-alerts-t-*")
+    matches = {
+        one: source
+        for one, source in documents(cluster.url, "osdetect-matches-t-*").items()
+        if source["why"] != "excepted"
+    }
+    assert (len(stored), len(matches)) == (alerts, withheld)
+    at = ("-n", "t", "--url", cluster.url, "-o", "ndjson")
+    for named in (rule_id(1), tmp_path):
+        ran = osdetect("hunt", named, *at)
+        found = _found(ran)
+        assert len(found) == 8
+        assert "1 matches more are left out: an exception is for them" in ran.err
+        if matches or not alerts == withheld == 0:
+            assert found.keys() == (matches or stored).keys()
