@@ -23,6 +23,7 @@ from osdetect.cli import (
     load,
     node,
     quickstart,
+    ruletest,
     scan,
     scenario,
     status,
@@ -45,6 +46,7 @@ app.command()(quickstart.quickstart)
 app.command()(check.check)
 app.command(name="compile")(compile.compile_)
 app.command(name="explain")(explain.explain_)
+app.command(name="test")(ruletest.ruletest)
 app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
