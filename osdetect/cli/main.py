@@ -20,6 +20,7 @@ from osdetect.cli import (
     detect,
     doctor,
     explain,
+    hunt,
     load,
     node,
     notify,
@@ -52,6 +53,7 @@ app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")
+app.command()(hunt.hunt)
 app.command()(status.status)
 app.command()(tuning.tuning)
 app.command()(backfill.backfill)
