@@ -85,7 +85,7 @@ class Stage:
         log.write_text("")
         with FaultProxy(ground.url, injector) as proxy:
             arguments = (
-                *("detect", "--every", "1s", "--lease", f"{plan.lease_s}s", "--url", proxy.url),
+                *("detect", "--every", "1s", "--lease", f"{plan.lease_s}", "--url", proxy.url),
                 *("--namespace", namespace, "--target", targets.pattern),
             )
             crew = Crew(self._forker, arguments, log, plan.workers, plan.lease_s)
