@@ -82,7 +82,7 @@ def _today(given: Tactic, cells: Iterable[str]) -> str:
         tag for one in known for tag in ((technique(one.successor) if one.successor else one) or one).tactics
     }
     tags = [tag for tag in given.now if tag in serving] or given.now
-    return ", ".join(found.name for tag in tags if (found := tactic(tag)))
+    return ", ".join(stands.name for tag in tags if (stands := tactic(tag)))
 
 
 def _cell(one: Technique) -> TechniqueCell:

@@ -27,6 +27,7 @@ from osdetect.cli.output import (
     RowsFormat,
     out,
     print_csv,
+    print_error,
     print_json,
     print_table,
     progress_bar,
@@ -117,7 +118,10 @@ def _pages(asked: Asked) -> tuple[Catalog, Pages]:
         catalog = read_catalog(asked.rules, values, tell)
     gc.freeze()  # thousands of trees stay to the end: looking for garbage among them again and again takes a fifth of the time
     files = {Path(one.rule.where.file) for one in catalog.entries} if asked.history else ()
-    known = Known(evidence, asked.hits() if asked.hits else None, Histories(files))
+    histories = Histories(files)
+    for note in histories.notes:
+        print_error(note, word="warning")
+    known = Known(evidence, asked.hits() if asked.hits else None, histories)
     return catalog, Pages(Corpus(catalog.entries), known, EventFields.shipped())
 
 
