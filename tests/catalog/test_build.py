@@ -14,7 +14,7 @@ import pytest
 from osdetect.cli.main import run
 from osdetect.cluster import Cluster
 from tests.catalog.conftest import SEED
-from tests.faults.material import connect, deployed, detected, put_records, record, rule_id, write_rules
+from tests.faults.material import ask, connect, deployed, detected, put_records, record, rule_id, write_rules
 
 KEY = "{eventName: CreateAccessKey}"
 USER = "{eventName: CreateUser}"
@@ -193,6 +193,7 @@ def test_hits_in_the_cluster(fresh_cluster: str, tmp_path: Path) -> None:
     write_rules(tmp_path / "rules", [KEY, USER])
     with connect(fresh_cluster) as cluster:
         _alerts(cluster, tmp_path)
+        ask(fresh_cluster, "POST", "/osdetect-alerts-t-*/_refresh")
     site = _built(tmp_path / "rules", tmp_path / "site", "--cluster", "--url", fresh_cluster, "-n", "t")
     assert _page(site, 1)["hits"] == {
         "count": 3,
