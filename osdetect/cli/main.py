@@ -11,6 +11,8 @@ from typer.exceptions import TyperException
 
 from osdetect import __version__
 from osdetect.cli import (
+    alerts,
+    backfill,
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
@@ -19,12 +21,16 @@ from osdetect.cli import (
     detect,
     doctor,
     explain,
+    hunt,
     load,
     node,
+    notify,
     quickstart,
+    ruletest,
     scan,
     scenario,
     status,
+    tuning,
 )
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
@@ -43,11 +49,17 @@ app.command()(quickstart.quickstart)
 app.command()(check.check)
 app.command(name="compile")(compile.compile_)
 app.command(name="explain")(explain.explain_)
+app.command(name="test")(ruletest.ruletest)
 app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
+app.add_typer(alerts.app, name="alerts")
+app.command()(hunt.hunt)
 app.command()(status.status)
+app.command()(tuning.tuning)
+app.command()(backfill.backfill)
 app.command()(doctor.doctor)
+app.add_typer(notify.app, name="notify")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(coverage.coverage)

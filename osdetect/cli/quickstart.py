@@ -35,7 +35,7 @@ from osdetect.cli.output import (
 )
 from osdetect.cli.rules import CompiledSet, compile_rules
 from osdetect.cluster import Cluster
-from osdetect.detect import DetectOptions, RunReport, StoredAlert, stored_alerts
+from osdetect.detect import DetectOptions, Detector, RunReport, StoredAlert, stored_alerts
 from osdetect.errors import InputError, OsdetectError
 from osdetect.vocabulary import EVENTS_PREFIX, RULES_PREFIX, ExitCode, Level
 
@@ -169,7 +169,7 @@ def _run(cluster: Cluster, compiled: CompiledSet, paths: Sequence[Path], name: s
         )
     load_seconds = time.monotonic() - began
     options = DetectOptions(namespace=namespace, target=f"{EVENTS_PREFIX}{events}-*")
-    detected = run_once(cluster, options)
+    detected = run_once(Detector(cluster, options, lambda: datetime.now(UTC)))
     alerts = tuple(stored_alerts(cluster, namespace))
     return _Outcome(cluster.url, namespace, compiled, deployed, loaded, load_seconds, detected, alerts)
 

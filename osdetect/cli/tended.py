@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from osdetect.cli.watching import lossy
 from osdetect.cluster import Cluster
 from osdetect.detect import DetectOptions, RunReport
 from osdetect.errors import ClusterError, ClusterUnavailable
@@ -61,7 +60,7 @@ class Tended:
         """Leave the mark and bring all up to date. What fails here is told, and the next pass does it again."""
         now = self._clock()
         self._health.passed()
-        self._metrics.pass_ended(report.to_json(), lost=lossy(report), seconds=seconds, ended=now.timestamp())
+        self._metrics.pass_ended(report.to_json(), lost=report.lossy, seconds=seconds, ended=now.timestamp())
         self._metrics.repeated(self._cluster.repeated)
         namespace, target = self._options.namespace, self._options.watched()
         try:

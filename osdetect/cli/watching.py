@@ -9,11 +9,6 @@ from osdetect.errors import ClusterUnavailable
 from osdetect.status.logs import Log
 
 
-def lossy(report: RunReport) -> bool:
-    """Whether a pass lost something: it is listed, and it sets the exit code."""
-    return bool(report.unreadable or report.counts.deadlettered)
-
-
 class Listener(Protocol):
     """One that is told by `Watching`."""
 
@@ -42,7 +37,7 @@ class Logged:
         for error in report.unreadable:
             self.log.warning("rule refused", what=error.what, cause=error.cause, cure=error.cure)
         told = {name: value for name, value in report.to_json().items() if name != "rules_unreadable"}
-        (self.log.warning if lossy(report) else self.log.info)(
+        (self.log.warning if report.lossy else self.log.info)(
             "pass ended", **told, rules_unreadable=len(report.unreadable), seconds=round(seconds, 3)
         )
 
@@ -85,7 +80,7 @@ class Losses:
 
     def pass_ended(self, report: RunReport, seconds: float) -> None:  # noqa: ARG002  # as `Listener` says
         """One more, if something was lost."""
-        self.passes += lossy(report)
+        self.passes += report.lossy
 
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:
         """Nothing is lost: the next pass judges it."""

@@ -6,9 +6,10 @@
 `import osdetect.cluster` is cheap: opensearch-py is imported at the first `Cluster.connect`.
 """
 
-from osdetect.cluster.bulk import ItemOutcome, create_action, index_action
+from osdetect.cluster.bulk import ItemOutcome, create_action, index_action, replace_action
 from osdetect.cluster.connection import Connection
 from osdetect.cluster.door import Cluster
+from osdetect.cluster.reply import read_json
 from osdetect.cluster.store import StoredDocument, Version
 
 __all__ = [
@@ -19,4 +20,6 @@ __all__ = [
     "Version",
     "create_action",
     "index_action",
+    "read_json",
+    "replace_action",
 ]

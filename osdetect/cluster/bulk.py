@@ -10,6 +10,7 @@ from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
 
 from osdetect.cluster.asking import Asks
+from osdetect.cluster.store import Version
 from osdetect.cluster.translate import reason_of
 from osdetect.errors import ClusterUnavailable
 
@@ -48,7 +49,7 @@ class ItemOutcome:
 
     @property
     def exists(self) -> bool:
-        """`create` found the id taken: the document was there already."""
+        """`create` found the id taken, or `replace` another version: the document there stays as it is."""
         return self.status == 409  # Conflict
 
     @property
@@ -75,8 +76,16 @@ def index_action(index: str, doc_id: str, source: Mapping[str, Any] | bytes) -> 
     return _lines("index", index, doc_id, source)
 
 
-def _lines(operation: str, index: str, doc_id: str, source: Mapping[str, Any] | bytes) -> bytes:
-    head = orjson.dumps({operation: {"_index": index, "_id": doc_id}})
+def replace_action(index: str, doc_id: str, source: Mapping[str, Any] | bytes, version: Version) -> bytes:
+    """The two lines that write a document over the version that was read; a conflict (409) if it is another by now."""
+    unless = {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
+    return _lines("index", index, doc_id, source, **unless)
+
+
+def _lines(
+    operation: str, index: str, doc_id: str, source: Mapping[str, Any] | bytes, **conditions: int
+) -> bytes:
+    head = orjson.dumps({operation: {"_index": index, "_id": doc_id, **conditions}})
     return head + b"\n" + (source if isinstance(source, bytes) else orjson.dumps(source)) + b"\n"
 
 

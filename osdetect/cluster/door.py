@@ -1,6 +1,5 @@
 """One class through which everything asks the cluster: connect, request, and the checks at the start."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -10,6 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_d
 
 from osdetect.cluster import bulk, store
 from osdetect.cluster.connection import Connection
+from osdetect.cluster.reply import read_json
 from osdetect.cluster.translate import from_connection, from_status, no_json
 from osdetect.errors import ClusterRefused, OsdetectError
 
@@ -29,25 +29,24 @@ class _Orjson:
         import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second
 
         try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            try:
-                return _tolerant(text)
-            except (ValueError, RecursionError) as error:
-                raise theirs.SerializationError(text[:200], error) from error
+            return read_json(text)
+        except (ValueError, RecursionError) as error:
+            raise theirs.SerializationError(text[:200], error) from error
 
     def dumps(self, data: Any) -> Any:
         return data if isinstance(data, (str, bytes)) else orjson.dumps(data).decode()
 
 
-def _tolerant(text: str) -> Any:
-    r"""JSON in which text may hold halves of surrogate pairs, each replaced by U+FFFD.
+class _Text:
+    """A serializer that leaves replies as they came."""
 
-    OpenSearch gives a document back as it was sent, and `"\ud800"` in it is no Unicode: orjson refuses the whole
-    reply, and an event with it would stop the detector.
-    """
-    whole = json.dumps(json.loads(text), ensure_ascii=False)
-    return orjson.loads(whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    mimetype = "application/json"
+
+    def loads(self, text: str) -> str:
+        return text
+
+    def dumps(self, data: Any) -> Any:
+        return data if isinstance(data, (str, bytes)) else orjson.dumps(data).decode()
 
 
 class Cluster:
@@ -58,6 +57,7 @@ class Cluster:
 
     def __init__(self, client: "OpenSearch", connection: Connection, version: tuple[int, ...]) -> None:
         self._client = client
+        self._for_text: OpenSearch | None = None
         self._connection = connection
         self.version = version
         """For example (3, 8, 0)."""
@@ -110,6 +110,8 @@ class Cluster:
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
+        if self._for_text is not None:
+            self._for_text.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +149,33 @@ class Cluster:
             ClusterRefused: the cluster answered no.
             ClusterUnavailable: it did not answer, also after repeating.
         """
+        return self._repeated(
+            lambda: self._ask(self._client, method, path, params, body, accept, timeout_s), repeat=repeat
+        )
+
+    def request_text(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        repeat: bool = True,
+    ) -> str:
+        """The reply's text, for who needs only parts of a long one; else as `request`.
+
+        Raises:
+            ClusterRefused: the cluster answered no.
+            ClusterUnavailable: it did not answer, also after repeating.
+        """
+        if self._for_text is None:
+            self._for_text = _client(self._connection, _Text())
+        client = self._for_text
+        return str(
+            self._repeated(lambda: self._ask(client, method, path, params, body, (), None), repeat=repeat)
+        )
+
+    def _repeated(self, ask: Callable[[], Any], *, repeat: bool) -> Any:
         patience = self._connection.retry_for_s if repeat else 0
         for attempt in Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, OsdetectError) and e.transient),
@@ -157,7 +186,7 @@ class Cluster:
             reraise=True,
         ):
             with attempt:
-                return self._ask(method, path, params, body, accept, timeout_s)
+                return ask()
         raise AssertionError  # Retrying gives a reply or raises
 
     def _rest(self, seconds: float) -> None:
@@ -168,6 +197,7 @@ class Cluster:
 
     def _ask(
         self,
+        client: "OpenSearch",
         method: str,
         path: str,
         params: Mapping[str, Any] | None,
@@ -178,7 +208,7 @@ class Cluster:
         import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second
 
         try:
-            return self._client.transport.perform_request(
+            return client.transport.perform_request(
                 method,
                 path,
                 params={**(params or {}), "request_timeout": timeout_s or self._connection.timeout_s},
@@ -247,7 +277,7 @@ class Cluster:
         return store.replace(self, index, doc_id, source, version)
 
 
-def _client(connection: Connection) -> "OpenSearch":
+def _client(connection: Connection, serializer: _Orjson | _Text | None = None) -> "OpenSearch":
     from opensearchpy import OpenSearch  # noqa: PLC0415  # importing it costs half a second
 
     tls: dict[str, Any] = {}
@@ -263,8 +293,8 @@ def _client(connection: Connection) -> "OpenSearch":
         [connection.url],
         http_auth=(connection.username, connection.secret()) if connection.username else None,
         max_retries=0,
-        serializer=_Orjson(),
-        serializers={"application/json": _Orjson()},
+        serializer=serializer or _Orjson(),
+        serializers={"application/json": serializer or _Orjson()},
         pool_maxsize=8,
         **{name: value for name, value in tls.items() if value is not None},
     )

@@ -61,6 +61,7 @@ def compile_rule(rule: Rule, fields: EventFields, *, content: Mapping[str, Any] 
         columns=tuple(sorted({leaf.field for leaf in every if is_column(leaf)})),
         presence=tuple(sorted({leaf.field for leaf in every if isinstance(leaf.test, Exists)})),
         tests=tuple(dict.fromkeys(tokens(rule.tree))),
+        tuning=rule.tuning,
     )
     filtered = prefilter(rule.tree)
     source = stored.to_source(

@@ -19,6 +19,7 @@ from osdetect.errors import RuleError, Where
 from osdetect.expr import Expr, from_json, to_json
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import LogSource, Rule
+from osdetect.tuning import Tuning
 from osdetect.vocabulary import Level
 
 Place = tuple[int, int, str]
@@ -157,6 +158,19 @@ class CompiledRule:
         return compiled_rule(self.rule.with_filters(filters), self.fields)
 
     @property
+    def tuning(self) -> Tuning:
+        """As `Rule.tuning`."""
+        return self.rule.tuning
+
+    def with_tuning(self, tuning: Tuning) -> "CompiledRule":
+        """As `Rule.with_tuning`, compiled again.
+
+        Raises:
+            RuleError: what was kept is no rule.
+        """
+        return compiled_rule(self.rule.with_tuning(tuning), self.fields)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """As `StoredRule.columns`."""
         return self.kept.columns
@@ -239,6 +253,7 @@ def rule_of(content: Mapping[str, Any], where: Where) -> Rule:
                 "logsource": LogSource(**content["logsource"]),
                 "tree": from_json(content["tree"]),
                 "where": where,
+                "tuning": Tuning.from_json(content.get("tuning", {})),
             }
         )
     except (KeyError, TypeError, ValueError) as error:

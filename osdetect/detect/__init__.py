@@ -3,16 +3,26 @@
 It reads only OpenSearch: what runs is what was deployed. Rule files and the compiler are not imported here.
 
     release.py     the deployed rules
-    percolate.py   a batch of events to its candidates (rule, event), by one request
-    judge.py       candidates to alerts, by the exact evaluation
+    methods.py     the candidates (event, rule) of a range, batch by batch, in the way that is expected to be cheapest:
+    in_process.py    by the engine in this process
+    percolate.py     by percolate requests
+    by_search.py     by the rules' search queries over a window of events
+    costs.py       what each way is expected to take, learned from what it took
+    judge.py       candidates to verdicts, by the exact evaluation
+    storing.py     alerts on their way into the cluster
     losses.py      what could not be judged or stored, as dead letters
-    cursors.py     how far each shard is judged
+    flood.py       rules that match very much, put off
+    lanes.py       the order of it all: what is new, then what was put off; judge, store, then move the cursor
+    run.py         a detector: passes, and what they report
+    schedule.py    when passes are made
     stored_alerts.py  read alerts back
-    run.py         the order of it all: judge, store alerts, then move the cursor
+    hunt.py        the alerts that rules would have made of a span of time, without storing them
 """
 
+from osdetect.detect.costs import Method
+from osdetect.detect.options import DetectOptions
 from osdetect.detect.report import RunReport
-from osdetect.detect.run import DetectOptions, detect_once
+from osdetect.detect.run import Detector, detect_once
 from osdetect.detect.stored_alerts import StoredAlert, stored_alerts
 
-__all__ = ["DetectOptions", "RunReport", "StoredAlert", "detect_once", "stored_alerts"]
+__all__ = ["DetectOptions", "Detector", "Method", "RunReport", "StoredAlert", "detect_once", "stored_alerts"]

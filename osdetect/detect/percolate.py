@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from osdetect.cluster import Cluster
+from osdetect.detect.in_process import Candidate
 from osdetect.detect.release import FOR_CLOUDTRAIL, Release
 from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.follow import StoredEvent
@@ -20,9 +21,6 @@ PAGE = 5_000
 
 _NOT_THE_DOCUMENT = frozenset({401, 403, 404})
 """Refusals (no rights, no rules index) that smaller requests would meet as well."""
-
-Candidate = tuple[StoredEvent, str]
-"""An event and the id of a rule."""
 
 
 class Percolator:
@@ -37,8 +35,12 @@ class Percolator:
         self.evaluated_alone = 0
         """Events that the cluster could not percolate: every rule was a candidate for them."""
 
-    def candidates(self, events: Sequence[StoredEvent]) -> Iterator[Candidate]:
+    def candidates(self, events: Sequence[StoredEvent], *, each: bool = False) -> Iterator[Candidate]:
         """The pairs to judge exactly.
+
+        Args:
+            events: a batch.
+            each: ask for each document by a request of its own, which is quicker for a few.
 
         Raises:
             ClusterUnavailable: the cluster went away.
@@ -53,7 +55,8 @@ class Percolator:
             }
         new = [document for document in distinct if document not in self._known]
         if new:
-            self._known.update(_halved(self._cluster, self._release, new))
+            for part in [[document] for document in new] if each else [new]:
+                self._known.update(_halved(self._cluster, self._release, part))
         for event, document in zip(events, documents, strict=True):
             found = None if document is None else self._known[document]
             self.evaluated_alone += found is None

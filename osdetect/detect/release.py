@@ -9,6 +9,7 @@ from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import ClusterRefused, RuleError
 from osdetect.schema.projection import Projection
+from osdetect.tuning import Mode
 from osdetect.vocabulary import RULES_ALIAS, RULES_PREFIX
 
 PAGE = 1_000
@@ -27,6 +28,9 @@ class Release:
     index: str
     """The rules index itself, not the alias: a deploy in the middle of a run changes nothing in it."""
     rules: dict[str, StoredRule]
+    """Those that are judged."""
+    switched_off: tuple[StoredRule, ...]
+    """Those that are not."""
     unreadable: tuple[RuleError, ...]
     """Stored rules that are none; they do not run, and the run says so."""
     projection: Projection
@@ -45,7 +49,15 @@ def live_release(cluster: Cluster) -> Release:
     Raises:
         ClusterRefused: nothing is deployed, or it does not say for which events.
     """
-    index = _live_index(cluster)
+    return read_release(cluster, live_index(cluster))
+
+
+def read_release(cluster: Cluster, index: str) -> Release:
+    """Read the rules for CloudTrail of a rules index.
+
+    Raises:
+        ClusterRefused: it does not say for which events they are.
+    """
     rules: dict[str, StoredRule] = {}
     unreadable: list[RuleError] = []
     after: list[object] | None = None
@@ -65,8 +77,15 @@ def live_release(cluster: Cluster) -> Release:
             except RuleError as error:
                 unreadable.append(_unreadable(hit["_id"], error))
         if len(hits) < PAGE:
-            projection = Projection.of(rules.values())
-            return Release(index, rules, tuple(unreadable), projection, _dialect(cluster, index))
+            on = {name: rule for name, rule in rules.items() if rule.tuning.mode is not Mode.OFF}
+            return Release(
+                index=index,
+                rules=on,
+                switched_off=tuple(rule for name, rule in rules.items() if name not in on),
+                unreadable=tuple(unreadable),
+                projection=Projection.of(on.values()),
+                dialect=_dialect(cluster, index),
+            )
         after = hits[-1]["sort"]
 
 
@@ -94,7 +113,12 @@ def _unreadable(rule_id: str, error: RuleError) -> RuleError:
     )
 
 
-def _live_index(cluster: Cluster) -> str:
+def live_index(cluster: Cluster) -> str:
+    """The rules index that is live.
+
+    Raises:
+        ClusterRefused: nothing is deployed.
+    """
     reply = cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,))
     indices = [name for name in reply if name.startswith(RULES_PREFIX)]
     if len(indices) != 1:
@@ -104,3 +128,20 @@ def _live_index(cluster: Cluster) -> str:
             cure="deploy rules: osdetect deploy",
         )
     return str(indices[0])
+
+
+def previous_index(cluster: Cluster, live: str) -> str | None:
+    """The release that was made last before the live one; None when none is kept.
+
+    Raises:
+        ClusterError: the releases cannot be read.
+    """
+    params = {"filter_path": "*.settings.index.creation_date,*.mappings._meta"}
+    found = cluster.request("GET", f"/{RULES_PREFIX}*", params=params)
+    made = {
+        name: int(entry["settings"]["index"]["creation_date"])
+        for name, entry in found.items()
+        if entry.get("mappings", {}).get("_meta", {}).get("complete") is True
+    }
+    before = [name for name in made if name != live and made[name] <= made.get(live, 0)]
+    return max(before, key=lambda name: made[name], default=None)

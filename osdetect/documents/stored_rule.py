@@ -6,8 +6,9 @@ from typing import Any
 
 from osdetect.errors import RuleError
 from osdetect.expr import Expr, from_json, to_json
+from osdetect.tuning import UNTUNED, Tuning
 
-FORMAT = 2
+FORMAT = 3
 """Version of what a stored rule means; a detector refuses a release of another format."""
 
 
@@ -26,6 +27,8 @@ class StoredRule:
     """The paths whose presence the stored query asks for."""
     tests: tuple[Expr[str], ...]
     """What the stored query asks for by token."""
+    tuning: Tuning = UNTUNED
+    """How its matches become alerts."""
 
     def to_source(
         self,
@@ -48,6 +51,7 @@ class StoredRule:
                 "columns": list(self.columns),
                 "presence": list(self.presence),
                 "tests": [to_json(test) for test in self.tests],
+                **({"tuning": self.tuning.to_json()} if self.tuning != UNTUNED else {}),
             },
         }
 
@@ -69,6 +73,7 @@ class StoredRule:
                     "columns": list(columns),
                     "presence": list(presence),
                     "tests": list(tests),
+                    **rest,
                 },
             } if version == FORMAT:
                 return StoredRule(
@@ -79,11 +84,19 @@ class StoredRule:
                     columns=tuple(map(str, columns)),
                     presence=tuple(map(str, presence)),
                     tests=tuple(from_json(test) for test in tests),
+                    tuning=_tuning(rule_id, rest.get("tuning", {})),
                 )
             case {"detection": {"format": int(version)}} if version != FORMAT:
                 raise _unreadable(rule_id, f"it has format {version}, this osdetect reads {FORMAT}")
             case _:
                 raise _unreadable(rule_id, "it is not a document that osdetect deploys")
+
+
+def _tuning(rule_id: str, said: Any) -> Tuning:
+    try:
+        return Tuning.from_json(said)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(rule_id, f"its tuning is none: {error}") from error
 
 
 def _unreadable(rule_id: str, cause: str) -> RuleError:

@@ -1,76 +1,127 @@
-"""The documents of one shard in a range of sequence numbers, in order, page by page."""
+"""The documents of one shard in a range of sequence numbers, in order, page by page, each read only when asked for."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import orjson
+import msgspec
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, read_json
 from osdetect.cluster.background import in_background
 from osdetect.documents.alert import EventReference
+from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.follow.shards import Shard, still_there
 
-FIRST_PAGE = 500
+FIRST_PAGE = 1_000
+SMALLEST_PAGE = 50
 LARGEST_PAGE = 5_000
-PAGE_BYTES = 24 << 20
-"""About how much of `_source` one page may hold; the next page's size follows from the last one's events."""
-_DEEP_BYTES = 64 << 10
+PAGE_BYTES = 16 << 20
+"""About how much of `_source` one page may hold; the next page's size follows from the last one's documents."""
+_UNKNOWN_BYTES = 16 << 10
+"""Assumed of a document whose text is not kept."""
+_GONE = 404
+_NOT_THE_SIZE = frozenset({400, 401, 403})
+"""Refusals that a smaller page would meet as well."""
+
+
+class StoredEvent:
+    """An event and where it stands. Its text is read when its `source` is asked for: most events match nothing."""
+
+    __slots__ = ("_source", "at", "raw")
+
+    def __init__(self, at: EventReference, raw: bytes = b"", source: Mapping[str, Any] | None = None) -> None:
+        self.at = at
+        self.raw = raw
+        """`_source` as JSON; empty when only `source` is known."""
+        self._source = source
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """`_source`.
+
+        Raises:
+            RecursionError: it is nested too deeply to be read.
+        """
+        if self._source is None:
+            self._source = read_json(self.raw)
+        return self._source
+
+
+class _Hit(msgspec.Struct, gc=False, frozen=True):
+    id: str = msgspec.field(name="_id")
+    seq_no: int = msgspec.field(name="_seq_no")
+    source: msgspec.Raw = msgspec.field(name="_source", default=msgspec.Raw(b"{}"))
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit] = []
+
+
+class _Reply(msgspec.Struct):
+    hits: _Hits = msgspec.field(default_factory=_Hits)
+
+
+_decoder = msgspec.json.Decoder(_Reply)
 
 
 @dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event and where it stands."""
+class Wanted:
+    """What pages are read of."""
 
-    at: EventReference
-    source: Mapping[str, Any]
+    shard: Shard
+    after: int
+    """The sequence number before the first."""
+    upto: int
+    """The last one; never above the shard's global checkpoint."""
+    query: Mapping[str, Any] | None = None
+    """Only documents that this query finds."""
 
 
-def pages(
-    cluster: Cluster, shard: Shard, after: int, upto: int, *, query: Mapping[str, Any] | None = None
-) -> Iterator[tuple[StoredEvent, ...]]:
-    """The documents with sequence numbers in (after, upto].
+def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]:
+    """The documents that are wanted.
 
     While a page is worked on, the next one is fetched: at most two are in memory. What is to be found must be visible:
     refresh the index after its checkpoint was read and before this (`make_visible`). A shard whose index was deleted
-    meanwhile has none, also when another index has its name now.
-
-    Args:
-        cluster: where.
-        shard: of which shard.
-        after: the sequence number before the first.
-        upto: the last sequence number; never above the shard's global checkpoint.
-        query: only documents that this query finds.
+    meanwhile has none, also when another index has its name now. A page that the cluster does not give is asked for in
+    smaller ones, until it is small.
 
     Raises:
         ClusterError: a page could not be read.
     """
-    if after >= upto:
+    after, size = wanted.after, FIRST_PAGE
+    if after >= wanted.upto:
         return
-    wanted = _Wanted(shard, upto, query)
-    size = FIRST_PAGE
     coming = in_background(partial(_page, cluster, wanted, after, size))
-    while page := coming.result():
-        last, after = len(page) < size, page[-1].at.seq_no
+    while True:
+        page, asked = coming.result()
+        if not page:
+            return
+        last, after = len(page) < asked, page[-1].at.seq_no
         if not last:
-            size = _next_size(page)
+            size = min(_next_size(page), asked * 2)
             coming = in_background(partial(_page, cluster, wanted, after, size))
         yield page
         if last:
             return
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What pages are read of."""
+def _page(cluster: Cluster, wanted: Wanted, after: int, size: int) -> tuple[tuple[StoredEvent, ...], int]:
+    """A page and the size that was asked for in the end."""
+    while True:
+        try:
+            return _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE), size
+        except ClusterError as error:
+            if isinstance(error, ClusterRefused) and error.status == _GONE:
+                return (), size
+            if size == SMALLEST_PAGE or error.status in _NOT_THE_SIZE:
+                raise
+            size = max(SMALLEST_PAGE, size // 8)
 
-    shard: Shard
-    upto: int
-    query: Mapping[str, Any] | None
 
-
-def _page(cluster: Cluster, wanted: _Wanted, after: int, size: int) -> tuple[StoredEvent, ...]:
+def _asked(
+    cluster: Cluster, wanted: Wanted, after: int, size: int, *, repeat: bool
+) -> tuple[StoredEvent, ...]:
     shard = wanted.shard
     bounds: dict[str, Any] = {"range": {"_seq_no": {"gt": after, "lte": wanted.upto}}}
     body = {
@@ -82,27 +133,29 @@ def _page(cluster: Cluster, wanted: _Wanted, after: int, size: int) -> tuple[Sto
     }
     params = {
         "preference": f"_shards:{shard.number}|_primary",
-        "filter_path": "hits.hits",
+        "filter_path": "hits.hits._id,hits.hits._seq_no,hits.hits._source",
         "allow_partial_search_results": "false",  # a part would move the cursor over what is not in it
     }
-    reply = cluster.request("POST", f"/{shard.index}/_search", params=params, body=body, accept=(404,))
-    found = tuple(
-        StoredEvent(
-            EventReference(shard.index, shard.index_uuid, hit["_id"], shard.number, hit["_seq_no"]),
-            hit.get("_source", {}),
-        )
-        for hit in reply.get("hits", {}).get("hits", ())
-    )
+    text = cluster.request_text("POST", f"/{shard.index}/_search", params=params, body=body, repeat=repeat)
+    found = tuple(_read(text, shard))
     return found if found and still_there(cluster, shard) else ()
 
 
-def _next_size(page: tuple[StoredEvent, ...]) -> int:
-    each = max(1, sum(_size(event) for event in page[:200]) // min(len(page), 200))
-    return max(50, min(LARGEST_PAGE, PAGE_BYTES // each))
+def _read(text: str, shard: Shard) -> Iterator[StoredEvent]:
+    def at(key: str, seq_no: int) -> EventReference:
+        return EventReference(shard.index, shard.index_uuid, key, shard.number, seq_no)
 
-
-def _size(event: StoredEvent) -> int:
     try:
-        return len(orjson.dumps(event.source))
-    except orjson.JSONEncodeError:  # nested deeper than orjson writes: not what `osdetect load` stores
-        return _DEEP_BYTES
+        hits = _decoder.decode(text).hits.hits
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        for hit in read_json(text).get("hits", {}).get("hits", ()):
+            yield StoredEvent(at(hit["_id"], hit["_seq_no"]), source=hit.get("_source", {}))
+    else:
+        for hit in hits:
+            yield StoredEvent(at(hit.id, hit.seq_no), bytes(hit.source))
+
+
+def _next_size(page: tuple[StoredEvent, ...]) -> int:
+    some = page[:200]
+    each = max(1, sum(len(event.raw) or _UNKNOWN_BYTES for event in some) // len(some))
+    return max(SMALLEST_PAGE, min(LARGEST_PAGE, PAGE_BYTES // each))

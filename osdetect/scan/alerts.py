@@ -67,15 +67,20 @@ def alert_of(
     )
     file, record = place
     document["osdetect"]["source"] = {"id": event_id, "file": file, "record": record}
-    return dumped({"id": alert_id(rule.id, event_id), **document})
+    return dumped(_under(alert_id(rule.id, event_id), document))
 
 
 def renamed(alert: bytes, event_id: str) -> bytes:
     """The alert of an event whose own id another record has: under the id that `osdetect load` gives it then."""
     document = orjson.loads(alert)
-    document["id"] = alert_id(document["rule"]["id"], event_id)
     document["osdetect"]["source"]["id"] = event_id
-    return dumped(document)
+    return dumped(_under(alert_id(document["rule"]["id"], event_id), document))
+
+
+def _under(made_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The alert with its id, where the detector's say it and where a line of output does."""
+    rest = {name: value for name, value in document.items() if name != "id"}
+    return {"id": made_id, **rest, "osdetect": {**document["osdetect"], "id": made_id}}
 
 
 def dumped(document: Mapping[str, Any]) -> bytes:

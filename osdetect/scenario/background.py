@@ -17,8 +17,11 @@ from osdetect.scenario.cast import (
     AwsService,
     FederatedUser,
     IamUser,
+    NobodyKnown,
     Principal,
     RoleSession,
+    RootUser,
+    Visitor,
 )
 from osdetect.scenario.records import Place, record
 from osdetect.scenario.routine import ROUTINE, Activity
@@ -64,7 +67,13 @@ def _region(activity: Activity, rng: Random) -> str:
 
 def _account(principal: Principal, rng: Random) -> str:
     match principal:
-        case IamUser(account=account) | RoleSession(account=account):
+        case (
+            IamUser(account=account)
+            | RoleSession(account=account)
+            | RootUser(account=account)
+            | NobodyKnown(account=account)
+            | Visitor(account=account)
+        ):
             return account
         case FederatedUser(issuer=issuer):
             return issuer.account

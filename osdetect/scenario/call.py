@@ -29,6 +29,8 @@ class Call:
     """True for calls on the content of resources (eventCategory "Data")."""
     extra: JsonObject = field(default_factory=dict)
     """Further top level elements, such as additionalEventData."""
+    told_by_service: bool = False
+    """True for what a service of AWS tells without anybody's call (eventType "AwsServiceEvent")."""
 
     @property
     def source(self) -> str:

@@ -62,7 +62,34 @@ class AwsService:
     host: str
 
 
-Principal: TypeAlias = IamUser | RoleSession | FederatedUser | AwsService
+@dataclass(frozen=True, slots=True)
+class RootUser:
+    """An account's root user; `key` is that of its console session, empty where it has none yet."""
+
+    account: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NobodyKnown:
+    """Whoever typed a user name that the account does not have. CloudTrail hides what was typed."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody whom an outside identity provider vouches for, before a role is given."""
+
+    kind: str
+    """The type of identity: WebIdentityUser or SAMLUser."""
+    name: str
+    account: str
+    provider: str
+    """The provider's ARN, as IAM has it."""
+
+
+Principal: TypeAlias = IamUser | RoleSession | FederatedUser | AwsService | RootUser | NobodyKnown | Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +235,36 @@ SHOP_ADMIN = Actor(
     (CLI,),
 )
 SHOP_COPIER = Actor(SHOP_ADMIN.principal, (INTRUDER_EXIT,), ("rclone/v1.69.1",))
+
+_TESTER_HOME = ("203.0.113.80",)
+_TESTER = IamUser("tess.okafor", MAIN_ACCOUNT, "AIDAEXAMPLETESSOKA01", "AKIAEXAMPLETESSOKA01")
+TESTER = Actor(_TESTER, _TESTER_HOME, (CLI,))
+"""Walks through the account on Tuesday, as was agreed, to see which calls are noticed."""
+TESTER_CONSOLE = Actor(
+    IamUser("tess.okafor", MAIN_ACCOUNT, "AIDAEXAMPLETESSOKA01", "ASIAEXAMPLETESSOKA02", in_console=True),
+    _TESTER_HOME,
+    (FIREFOX,),
+)
+TESTER_AS_ROOT = Actor(RootUser(MAIN_ACCOUNT), _TESTER_HOME, (FIREFOX,))
+TESTER_IN_ROOT_SESSION = Actor(RootUser(MAIN_ACCOUNT, "ASIAEXAMPLEROOTUSER1"), _TESTER_HOME, (FIREFOX,))
+TESTER_AS_NOBODY = Actor(NobodyKnown(MAIN_ACCOUNT), _TESTER_HOME, (FIREFOX,))
+TESTER_WORKFLOW = Actor(
+    Visitor(
+        "WebIdentityUser",
+        "repo:example-stranger/copy:ref:refs/heads/main",
+        MAIN_ACCOUNT,
+        f"arn:aws:iam::{MAIN_ACCOUNT}:oidc-provider/token.actions.githubusercontent.com",
+    ),
+    _TESTER_HOME,
+    ("aws-sdk-nodejs/2.1692.0 linux/v20.18.3 configure-aws-credentials-for-github-actions promise",),
+)
+TESTER_ASSERTION = Actor(
+    Visitor(
+        "SAMLUser",
+        "tess.okafor@shop.example",
+        MAIN_ACCOUNT,
+        f"arn:aws:iam::{MAIN_ACCOUNT}:saml-provider/company-login",
+    ),
+    _TESTER_HOME,
+    (FIREFOX,),
+)

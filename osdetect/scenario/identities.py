@@ -7,10 +7,21 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from osdetect.scenario.call import Json
-from osdetect.scenario.cast import Actor, AwsService, FederatedUser, IamUser, Principal, RoleSession
+from osdetect.scenario.cast import (
+    Actor,
+    AwsService,
+    FederatedUser,
+    IamUser,
+    NobodyKnown,
+    Principal,
+    RoleSession,
+    RootUser,
+    Visitor,
+)
 
 _SESSION_AGE = timedelta(minutes=25)
 """Sessions are recorded as begun this long before the call; ordinary for sessions of an hour."""
+_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
 def utc_text(moment: datetime) -> str:
@@ -19,7 +30,7 @@ def utc_text(moment: datetime) -> str:
 
 
 def arn_of(principal: Principal) -> str:
-    """The principal's ARN; empty for an AWS service, which has none."""
+    """The principal's ARN; empty for those that have none."""
     match principal:
         case IamUser(name=name, account=account):
             return f"arn:aws:iam::{account}:user/{name}"
@@ -27,7 +38,9 @@ def arn_of(principal: Principal) -> str:
             return f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
         case FederatedUser(name=name, issuer=issuer):
             return f"arn:aws:sts::{issuer.account}:federated-user/{name}"
-        case AwsService():
+        case RootUser(account=account):
+            return f"arn:aws:iam::{account}:root"
+        case AwsService() | NobodyKnown() | Visitor():
             return ""
         case _:
             assert_never(principal)
@@ -45,6 +58,12 @@ def identity(actor: Actor, at: datetime, *, signing_in: bool) -> dict[str, Json]
             return _federated(principal, at)
         case AwsService(host=host):
             return {"type": "AWSService", "invokedBy": host}
+        case RootUser():
+            return _root(principal, at)
+        case NobodyKnown(account=account):
+            return {"type": "IAMUser", "accountId": account, "accessKeyId": "", "userName": _HIDDEN}
+        case Visitor():
+            return _visitor(principal)
         case _:
             assert_never(principal)
 
@@ -109,4 +128,26 @@ def _federated(session: FederatedUser, at: datetime) -> dict[str, Json]:
             },
             "attributes": _attributes(at, mfa=False),
         },
+    }
+
+
+def _root(root: RootUser, at: datetime) -> dict[str, Json]:
+    element: dict[str, Json] = {
+        "type": "Root",
+        "principalId": root.account,
+        "arn": arn_of(root),
+        "accountId": root.account,
+        "accessKeyId": root.key,
+    }
+    if root.key:
+        element["sessionContext"] = {"attributes": _attributes(at, mfa=False)}
+    return element
+
+
+def _visitor(visitor: Visitor) -> dict[str, Json]:
+    return {
+        "type": visitor.kind,
+        "principalId": f"{visitor.provider}:{visitor.name}",
+        "userName": visitor.name,
+        "identityProvider": visitor.provider,
     }

@@ -14,6 +14,7 @@ from osdetect.scenario.placeholders import fill_object, uuid4
 
 EVENT_VERSION = "1.11"
 SIGN_IN = "ConsoleLogin"
+API_CALL = "AwsApiCall"
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 _ENCODED = frozenset({"Client.UnauthorizedOperation"})
 
@@ -29,7 +30,7 @@ class Place:
 def record(call: Call, actor: Actor, place: Place, at: datetime, rng: Random) -> dict[str, Json]:
     """The record of `call` made by `actor` in `place` at `at` (UTC); varying parts are drawn from `rng`."""
     address, agent = rng.choice(actor.addresses), rng.choice(actor.agents)
-    by_sign_in = call.service == "signin"
+    kind = _kind(call)
     body = _body(call, place, rng)
     made: dict[str, Json] = {
         "eventVersion": EVENT_VERSION,
@@ -45,17 +46,24 @@ def record(call: Call, actor: Actor, place: Place, at: datetime, rng: Random) ->
         "responseElements": body.pop("response"),
         **body,
     }
-    if not by_sign_in:
+    if kind == API_CALL:
         made["requestID"] = uuid4(rng)
     made |= {
         "eventID": uuid4(rng),
         "readOnly": call.read_only,
-        "eventType": "AwsConsoleSignIn" if by_sign_in else "AwsApiCall",
+        "eventType": kind,
         "managementEvent": not call.data_event,
         "recipientAccountId": place.account,
         "eventCategory": "Data" if call.data_event else "Management",
     }
     return made | _connection(call, actor, place)
+
+
+def _kind(call: Call) -> str:
+    """The record's eventType."""
+    if call.told_by_service:
+        return "AwsServiceEvent"
+    return "AwsConsoleSignIn" if call.service == "signin" else API_CALL
 
 
 def _body(call: Call, place: Place, rng: Random) -> dict[str, Json]:

@@ -8,6 +8,7 @@ from osdetect.sigma.detection import detection_tree
 from osdetect.sigma.filters import ANY, Filter
 from osdetect.sigma.options import ReadOptions
 from osdetect.sigma.reader import log_source_of, parsed_words, words_of
+from osdetect.sigma.tuning_reader import filter_exception
 from osdetect.sigma.yaml_text import Document, Path
 
 MAX_RULES = 1_000
@@ -44,6 +45,7 @@ def read(document: Document, options: ReadOptions) -> Filter:
         rules=_references(document, given.get("rules")),
         tree=simplify(All(trees)),
         where=document.error("").where or document.source.where(),
+        exception=filter_exception(document),
     )
 
 

@@ -13,6 +13,8 @@ from osdetect.sigma.correlation import Resolved
 from osdetect.sigma.correlation_rule import Reference
 from osdetect.sigma.options import DEFAULT, ReadOptions
 from osdetect.sigma.rule import LogSource, Member, R, R_co
+from osdetect.sigma.tuning_reader import ExceptionWords
+from osdetect.tuning import RuleException
 
 if TYPE_CHECKING:  # nobody who takes rules from the cache needs YAML
     from osdetect.sigma.yaml_text import Document
@@ -34,6 +36,8 @@ class Filter:
     tree: Expr[str]
     """All of its conditions."""
     where: Where
+    exception: ExceptionWords | None = None
+    """Set for an exception: it is kept beside its rules' trees, and what it withholds is counted."""
 
     def covers(self, logsource: LogSource) -> bool:
         """Whether it is for a rule's log source: what the filter's leaves out does not matter."""
@@ -113,7 +117,21 @@ def apply_filters(
 
 
 def _filtered(rule: R, filters: Mapping[str, Filter]) -> R:
-    return rule.with_filters({one.id: one.tree for one in filters.values()}) if filters else rule
+    parts = {one.id: one.tree for one in filters.values() if one.exception is None}
+    exceptions = [_exception(one, one.exception) for one in filters.values() if one.exception is not None]
+    filtered = rule.with_filters(parts) if parts else rule
+    return filtered.with_tuning(filtered.tuning.excepting(*exceptions)) if exceptions else filtered
+
+
+def _exception(one: Filter, words: ExceptionWords) -> RuleException:
+    return RuleException(
+        id=one.id,
+        title=one.title,
+        owner=words.owner,
+        reason=words.reason,
+        expires=words.expires,
+        tree=one.tree,
+    )
 
 
 class _Targets:

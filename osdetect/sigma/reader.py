@@ -12,6 +12,7 @@ from osdetect.errors import RuleError
 from osdetect.sigma.detection import any_of, detection_tree, said
 from osdetect.sigma.options import ReadOptions
 from osdetect.sigma.rule import LogSource, Rule
+from osdetect.sigma.tuning_reader import rule_tuning
 from osdetect.sigma.yaml_text import Document, Path
 from osdetect.vocabulary import Level
 
@@ -100,6 +101,7 @@ def read_rule(
         filters=(),
         tree=tree,
         where=document.error("").where or document.source.where(),
+        tuning=rule_tuning(document),
     )
     return rule, tuple(_warnings(document))
 

@@ -9,6 +9,7 @@ import orjson
 
 from osdetect.errors import RuleError, Where
 from osdetect.expr import All, Expr, simplify, to_json
+from osdetect.tuning import UNTUNED, Tuning
 from osdetect.vocabulary import Level
 
 if TYPE_CHECKING:
@@ -65,8 +66,17 @@ class Member(Protocol):
         """As `Rule.hash`."""
         ...
 
+    @property
+    def tuning(self) -> Tuning:
+        """As `Rule.tuning`."""
+        ...
+
     def with_filters(self, filters: Mapping[str, Expr[str]]) -> Self:
         """As `Rule.with_filters`."""
+        ...
+
+    def with_tuning(self, tuning: Tuning) -> Self:
+        """As `Rule.with_tuning`."""
         ...
 
 
@@ -97,6 +107,7 @@ class Rule:
     """The ids of the Sigma filters that are part of the tree."""
     tree: Expr[str]
     where: Where
+    tuning: Tuning = UNTUNED
 
     def content(self) -> dict[str, object]:
         """What the rule says, as JSON-able data; the file that it stands in is no part of it."""
@@ -121,6 +132,7 @@ class Rule:
             },
             "filters": list(self.filters),
             "tree": to_json(self.tree),
+            **({"tuning": self.tuning.to_json()} if self.tuning != UNTUNED else {}),
         }
 
     def hash(self) -> str:
@@ -131,6 +143,10 @@ class Rule:
         """The rule with these Sigma filters, id and tree, as part of its tree."""
         tree = simplify(All((self.tree, *filters.values())))
         return replace(self, tree=tree, filters=(*self.filters, *filters))
+
+    def with_tuning(self, tuning: Tuning) -> "Rule":
+        """The rule with this tuning instead of its own."""
+        return replace(self, tuning=tuning)
 
 
 def hash_of(content: Mapping[str, object]) -> str:

@@ -160,7 +160,7 @@ def _ask(cluster: Cluster, rules: Sequence[Rule], events: Sequence[Mapping[str, 
     assert not release.unreadable
     assert len(release.rules) == len(compiled)
     stored = [
-        StoredEvent(EventReference(INDEX, "uuid", str(place), 0, place), event)
+        StoredEvent(EventReference(INDEX, "uuid", str(place), 0, place), source=event)
         for place, event in enumerate(events)
     ]
     percolated = {(event.at.seq_no, rule) for event, rule in Percolator(cluster, release).candidates(stored)}

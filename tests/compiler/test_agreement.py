@@ -218,7 +218,7 @@ def _percolated(cluster: Cluster, compiled: Sequence[Compiled], events: Sequence
     release = live_release(cluster)
     assert not release.unreadable
     stored = [
-        StoredEvent(EventReference(INDEX, "uuid", str(number), 0, number), event)
+        StoredEvent(EventReference(INDEX, "uuid", str(number), 0, number), source=event)
         for number, event in enumerate(events)
     ]
     return {(event.at.seq_no, rule) for event, rule in Percolator(cluster, release).candidates(stored)}

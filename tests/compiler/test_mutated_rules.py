@@ -22,6 +22,7 @@ from osdetect.schema.event_fields import EventFields
 from osdetect.schema.projection import Projection
 from osdetect.sigma import ReadOptions, Rule
 from osdetect.sigma.files import read_file
+from osdetect.sigma.listing import list_files
 from osdetect.source import SourceText
 from tests.compiler.mutations import mutated
 
@@ -58,7 +59,8 @@ class Outcome:
 
 def _texts(public: Path | None) -> list[str]:
     """Rules to begin with: the project's own, and public ones if they are there. All are one map."""
-    files = sorted(folder("rules").rglob("*.yml")) + (sorted(public.rglob("*.yml"))[::7] if public else [])
+    own = list(list_files([folder("rules")])[0])
+    files = own + (sorted(public.rglob("*.yml"))[::7] if public else [])
     texts = [file.read_text(encoding="utf-8") for file in files]
     return [text for text in texts if _is_one_map(text)]
 

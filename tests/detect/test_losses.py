@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from osdetect.cluster import Cluster
+from osdetect.detect import Method
 from osdetect.errors import ClusterRefused, ClusterUnavailable
 from tests.faults.material import ask, connect, deployed, detected, documents, put_records, record, rule_id
 from tests.faults.proxy import TOO_MANY, Asked, Cut, Fault, FaultProxy, Reply, on, refusal
@@ -114,7 +115,7 @@ def test_an_event_that_fails_its_whole_batch_is_found_and_judged_by_evaluation(
         put_records(cluster, INDEX, events)
         proxy.asked.clear()
         proxy.choose = poisoned
-        counts = detected(cluster).counts
+        counts = detected(cluster, method=Method.PERCOLATE).counts
     assert (counts.events, counts.judged, counts.deadlettered) == (40, 40, 0)
     assert counts.evaluated_alone == (0 if transient else 1)
     assert counts.alerts_created == 41
@@ -218,7 +219,7 @@ def test_a_search_that_could_answer_only_in_part_is_no_answer(proxy: FaultProxy,
         deployed(cluster, tmp_path, HIT)
         put_records(cluster, INDEX, [_hit(1)])
         proxy.asked.clear()
-        detected(cluster)
+        detected(cluster, method=Method.PERCOLATE)
     searches = [asked for asked in proxy.asked if asked.path.endswith("/_search")]
     assert len(searches) >= 3
     assert all("allow_partial_search_results=false" in asked.query for asked in searches)

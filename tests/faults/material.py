@@ -12,7 +12,7 @@ from typing import Any
 from osdetect.cli.rules import CompiledSet, compile_rules
 from osdetect.cluster import Cluster, Connection
 from osdetect.deploy import DeployReport, deploy
-from osdetect.detect import DetectOptions, RunReport, detect_once
+from osdetect.detect import DetectOptions, Method, RunReport, detect_once
 
 ACCOUNT = "111122223333"
 
@@ -91,11 +91,18 @@ def put_records(cluster: Cluster, index: str, records: Iterable[Mapping[str, Any
     assert all(outcome.created for outcome in cluster.bulk(lines))
 
 
-def detected(cluster: Cluster, *, namespace: str = "t", target: str = "", run_id: str = "") -> RunReport:
+def detected(
+    cluster: Cluster,
+    *,
+    namespace: str = "t",
+    target: str = "",
+    run_id: str = "",
+    method: Method | None = None,
+) -> RunReport:
     """One pass of the detector."""
     return detect_once(
         cluster,
-        DetectOptions(namespace=namespace, target=target),
+        DetectOptions(namespace=namespace, target=target, method=method),
         run_id=run_id or uuid.uuid4().hex,
         clock=lambda: datetime.now(UTC),
         on_progress=lambda _done, _total: None,

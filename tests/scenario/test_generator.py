@@ -12,6 +12,7 @@ import pytest
 
 from osdetect.errors import UsageError
 from osdetect.scenario import START, STORY, ScenarioSummary, generate, iter_records
+from osdetect.scenario.story.exercise import EXERCISE
 
 _LOG_NAME = re.compile(
     r"AWSLogs/(?P<account>\d{12})/CloudTrail/(?P<region>[a-z]+-[a-z]+-\d)/(?P<day>\d{4}/\d{2}/\d{2})/"
@@ -89,8 +90,21 @@ def test_the_summary_counts_what_is_in_the_files(summary: ScenarioSummary) -> No
     assert summary.records - summary.malicious == 3000
 
 
-def test_about_fifty_records_tell_the_story(summary: ScenarioSummary) -> None:
-    assert 45 <= summary.malicious <= 55
+def test_about_fifty_records_tell_the_attack_and_the_exercise_brings_the_rest(
+    summary: ScenarioSummary,
+) -> None:
+    attack = [step for step in STORY if step not in EXERCISE]
+    assert 45 <= len(attack) <= 55
+    assert summary.malicious == len(attack) + len(EXERCISE)
+
+
+def test_the_exercise_follows_the_attack_and_is_one_persons_work() -> None:
+    begin = EXERCISE[0].at
+    assert all(step.at < begin for step in STORY if step not in EXERCISE)
+    assert {address for step in EXERCISE for address in step.actor.addresses} == {
+        "203.0.113.80",
+        "ec2.amazonaws.com",
+    }
 
 
 def test_every_file_is_named_as_aws_names_it(summary: ScenarioSummary) -> None:

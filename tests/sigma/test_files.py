@@ -8,7 +8,7 @@ import pytest
 from osdetect.errors import InputError
 from osdetect.expr import render
 from osdetect.sigma import ReadOptions, Rule, RuleSet, read_rules
-from osdetect.sigma.listing import list_files
+from osdetect.sigma.listing import list_files, list_tests
 from osdetect.sigma.text_file import MAX_BYTES, read_text
 from osdetect.vocabulary import Level
 
@@ -107,6 +107,25 @@ def test_links_that_lead_nowhere_are_told(tmp_path: Path) -> None:
         str(tmp_path / "broken.yml"),
         str(tmp_path / "circle.yml"),
     ]
+
+
+def test_the_tests_of_rules_are_no_rules(tmp_path: Path) -> None:
+    for name in ("a/key.yml", "a/key.tests.yml", "b.yaml", "b.tests.yaml", "lonely.tests.yml", "tests.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(_rule(1) if ".tests." not in name else "must_match: []")
+    read = read_rules([tmp_path, tmp_path / "b.tests.yaml"])
+    assert read.files == 3
+    assert not any(".tests." in refusal.where.file for refusal in read.refused if refusal.where)
+    tests, refused = list_tests([tmp_path])
+    assert [str(file.relative_to(tmp_path)) for file in tests] == [
+        "b.tests.yaml",
+        "lonely.tests.yml",
+        "a/key.tests.yml",
+    ]
+    assert refused == ()
+    assert list_tests([tmp_path / "a/key.yml"])[0] == (tmp_path / "a/key.tests.yml",)
+    with pytest.raises(InputError, match="no rule files found"):
+        list_files([tmp_path / "b.tests.yaml"])
 
 
 def test_folders_may_stand_deeper_than_python_calls_in_one_another(tmp_path: Path) -> None:

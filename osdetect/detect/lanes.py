@@ -1,0 +1,220 @@
+"""The two lanes of a pass: what is new, for all rules; then what rules were put off for, while nothing new waits."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zlib import crc32
+
+from osdetect.cluster import Cluster
+from osdetect.detect.beginning import last_before
+from osdetect.detect.flood import Flood
+from osdetect.detect.in_process import Candidate
+from osdetect.detect.judge import Alert, Withheld, judge
+from osdetect.detect.methods import Batch, Finder
+from osdetect.detect.options import DetectOptions
+from osdetect.detect.release import Release
+from osdetect.detect.report import Counts
+from osdetect.detect.storing import Storing
+from osdetect.documents.alert import RunReference
+from osdetect.documents.state import Owed
+from osdetect.errors import ClusterError, ClusterUnavailable
+from osdetect.follow import Follower, Held, Waiting, Wanted, make_visible, missing_shards, reached, shards_of
+
+LIVE_S = 2.0
+"""What is owed is paid for so long at most before it is seen whether something new came."""
+
+
+class Progress:
+    """Adds up the sequence numbers that are passed."""
+
+    def __init__(self, tell: Callable[[int, int], None]) -> None:
+        self._tell, self._total, self._passed = tell, 0, 0
+
+    def more(self, numbers: int) -> None:
+        """So many more are to be passed."""
+        self._total += numbers
+
+    def add(self, passed: int) -> None:
+        """So many were passed."""
+        self._passed += passed
+        self._tell(min(self._passed, self._total), self._total)
+
+    def finish(self) -> None:
+        """All are."""
+        self._tell(self._total, self._total)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every step of a pass needs."""
+
+    cluster: Cluster
+    options: DetectOptions
+    release: Release
+    finder: Finder
+    run: RunReference
+    clock: Callable[[], datetime]
+    progress: Progress
+
+
+def judge_batch(work: Work, batch: Batch, flood: Flood | None) -> Counts:
+    """Judge a batch and store all that follows from it, as alerts and dead letters.
+
+    Args:
+        work: the rules, and where alerts go.
+        batch: the events and their candidates.
+        flood: which rules are put off; None: none is.
+
+    Raises:
+        ClusterError: something could not be stored: nothing may move behind the batch.
+    """
+    alone_before = work.finder.evaluated_alone
+    storing = Storing(work.cluster, work.options.namespace, work.clock)
+    candidates: Iterator[Candidate] = iter(batch.candidates)
+    if flood is not None:
+        candidates = (pair for pair in candidates if not flood.puts_off(pair[1]))
+    for verdict in judge(candidates, work.release, work.options.namespace, work.run):
+        if flood is not None and isinstance(verdict, (Alert, Withheld)):
+            flood.matched(verdict.rule_id)
+        storing.add(verdict)
+    reached("candidates-found")
+    counts = storing.finish(batch.events)
+    reached("alerts-stored")
+    return replace(counts, evaluated_alone=work.finder.evaluated_alone - alone_before)
+
+
+class Pass:
+    """One pass over the target; counts what it did."""
+
+    def __init__(self, work: Work, follower: Follower) -> None:
+        self._work, self._follower = work, follower
+        self.counts = Counts()
+        self.shards = 0
+        self.left_to_others: set[str] = set()
+        """Ids of cursors of shards that another worker holds, or took from this one."""
+        self.put_off: set[str] = set()
+        """Rules that were put off."""
+        self.passed_over = 0
+        """Sequence numbers before `DetectOptions.since`."""
+        self.not_judged: tuple[ClusterError, ...] = ()
+        """Shards that cannot be read."""
+
+    def make(self) -> None:
+        """Judge what is new; pay what is owed; between, look for what is new again.
+
+        Raises:
+            ClusterError: the cluster could not be asked; what was done stays done.
+        """
+        owing = self._live()
+        while owing:
+            until = time.monotonic() + LIVE_S
+            paid = [self._pay(one, until) for one in owing if time.monotonic() < until]
+            if not any(paid):
+                break
+            owing = self._live()
+        self._work.progress.finish()
+
+    def _live(self) -> tuple[Waiting, ...]:
+        """Judge what is new in each shard; those that owe something then."""
+        shards = shards_of(self._work.cluster, self._work.options.watched())
+        make_visible(self._work.cluster, shards)
+        self.not_judged = tuple(missing_shards(self._work.cluster, self._work.options.watched(), shards))
+        self.shards = len(shards)
+        at = crc32(self._follower.worker.encode()) % max(
+            1, len(shards)
+        )  # each worker begins at a place of its own
+        work = [one for one in self._follower.look(shards[at:] + shards[:at]) if one.has_work]
+        self._work.progress.more(sum(one.behind for one in work))
+        for one in work:
+            if one.behind:
+                self._hold(one, self._judge_new)
+        return tuple(one for one in self._follower.look(shards) if one.cursor.owed)
+
+    def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
+        """Do the work on the shard if it can be had; whether it was ours to the end."""
+        held = self._follower.take(waiting)
+        if held is None:
+            self.left_to_others.add(waiting.cursor.id)
+            return False
+        try:
+            with held.renewing():
+                work(held)
+        except ClusterUnavailable:
+            raise  # the lease expires by itself: a cluster that is away takes no release either
+        except BaseException:
+            held.release()
+            raise
+        if held.release():
+            self.left_to_others.discard(waiting.cursor.id)
+            return True
+        self.left_to_others.add(waiting.cursor.id)
+        return False
+
+    def _judge_new(self, held: Held) -> None:
+        shard, flood = held.shard, Flood(held.cursor.owed)
+        after = self._beginning(held)
+        for batch in self._work.finder.batches(Wanted(shard, after, shard.checkpoint)):
+            flood.begin(after)
+            self.counts += judge_batch(self._work, batch, flood)
+            flood.end(batch.upto, batch.events)
+            if not self._move(held, batch.upto, flood.owed(batch.upto)):
+                return
+            after = batch.upto
+        # The last numbers may be of documents that are deleted.
+        self._move(held, shard.checkpoint, flood.owed(shard.checkpoint))
+        self.put_off |= flood.rules
+
+    def _beginning(self, held: Held) -> int:
+        """The sequence number to judge behind; that of a shard that was never judged follows from the options."""
+        since, after = self._work.options.since, held.cursor.seq_no
+        if since is None or not held.fresh:
+            return after
+        begin = last_before(self._work.cluster, held.shard, since)
+        if begin > after:
+            self.passed_over += begin - after
+            self._move(held, begin, held.cursor.owed)
+        return begin
+
+    def _move(self, held: Held, seq_no: int, owed: tuple[Owed, ...]) -> bool:
+        passed = seq_no - held.cursor.seq_no
+        if passed == 0:
+            return True
+        reached("before-move")
+        if not held.move(seq_no, owed=owed):
+            return False
+        reached("after-move")
+        self._work.progress.add(passed)
+        return True
+
+    def _pay(self, waiting: Waiting, until: float) -> bool:
+        """Judge what is owed in the shard, for a while; whether something was paid."""
+
+        def pay(held: Held) -> None:
+            while held.cursor.owed and not held.lost and time.monotonic() < until:
+                self._pay_first(held, until)
+
+        self._work.progress.more(sum(one.upto - one.after for one in waiting.cursor.owed))
+        return self._hold(waiting, pay)
+
+    def _pay_first(self, held: Held, until: float) -> None:
+        owed, *later = held.cursor.owed
+        rules = {name: rule for name, rule in self._work.release.rules.items() if name in owed.rules}
+        if rules:
+            work = self._work
+            release = replace(work.release, rules=rules)
+            finder = Finder(work.cluster, release, work.options.method)
+            part = replace(work, release=release, finder=finder)
+            for batch in finder.batches(Wanted(held.shard, owed.after, owed.upto)):
+                self.counts += judge_batch(part, batch, None).of_owed()
+                left = replace(owed, after=batch.upto)
+                if not held.move(held.cursor.seq_no, owed=(left, *later)):
+                    return
+                reached("owed-paid")
+                self._work.progress.add(batch.upto - owed.after)
+                owed = left
+                if time.monotonic() >= until:
+                    return
+        # Else the rules are in no release any more: nothing is owed to them.
+        self._work.progress.add(owed.upto - owed.after)
+        held.move(held.cursor.seq_no, owed=tuple(later))

@@ -1,0 +1,159 @@
+"""The candidates of a range of a shard, batch by batch, each found in the way that is expected to be cheapest."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from osdetect.cluster import Cluster
+from osdetect.detect.by_search import Query, count, found, search_groups, searchable
+from osdetect.detect.costs import Costs, Method
+from osdetect.detect.in_process import Candidate, InProcess
+from osdetect.detect.percolate import Percolator
+from osdetect.detect.release import Release
+from osdetect.documents.dialect import RAW
+from osdetect.follow import StoredEvent, Wanted, pages, reached
+
+_SMALLEST_WINDOW = 2_000
+_FIRST_WINDOW = 20_000
+_LARGEST_WINDOW = 200_000
+_WINDOW_S = 2.0
+"""A window grows while it takes less than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events of a range, and the pairs of them to judge."""
+
+    upto: int
+    """The last sequence number dealt with."""
+    events: int
+    method: Method
+    candidates: Iterable[Candidate]
+    """To be read once, and wholly, before the next batch is asked for."""
+
+
+class Finder:
+    """Finds the candidates of one release. Keeps what it learned for the next range."""
+
+    def __init__(self, cluster: Cluster, release: Release, method: Method | None = None) -> None:
+        """See the class.
+
+        Args:
+            cluster: where.
+            release: the rules.
+            method: this way always, where it can be gone; None: the cheapest.
+        """
+        self._cluster, self._release, self._method = cluster, release, method
+        self._costs = Costs(len(release.rules))
+        self._percolator = Percolator(cluster, release)
+        self._engine: InProcess | None = None
+        self._groups: tuple[Query, ...] | None = None
+        self._groups_read = False
+        self._searchable: dict[str, bool] = {}
+        self._window = _FIRST_WINDOW
+
+    @property
+    def evaluated_alone(self) -> int:
+        """Events for which every rule was a candidate: neither cluster nor engine could read them."""
+        return self._percolator.evaluated_alone + (self._engine.evaluated_alone if self._engine else 0)
+
+    def batches(self, wanted: Wanted) -> Iterator[Batch]:
+        """The batches of a range, in order.
+
+        Raises:
+            ClusterError: the cluster could not be asked.
+        """
+        after = wanted.after
+        while after < wanted.upto:
+            upto = min(wanted.upto, after + self._window)
+            groups = self._may_search(wanted, upto - after)
+            if groups is None:
+                yield from self._read(replace(wanted, after=after))
+                return
+            yield self._searched(replace(wanted, after=after, upto=upto), groups)
+            after = upto
+
+    def _may_search(self, wanted: Wanted, numbers: int) -> tuple[Query, ...] | None:
+        """The searches, if the window is to be searched."""
+        if self._method not in (None, Method.SEARCH) or self._release.dialect.name != RAW.name:
+            return None
+        if self._method is None and numbers < _SMALLEST_WINDOW:
+            return None
+        index = wanted.shard.index
+        if index not in self._searchable:
+            self._searchable[index] = searchable(self._cluster, index)
+        if not self._searchable[index]:
+            return None
+        if not self._groups_read:
+            self._groups, self._groups_read = search_groups(self._cluster, self._release), True
+        if self._groups is None or self._method is Method.SEARCH:
+            return self._groups
+        return self._groups if self._costs.searches(numbers, len(self._groups)) else None
+
+    def _searched(self, wanted: Wanted, groups: tuple[Query, ...]) -> Batch:
+        events = count(self._cluster, wanted)
+        reached("page-read")
+        return Batch(wanted.upto, events, Method.SEARCH, self._of_window(wanted, groups, events))
+
+    def _of_window(self, wanted: Wanted, groups: tuple[Query, ...], events: int) -> Iterator[Candidate]:
+        watch, hits = _Watch(), 0
+
+        def pairs() -> Iterator[Candidate]:
+            nonlocal hits
+            for page in found(self._cluster, wanted, groups):
+                hits += len(page)
+                yield from self._ready().candidates(self._opened(page))
+
+        yield from watch.each(pairs())
+        self._costs.searched(events, len(groups), hits, watch.seconds)
+        grown = self._window * 2 if watch.seconds < _WINDOW_S else self._window // 2
+        self._window = max(_SMALLEST_WINDOW, min(_LARGEST_WINDOW, grown))
+
+    def _read(self, wanted: Wanted) -> Iterator[Batch]:
+        for page in pages(self._cluster, wanted):
+            reached("page-read")
+            opened = self._opened(page)
+            method = self._method_for(len(page))
+            yield Batch(page[-1].at.seq_no, len(page), method, self._timed(method, opened))
+
+    def _method_for(self, events: int) -> Method:
+        if self._method in (None, Method.SEARCH):
+            return self._costs.of_batch(events, engine_ready=self._engine is not None)
+        return self._method or Method.IN_PROCESS
+
+    def _timed(self, method: Method, events: Sequence[StoredEvent]) -> Iterator[Candidate]:
+        watch = _Watch()
+        if method is Method.IN_PROCESS:
+            engine = self._ready()
+            yield from watch.each(engine.candidates(events))
+        else:
+            yield from watch.each(self._percolator.candidates(events, each=method is Method.PERCOLATE_EACH))
+        self._costs.took(method, len(events), watch.seconds)
+
+    def _ready(self) -> InProcess:
+        if self._engine is None:
+            self._engine = InProcess(self._release)
+        return self._engine
+
+    def _opened(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
+        """The events with the objects for which they have JSON text."""
+        dialect = self._release.dialect
+        if not dialect.json_text:
+            return events
+        return [StoredEvent(event.at, source=dialect.opened(event.source)) for event in events]
+
+
+class _Watch:
+    """The time that a stream takes to give what it gives, without what is done with it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def each(self, stream: Iterator[Candidate]) -> Iterator[Candidate]:
+        """The stream's items."""
+        began = time.monotonic()
+        for item in stream:
+            self.seconds += time.monotonic() - began
+            yield item
+            began = time.monotonic()
+        self.seconds += time.monotonic() - began

@@ -1,0 +1,29 @@
+"""What a detector watches, and how."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from osdetect.detect.costs import Method
+from osdetect.vocabulary import DEFAULT_NAMESPACE, EVENTS_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class DetectOptions:
+    """What a detector watches, and where its alerts go."""
+
+    namespace: str = DEFAULT_NAMESPACE
+    """Names the alerts' indices and the detector's cursors."""
+    target: str = ""
+    """Index, pattern, alias or data stream to watch; empty: the events that `osdetect load` stored in the namespace."""
+    worker: str = ""
+    """This detector's own name; empty: this process's. No two that run at once may share it."""
+    lease_s: float = 30.0
+    """How long a shard stays with a worker that says nothing more, in seconds."""
+    since: datetime | None = None
+    """Where a shard that was never judged begins: at its first event of this time or later; None: at its first."""
+    method: Method | None = None
+    """How candidates are found; None: as is expected to be cheapest."""
+
+    def watched(self) -> str:
+        """The target, or the default one."""
+        return self.target or f"{EVENTS_PREFIX}{self.namespace}-*"

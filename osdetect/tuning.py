@@ -1,0 +1,164 @@
+"""How a rule's matches become alerts: its mode, what is gathered into one alert, and what is excepted.
+
+A rule says it in its custom attribute `osdetect`, a settings file given to deploy says it for rules of others, and an
+exception is a Sigma filter with an owner. All of it is deployed with the rule: what runs is what is deployed.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from osdetect.expr import Expr, from_json, to_json
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LONGEST_WINDOW_S = 31 * 86_400
+MOST_FIELDS = 10
+
+
+class Mode(StrEnum):
+    """What becomes of a rule's matches."""
+
+    ALERT = "alert"
+    SHADOW = "shadow"
+    """They are counted and make no alert."""
+    OFF = "off"
+    """The rule is not judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Matches that agree in the fields and happen in the same window are one alert.
+
+    Windows do not slide: each begins at a multiple of its length since 1970 in UTC, so that which alert a match belongs to does not
+    depend on the order in which events come.
+    """
+
+    group_by: tuple[str, ...]
+    """Fields of the event; none: all matches of the rule in a window are one alert."""
+    window_s: int
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads back."""
+        return {"group_by": list(self.group_by), "window_s": self.window_s}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleException:
+    """Matches that somebody answers for: they are counted and make no alert."""
+
+    id: str
+    """Of the Sigma filter that it is."""
+    title: str
+    owner: str
+    reason: str
+    expires: date
+    """The first day, in UTC, on whose events it does not apply any more."""
+    tree: Expr[str]
+    """The filter's condition: it does not hold for what is excepted."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads back."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "owner": self.owner,
+            "reason": self.reason,
+            "expires": self.expires.isoformat(),
+            "tree": to_json(self.tree),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """All of it for one rule."""
+
+    mode: Mode = Mode.ALERT
+    suppression: Suppression | None = None
+    exceptions: tuple[RuleException, ...] = ()
+
+    def excepting(self, *exceptions: RuleException) -> "Tuning":
+        """The same with these exceptions too."""
+        return replace(self, exceptions=(*self.exceptions, *exceptions))
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads back; empty for a rule that is not tuned.
+
+        >>> Tuning(Mode.SHADOW).to_json()
+        {'mode': 'shadow'}
+        """
+        return {
+            **({"mode": self.mode.value} if self.mode is not Mode.ALERT else {}),
+            **({"suppression": self.suppression.to_json()} if self.suppression else {}),
+            **({"exceptions": [one.to_json() for one in self.exceptions]} if self.exceptions else {}),
+        }
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "Tuning":
+        """Read it back.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not what `to_json` writes.
+            RuleError: an exception's tree is none.
+        """
+        gathered = stored.get("suppression")
+        return Tuning(
+            Mode(stored.get("mode", Mode.ALERT)),
+            Suppression(tuple(map(str, gathered["group_by"])), int(gathered["window_s"]))
+            if gathered
+            else None,
+            tuple(
+                RuleException(
+                    id=str(one["id"]),
+                    title=str(one["title"]),
+                    owner=str(one["owner"]),
+                    reason=str(one["reason"]),
+                    expires=date.fromisoformat(one["expires"]),
+                    tree=from_json(one["tree"]),
+                )
+                for one in stored.get("exceptions", ())
+            ),
+        )
+
+
+UNTUNED = Tuning()
+
+
+def settings(given: object) -> Tuning:
+    """What a rule's author or a settings file says of it: `mode` and `suppress`.
+
+    Raises:
+        ValueError: it says something else; the message is for people.
+
+    >>> settings({"suppress": {"group_by": ["userIdentity.arn"], "window": "1h"}}).suppression
+    Suppression(group_by=('userIdentity.arn',), window_s=3600)
+    """
+    if not isinstance(given, Mapping):
+        raise ValueError("it must be a map")  # noqa: TRY004  # a fault of what was written, not of the program
+    unknown = sorted(set(map(str, given)) - {"mode", "suppress"})
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not known; there are mode and suppress")
+    word = given.get("mode", Mode.ALERT.value)
+    # YAML reads a bare off as false
+    word = Mode.OFF.value if word is False else word
+    if word not in list(Mode):
+        raise ValueError(f"mode is one of {', '.join(Mode)}, not {str(word)[:40]!r}")
+    return Tuning(Mode(word), _suppression(given["suppress"]) if "suppress" in given else None)
+
+
+def _suppression(given: object) -> Suppression:
+    if not isinstance(given, Mapping) or not set(given) <= {"group_by", "window"}:
+        raise ValueError("suppress takes group_by and window")
+    fields = given.get("group_by", [])
+    fields = [fields] if isinstance(fields, str) else fields
+    if not isinstance(fields, list) or not all(isinstance(one, str) and one for one in fields):
+        raise ValueError("suppress.group_by takes names of fields")
+    if len(fields) > MOST_FIELDS or len(set(fields)) < len(fields):
+        raise ValueError(f"suppress.group_by takes at most {MOST_FIELDS} fields, each once")
+    found = re.fullmatch(r"(\d{1,7})([smhd])", str(given.get("window", "")))
+    window = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < window <= LONGEST_WINDOW_S:
+        raise ValueError("suppress.window is a number and s, m, h or d, at most 31d: for example 1h")
+    return Suppression(tuple(fields), window)
