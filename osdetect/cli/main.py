@@ -16,6 +16,7 @@ from osdetect.cli import (
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
+    coverage,
     deploy,
     detect,
     doctor,
@@ -61,6 +62,7 @@ app.command()(doctor.doctor)
 app.add_typer(notify.app, name="notify")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
+app.command()(coverage.coverage)
 app.command()(scan.scan)
 app.command()(scenario.scenario)
 
