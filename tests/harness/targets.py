@@ -10,16 +10,10 @@ from tests.harness.plan import Plan
 
 OWN, PLAIN, REBORN, ROLLING = "own", "plain", "reborn", "rolling"
 KINDS = (OWN, PLAIN, REBORN, ROLLING)
-_TRIGRAMS = {
-    "analysis": {
-        "tokenizer": {"trigrams": {"type": "ngram", "min_gram": 3, "max_gram": 3}},
-        "analyzer": {"trigrams": {"tokenizer": "trigrams"}},
-    }
-}
 _SLOW = {
     "dynamic": False,
     "properties": {
-        "requestParameters": {"properties": {"blob": {"type": "text", "analyzer": "trigrams"}}},
+        "requestParameters": {"properties": {"blob": {"type": "wildcard", "doc_values": False}}},
     },
 }
 """Takes long to index a large event, so that small ones with higher sequence numbers are visible before it."""
@@ -71,7 +65,7 @@ class Targets:
         return Target(kind, name, self._uuid(name))
 
     def _create(self, name: str, settings: dict[str, Any], **more: Any) -> None:
-        index = {"number_of_shards": self._plan.shards, "refresh_interval": "30s", **_TRIGRAMS, **settings}
+        index = {"number_of_shards": self._plan.shards, "refresh_interval": "30s", **settings}
         if name.startswith("faults-"):
             index["number_of_replicas"] = self._plan.replicas
             more.setdefault("mappings", {"dynamic": False})
