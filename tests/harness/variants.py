@@ -22,12 +22,14 @@ def _right() -> None:
 
 
 def _highest_visible() -> None:
-    """The cursor goes to the highest sequence number that a search sees, not to the global checkpoint."""
+    """The cursor goes to the highest sequence number that a search sees, also beyond the global checkpoint."""
 
     def visible(cluster: Cluster, target: str) -> tuple[Shard, ...]:
         shards = shards_of(cluster, target)
         make_visible(cluster, shards)
-        return tuple(replace(shard, checkpoint=_highest(cluster, shard)) for shard in shards)
+        return tuple(
+            replace(shard, checkpoint=max(shard.checkpoint, _highest(cluster, shard))) for shard in shards
+        )
 
     vars(lanes)["shards_of"] = visible
 
