@@ -21,6 +21,7 @@ from osdetect.cli.output import (
 )
 from osdetect.cli.reading import Placeholders, placeholder_values
 from osdetect.cli.rules import CompiledSet, compile_rules
+from osdetect.cli.tuning import TuningFile, require_unexpired, tuned
 from osdetect.documents.dialect import FACTS, RAW, Dialect
 from osdetect.sigma import ReadOptions
 from osdetect.vocabulary import ExitCode
@@ -45,6 +46,7 @@ def deploy(
             help="Store rules for other log sources than CloudTrail as well; the detector leaves them out.",
         ),
     ] = False,
+    tuning: TuningFile = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Neither use nor keep what was compiled before.")
     ] = False,
@@ -68,8 +70,10 @@ def deploy(
         pipeline=chosen.pipeline,
     )
     compiled = compile_rules(rules or [], options, no_cache=no_cache)
+    rules_tuned = tuned(compiled.compiled, tuning)
+    require_unexpired(rules_tuned)
     with connected() as cluster, progress_bar("Deploying rules") as tell:
-        report = deploying.deploy(cluster, compiled.compiled, on_progress=tell, dialect=chosen.dialect)
+        report = deploying.deploy(cluster, rules_tuned, on_progress=tell, dialect=chosen.dialect)
     refused = (*compiled.refused, *deploying.refusals(report))
     if output is OutputFormat.JSON:
         print_json(

@@ -22,9 +22,11 @@ from osdetect.cli import (
     load,
     node,
     quickstart,
+    ruletest,
     scan,
     scenario,
     status,
+    tuning,
 )
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
@@ -43,11 +45,13 @@ app.command()(quickstart.quickstart)
 app.command()(check.check)
 app.command(name="compile")(compile.compile_)
 app.command(name="explain")(explain.explain_)
+app.command(name="test")(ruletest.ruletest)
 app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")
 app.command()(status.status)
+app.command()(tuning.tuning)
 app.command()(doctor.doctor)
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")

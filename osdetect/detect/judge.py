@@ -1,13 +1,25 @@
-"""Candidates to alerts: the tree is evaluated on the event, and what held becomes the alert's evidence."""
+"""Candidates to verdicts: the tree is evaluated on the event, and what the rule's tuning says is done with a match."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.release import Release
-from osdetect.documents.alert import RunReference, alert_document, alert_id, alert_index, event_key
-from osdetect.expr import evidence
+from osdetect.documents.alert import (
+    RunReference,
+    alert_document,
+    alert_id,
+    alert_index,
+    event_key,
+    happened_at,
+)
+from osdetect.documents.match import Group, Why, group_of, match_document, match_index
+from osdetect.documents.stored_rule import StoredRule
+from osdetect.expr import Evidence, evaluate, evidence
+from osdetect.follow import StoredEvent
+from osdetect.tuning import Mode, RuleException
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,24 @@ class Alert:
     id: str
     rule_id: str
     source: dict[str, Any]
+    seq_no: int
+    """Of its event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A match that makes no alert of its own, ready to be stored."""
+
+    index: str
+    id: str
+    rule_id: str
+    source: dict[str, Any]
+    seq_no: int
+    why: Why
+    group: Group | None = None
+    """The group whose alert it belongs to."""
+    alert: dict[str, Any] | None = None
+    """That alert's source, if it is the first of the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +64,7 @@ class NoMatch:
 
 
 NO_MATCH = NoMatch()
-Verdict = Alert | Unjudged | NoMatch
+Verdict = Alert | Withheld | Unjudged | NoMatch
 
 
 def judge(
@@ -43,20 +73,45 @@ def judge(
     """The verdict on each candidate, one by one. Candidates of rules that the release has not are passed over."""
     for event, rule_id in candidates:
         rule = release.rules.get(rule_id)
-        if rule is None:  # unreadable: counted once for the release
+        if rule is None:  # unreadable, or off: counted once for the release
             continue
         try:
             held = evidence(rule.tree, event.source)
-            if held is None:
-                yield NO_MATCH
-                continue
-            words = {**rule.words, "rule": {**rule.words["rule"], "ruleset": release.name}}
-            source = alert_document(words, event.source, event.at, held, run, release.dialect)
+            yield NO_MATCH if held is None else _match(event, rule, held, release, namespace, run)
         except RecursionError:
             yield Unjudged((event, rule_id), "the event is nested too deeply to be judged")
-            continue
-        key = event_key(event.source, event.at, release.dialect)
-        index = alert_index(namespace, event.source, release.dialect)
-        made_id = alert_id(rule.id, key)
-        source["osdetect"]["id"] = made_id  # once more, where it can be searched by its beginning
-        yield Alert(index, made_id, rule.id, source)
+
+
+def _match(
+    event: StoredEvent,
+    rule: StoredRule,
+    held: Iterable[Evidence],
+    release: Release,
+    namespace: str,
+    run: RunReference,
+) -> Alert | Withheld:
+    key = alert_id(rule.id, event_key(event.source, event.at, release.dialect))
+    tuning, seq_no = rule.tuning, event.at.seq_no
+    happened = happened_at(event.source, release.dialect)
+
+    def withheld(why: Why, exception: RuleException | None = None) -> Withheld:
+        words = rule.words["rule"]
+        source = match_document(why, words, event.at, happened, run, exception=exception)
+        return Withheld(match_index(namespace, happened), key, rule.id, source, seq_no, why)
+
+    exception = next((one for one in tuning.exceptions if _applies(one, event, happened or run.now)), None)
+    if exception is not None:
+        return withheld(Why.EXCEPTED, exception)
+    if tuning.mode is Mode.SHADOW:
+        return withheld(Why.SHADOW)
+    words = {**rule.words, "rule": {**rule.words["rule"], "ruleset": release.name}}
+    alert = alert_document(words, event.source, event.at, held, run, release.dialect)
+    if tuning.suppression is None:
+        return Alert(alert_index(namespace, event.source, release.dialect), key, rule.id, alert, seq_no)
+    group = group_of(rule.id, tuning.suppression, event.source, happened, namespace)
+    source = match_document(Why.GATHERED, rule.words["rule"], event.at, happened, run, group=group)
+    return Withheld(group.match_index, key, rule.id, source, seq_no, Why.GATHERED, group, alert)
+
+
+def _applies(exception: RuleException, event: StoredEvent, when: datetime) -> bool:
+    return when.date() < exception.expires and not evaluate(exception.tree, event.source)

@@ -9,7 +9,7 @@ from zlib import crc32
 from osdetect.cluster import Cluster
 from osdetect.detect.flood import Flood
 from osdetect.detect.in_process import Candidate
-from osdetect.detect.judge import Alert, judge
+from osdetect.detect.judge import Alert, Withheld, judge
 from osdetect.detect.methods import Batch, Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release
@@ -74,7 +74,7 @@ def judge_batch(work: Work, batch: Batch, flood: Flood | None) -> Counts:
     if flood is not None:
         candidates = (pair for pair in candidates if not flood.puts_off(pair[1]))
     for verdict in judge(candidates, work.release, work.options.namespace, work.run):
-        if flood is not None and isinstance(verdict, Alert):
+        if flood is not None and isinstance(verdict, (Alert, Withheld)):
             flood.matched(verdict.rule_id)
         storing.add(verdict)
     reached("candidates-found")

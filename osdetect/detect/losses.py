@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from osdetect.cluster import Cluster, ItemOutcome, create_action
-from osdetect.detect.judge import Alert, Unjudged
+from osdetect.detect.judge import Alert, Unjudged, Withheld
 from osdetect.errors import ClusterRefused
 from osdetect.vocabulary import DEADLETTER_PREFIX
 
-RefusedAlert = tuple[Alert, ItemOutcome]
+RefusedAlert = tuple[Alert | Withheld, ItemOutcome]
 
 
 def store_dead_letters(
@@ -51,7 +51,7 @@ def store_dead_letters(
         )
 
 
-def _of_alert(alert: Alert, outcome: ItemOutcome) -> tuple[str, str, dict[str, Any]]:
+def _of_alert(alert: Alert | Withheld, outcome: ItemOutcome) -> tuple[str, str, dict[str, Any]]:
     return alert.id, f"the cluster refused the alert: {outcome.error_type}: {outcome.reason}", alert.source
 
 

@@ -9,6 +9,7 @@ from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import ClusterRefused, RuleError
 from osdetect.schema.projection import Projection
+from osdetect.tuning import Mode
 from osdetect.vocabulary import RULES_ALIAS, RULES_PREFIX
 
 PAGE = 1_000
@@ -27,6 +28,9 @@ class Release:
     index: str
     """The rules index itself, not the alias: a deploy in the middle of a run changes nothing in it."""
     rules: dict[str, StoredRule]
+    """Those that are judged."""
+    switched_off: tuple[StoredRule, ...]
+    """Those that are not."""
     unreadable: tuple[RuleError, ...]
     """Stored rules that are none; they do not run, and the run says so."""
     projection: Projection
@@ -73,8 +77,15 @@ def read_release(cluster: Cluster, index: str) -> Release:
             except RuleError as error:
                 unreadable.append(_unreadable(hit["_id"], error))
         if len(hits) < PAGE:
-            projection = Projection.of(rules.values())
-            return Release(index, rules, tuple(unreadable), projection, _dialect(cluster, index))
+            on = {name: rule for name, rule in rules.items() if rule.tuning.mode is not Mode.OFF}
+            return Release(
+                index=index,
+                rules=on,
+                switched_off=tuple(rule for name, rule in rules.items() if name not in on),
+                unreadable=tuple(unreadable),
+                projection=Projection.of(on.values()),
+                dialect=_dialect(cluster, index),
+            )
         after = hits[-1]["sort"]
 
 

@@ -1,4 +1,7 @@
-"""What a run did, counted. Nothing is left out: events = judged + dead-lettered."""
+"""What a run did, counted. Nothing is left out.
+
+events = judged + dead-lettered; matches = alerts created + there already + gathered + shadowed + excepted + refused ones.
+"""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -23,6 +26,16 @@ class Counts:
     alerts_created: int = 0
     alerts_there: int = 0
     """Alerts that an earlier run had stored already."""
+    gathered: int = 0
+    """Matches that are part of the alert of a group."""
+    groups_created: int = 0
+    """New alerts of groups."""
+    groups_there: int = 0
+    """Alerts of groups whose number was brought up to date."""
+    shadowed: int = 0
+    """Matches of rules in shadow."""
+    excepted: int = 0
+    """Matches that an exception is for."""
     deadlettered_owed: int = 0
     """Events of which a verdict that was put off, or its alert, could not be stored; each has a dead letter."""
 
@@ -45,6 +58,9 @@ class RunReport:
     id: str
     ruleset: str
     rules: int
+    """Rules that were judged."""
+    rules_off: int
+    """Rules that are switched off."""
     unreadable: tuple[RuleError, ...]
     shards: int
     left_to_others: int
@@ -69,6 +85,7 @@ class RunReport:
             "run": self.id,
             "ruleset": self.ruleset,
             "rules": self.rules,
+            "rules_off": self.rules_off,
             "rules_unreadable": [str(error) for error in self.unreadable],
             "shards": self.shards,
             "left_to_others": self.left_to_others,

@@ -1,6 +1,6 @@
 """Alerts on their way into the cluster: a bounded number of them, two requests under way at once."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -8,10 +8,13 @@ from functools import partial
 
 from osdetect.cluster import Cluster, ItemOutcome, create_action
 from osdetect.cluster.background import in_background
-from osdetect.detect.judge import Alert, NoMatch, Unjudged, Verdict
+from osdetect.detect.groups import Touched, settle
+from osdetect.detect.judge import Alert, NoMatch, Unjudged, Verdict, Withheld
 from osdetect.detect.losses import RefusedAlert, store_dead_letters
 from osdetect.detect.report import Counts
+from osdetect.documents.match import Why
 from osdetect.errors import ClusterRefused
+from osdetect.follow import reached
 
 _REQUEST_ALERTS = 1_000
 _REQUEST_BYTES = 4 << 20
@@ -23,12 +26,14 @@ class Storing:
 
     def __init__(self, cluster: Cluster, namespace: str, clock: Callable[[], datetime]) -> None:
         self._cluster, self._namespace, self._clock = cluster, namespace, clock
-        self._alerts: list[Alert] = []
+        self._alerts: list[Alert | Withheld] = []
         self._actions: list[bytes] = []
         self._bytes = 0
-        self._under_way: deque[tuple[list[Alert], Future[tuple[ItemOutcome, ...]]]] = deque()
+        self._under_way: deque[tuple[list[Alert | Withheld], Future[tuple[ItemOutcome, ...]]]] = deque()
         self._lost: set[int] = set()
         self._candidates = self._matches = self._created = self._there = 0
+        self._withheld: Counter[Why] = Counter()
+        self._touched: dict[str, Touched] = {}
 
     def add(self, verdict: Verdict) -> None:
         """Take a verdict.
@@ -41,6 +46,11 @@ class Storing:
             case Alert():
                 self._matches += 1
                 self._send_later(verdict)
+            case Withheld():
+                self._matches += 1
+                self._send_later(verdict)
+                if verdict.group is not None and verdict.alert is not None:
+                    self._touched.setdefault(verdict.group.id, Touched(verdict.group, verdict.alert))
             case Unjudged((event, _)):
                 self._lost.add(event.at.seq_no)
                 store_dead_letters(self._cluster, self._namespace, [], [verdict], self._clock())
@@ -56,6 +66,8 @@ class Storing:
         self._send()
         while self._under_way:
             self._settle()
+        reached("matches-stored")
+        groups_created, groups_there = settle(self._cluster, self._touched.values())
         return Counts(
             events=events,
             judged=events - len(self._lost),
@@ -64,9 +76,14 @@ class Storing:
             matches=self._matches,
             alerts_created=self._created,
             alerts_there=self._there,
+            gathered=self._withheld[Why.GATHERED],
+            shadowed=self._withheld[Why.SHADOW],
+            excepted=self._withheld[Why.EXCEPTED],
+            groups_created=groups_created,
+            groups_there=groups_there,
         )
 
-    def _send_later(self, alert: Alert) -> None:
+    def _send_later(self, alert: Alert | Withheld) -> None:
         action = create_action(alert.index, alert.id, alert.source)
         self._alerts.append(alert)
         self._actions.append(action)
@@ -89,9 +106,16 @@ class Storing:
         refused = [(alert, one) for alert, one in zip(alerts, outcomes, strict=True) if one.failed]
         _require_alert_space(refused)
         store_dead_letters(self._cluster, self._namespace, refused, [], self._clock())
-        self._lost |= {alert.source["osdetect"]["source"]["seq_no"] for alert, _ in refused}
-        self._created += sum(outcome.created for outcome in outcomes)
-        self._there += sum(outcome.exists for outcome in outcomes)
+        self._lost |= {alert.seq_no for alert, _ in refused}
+        for alert, outcome in zip(alerts, outcomes, strict=True):
+            if outcome.failed:
+                continue
+            if isinstance(alert, Withheld):
+                self._withheld[alert.why] += 1
+            elif outcome.created:
+                self._created += 1
+            else:
+                self._there += 1
 
 
 def _require_alert_space(refused: Sequence[RefusedAlert]) -> None:

@@ -66,7 +66,7 @@ def alert_id(rule_id: str, event_key: str) -> str:
 
 def alert_index(namespace: str, event: Mapping[str, Any], dialect: Dialect = RAW) -> str:
     """The index that the alert belongs into: by the month of its event."""
-    happened = _timestamp(event, dialect)
+    happened = happened_at(event, dialect)
     return f"{ALERTS_PREFIX}{namespace}-{happened.strftime('%Y.%m') if happened else UNDATED}"
 
 
@@ -89,7 +89,7 @@ def alert_document(
         dialect: where such events hold the fields of their records.
     """
     held = list(evidence)
-    happened = _timestamp(event, dialect)
+    happened = happened_at(event, dialect)
     ingested = _instant(_text(_inner(event, "event").get("ingested")))
     call = _call(event, dialect)
     document = {
@@ -169,7 +169,7 @@ def _instant(text: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _timestamp(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
+def happened_at(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
     """When it happened, as its record says it; what else the event says may differ between two stores of one record."""
     parsed = _instant(dialect.text(event, "eventTime")) or _instant(_text(event.get("@timestamp")))
     return parsed.astimezone(UTC) if parsed else None

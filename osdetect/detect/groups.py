@@ -1,0 +1,147 @@
+"""Alerts of groups: one for all matches that agree in some fields in a window, with their number, exact after any replay.
+
+The number is counted over the stored matches, never added up, and written by compare-and-set: whoever writes last has
+counted last.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from osdetect.cluster import Cluster, ItemOutcome, Version, create_action, replace_action
+from osdetect.documents.match import Group
+from osdetect.errors import ClusterRefused, ClusterUnavailable
+
+_TOGETHER = 500
+_ATTEMPTS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A group that a batch had a match of."""
+
+    group: Group
+    alert: Mapping[str, Any]
+    """The alert's source, should it be the first of the group; without its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the stored matches of a group say."""
+
+    count: int
+    first: str | None
+    last: str | None
+
+
+def settle(cluster: Cluster, touched: Iterable[Touched]) -> tuple[int, int]:
+    """Make the groups' alerts say what their stored matches say; how many alerts are new, and how many were there.
+
+    Raises:
+        ClusterError: it could not be done; doing it again is harmless.
+    """
+    by_index: dict[str, list[Touched]] = {}
+    for one in touched:
+        by_index.setdefault(one.group.match_index, []).append(one)
+    created = there = 0
+    for index, groups in by_index.items():
+        cluster.request("POST", f"/{index}/_refresh")
+        left = iter(groups)
+        while part := list(islice(left, _TOGETHER)):
+            new = _settled(cluster, index, part)
+            created += new
+            there += len(part) - new
+    return created, there
+
+
+def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> int:
+    """Until each alert is written over the version that was read; how many are new."""
+    created, waiting = 0, list(groups)
+    for _ in range(_ATTEMPTS):
+        # In this order: what is counted after the alert was read is no less than what the alert says.
+        stored = _stored(cluster, waiting)
+        told = _counted(cluster, index, waiting)
+        actions = [_action(one, stored.get(one.group.id), told.get(one.group.id)) for one in waiting]
+        sent = [(one, action) for one, action in zip(waiting, actions, strict=True) if action is not None]
+        outcomes = cluster.bulk([action for _, action in sent]) if sent else ()
+        _require_written(outcomes)
+        done = zip(sent, outcomes, strict=True)
+        waiting = []
+        for (one, _), outcome in done:
+            created += outcome.created and one.group.id not in stored
+            if outcome.exists:
+                waiting.append(one)
+        if not waiting:
+            return created
+        cluster.request("POST", f"/{index}/_refresh")
+    raise ClusterUnavailable(
+        f"the alert {waiting[0].group.id} is written by others all the time",
+        cure="the next pass does it again",
+    )
+
+
+def _action(
+    one: Touched, stored: tuple[str, Mapping[str, Any], Version] | None, told: _Told | None
+) -> bytes | None:
+    """The write that makes the alert say what was counted; None when it says so already."""
+    if told is None:  # its matches were deleted meanwhile
+        return None
+    if stored is None:
+        return create_action(one.group.alert_index, one.group.id, _with(one.alert, one.group, told))
+    index, alert, version = stored
+    source = _with(alert, one.group, told)
+    if source == alert:
+        return None
+    source["osdetect"].setdefault("first_seq_no", version.seq_no)
+    return replace_action(index, one.group.id, source, version)
+
+
+def _with(alert: Mapping[str, Any], group: Group, told: _Told) -> dict[str, Any]:
+    said = group.to_json(told.count, told.first, told.last)
+    return {**alert, "osdetect": {**alert["osdetect"], "suppression": said}}
+
+
+def _stored(cluster: Cluster, groups: Sequence[Touched]) -> dict[str, tuple[str, Mapping[str, Any], Version]]:
+    """The alerts that are there: index, source and version."""
+    docs = [{"_index": one.group.alert_index, "_id": one.group.id} for one in groups]
+    found = cluster.request("POST", "/_mget", body={"docs": docs})["docs"]
+    return {
+        one["_id"]: (one["_index"], one["_source"], Version(one["_seq_no"], one["_primary_term"]))
+        for one in found
+        if one.get("found")
+    }
+
+
+def _require_written(outcomes: Sequence[ItemOutcome]) -> None:
+    failed = next((outcome for outcome in outcomes if outcome.failed), None)
+    if failed is not None:
+        raise ClusterRefused(
+            "the alert of a group could not be stored",
+            cause=f"{failed.error_type}: {failed.reason}",
+            cure="run the command again when that is mended: it goes on from the same place",
+        )
+
+
+def _counted(cluster: Cluster, index: str, groups: Sequence[Touched]) -> dict[str, _Told]:
+    ids = [one.group.id for one in groups]
+    body = {
+        "size": 0,
+        "query": {"terms": {"group": ids}},
+        "aggs": {
+            "groups": {
+                "terms": {"field": "group", "size": len(ids)},
+                "aggs": {"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}},
+            }
+        },
+    }
+    params = {"allow_partial_search_results": "false"}
+    reply = cluster.request("POST", f"/{index}/_search", params=params, body=body)
+    return {
+        bucket["key"]: _Told(
+            int(bucket["doc_count"]),
+            bucket["first"].get("value_as_string"),
+            bucket["last"].get("value_as_string"),
+        )
+        for bucket in reply["aggregations"]["groups"]["buckets"]
+    }

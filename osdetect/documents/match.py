@@ -1,0 +1,157 @@
+"""The match document: a match that makes no alert of its own, and the group that it may belong to.
+
+Its id is the one that its alert would have had, so that judging an event again adds nothing, and counts over these
+documents are exact after any replay.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from osdetect.documents.alert import EventReference, RunReference
+from osdetect.expr.values import resolve, text_of
+from osdetect.tuning import RuleException, Suppression
+from osdetect.vocabulary import ALERTS_PREFIX, MATCHES_PREFIX, UNDATED
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_VALUE = 1_024
+"""Characters of a group's value that its alert shows; the group's identity takes all of them."""
+
+
+class Why(StrEnum):
+    """Why a match made no alert of its own."""
+
+    GATHERED = "gathered"
+    """It is one of the matches of its group's alert."""
+    SHADOW = "shadow"
+    """Its rule is in shadow."""
+    EXCEPTED = "excepted"
+    """An exception is for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Matches of one rule that are one alert: they agree in the fields, in one window."""
+
+    id: str
+    """The alert's id."""
+    suppression: Suppression
+    values: tuple[str, ...]
+    """One for each field; empty where the event has none."""
+    start: datetime | None
+    """The window's beginning; None for events without a usable time: these are a window of their own."""
+
+    namespace: str
+
+    @property
+    def alert_index(self) -> str:
+        """The index of the alert: by the window, whichever event comes first."""
+        return self._index(ALERTS_PREFIX)
+
+    def _index(self, prefix: str) -> str:
+        month = self.start.strftime("%Y.%m") if self.start else UNDATED
+        return f"{prefix}{self.namespace}-{month}"
+
+    @property
+    def match_index(self) -> str:
+        """The index of its matches."""
+        return self._index(MATCHES_PREFIX)
+
+    def to_json(self, count: int, first: str | None, last: str | None) -> dict[str, Any]:
+        """The alert's `osdetect.suppression`.
+
+        Args:
+            count: how many matches the group has.
+            first: the earliest event's time, as stored; None when no event of the group has one.
+            last: the latest's.
+        """
+        until = self.start + timedelta(seconds=self.suppression.window_s) if self.start else None
+        said = {
+            "group": self.id,
+            "fields": list(self.suppression.group_by),
+            "values": [value[:MAX_VALUE] for value in self.values],
+            "window_s": self.suppression.window_s,
+            "from": self.start.isoformat() if self.start else None,
+            "until": until.isoformat() if until else None,
+            "count": count,
+            "first_seen": first,
+            "last_seen": last,
+        }
+        return {name: value for name, value in said.items() if value not in (None, [])}
+
+
+def group_of(
+    rule_id: str,
+    suppression: Suppression,
+    event: Mapping[str, Any],
+    happened: datetime | None,
+    namespace: str,
+) -> Group:
+    """The group of a match."""
+    values = tuple(_value(event, path) for path in suppression.group_by)
+    start = None
+    if happened is not None:
+        passed = int((happened - _EPOCH).total_seconds())
+        start = _EPOCH + timedelta(seconds=passed - passed % suppression.window_s)
+    said = [
+        rule_id,
+        str(suppression.window_s),
+        start.isoformat() if start else "",
+        *suppression.group_by,
+        *values,
+    ]
+    digest = hashlib.sha256()
+    for text in said:  # each with its length: no two lists of texts are the same bytes
+        encoded = text.encode(errors="surrogatepass")
+        digest.update(b"%d:" % len(encoded) + encoded)
+    return Group(digest.hexdigest()[:40], suppression, values, start, namespace)
+
+
+def match_index(namespace: str, happened: datetime | None) -> str:
+    """Where a match that belongs to no group is kept: by the month of its event."""
+    return f"{MATCHES_PREFIX}{namespace}-{happened.strftime('%Y.%m') if happened else UNDATED}"
+
+
+def match_document(
+    why: Why,
+    rule: Mapping[str, Any],
+    at: EventReference,
+    happened: datetime | None,
+    run: RunReference,
+    *,
+    group: Group | None = None,
+    exception: RuleException | None = None,
+) -> dict[str, Any]:
+    """The match's `_source`.
+
+    Args:
+        why: why it made no alert of its own.
+        rule: the rule's `rule` object.
+        at: where the event stands.
+        happened: when the event happened; None if it does not say.
+        run: the run that found it.
+        group: whose match it is.
+        exception: what excepted it.
+    """
+    words = {name: rule[name] for name in ("id", "name", "level", "author", "hash") if rule.get(name)}
+    return {
+        **({"@timestamp": happened.isoformat()} if happened else {}),
+        "why": why.value,
+        "rule": words,
+        **({"group": group.id} if group else {}),
+        **(
+            {"exception": {"id": exception.id, "title": exception.title, "owner": exception.owner}}
+            if exception
+            else {}
+        ),
+        "event": {"index": at.index, "id": at.id, "shard": at.shard, "seq_no": at.seq_no},
+        "run_id": run.id,
+    }
+
+
+def _value(event: Mapping[str, Any], path: str) -> str:
+    found = resolve(event, path)
+    return ", ".join(text_of(one) or "null" for one in found) if found else ""
