@@ -88,7 +88,7 @@ class Pages:
 
     def __init__(self, corpus: Corpus, known: Known, fields: EventFields) -> None:
         self.corpus = corpus
-        self._known = known
+        self.known = known
         self._fields = fields
 
     def of(self, entry: Entry, limits: Limits = USUAL) -> RulePage:
@@ -106,12 +106,12 @@ class Pages:
             stages=entry.stages[: limits.rows],
             indicators=limits.listed(counted),
             query=self._query(entry, limits),
-            evidence=self._known.evidence.get(entry.id, NO_EVIDENCE),
+            evidence=self.known.evidence.get(entry.id, NO_EVIDENCE),
             hits=self._hits(entry),
             near=limits.listed(tuple(mention(one, f"{share} % in common") for one, share in neighbours.near)),
             subsumes=limits.listed(tuple(map(mention, neighbours.subsumes))),
             subsumed_by=limits.listed(tuple(map(mention, neighbours.subsumed_by))),
-            history=self._known.histories.of(Path(entry.rule.where.file)),
+            history=self.known.histories.of(Path(entry.rule.where.file)),
         )
 
     def _query(self, entry: Entry, limits: Limits) -> Query | None:
@@ -122,9 +122,9 @@ class Pages:
         return Query(limits.cut(written, limits.query), compiled.prefilter.word, compiled.prefilter.reason)
 
     def _hits(self, entry: Entry) -> Hits | None:
-        if self._known.hits is None:
+        if self.known.hits is None:
             return None
-        return self._known.hits.get(entry.id, Hits(0, "", ""))
+        return self.known.hits.get(entry.id, Hits(0, "", ""))
 
 
 def mention(entry: Entry, note: str = "") -> Mention:

@@ -17,7 +17,6 @@ from osdetect.catalog.blocks import (
     joined,
     line,
 )
-from osdetect.catalog.evidence import State
 from osdetect.catalog.limits import Cut, Limits, Listed
 from osdetect.catalog.page import SOURCE, Mention, RulePage
 from osdetect.catalog.places import INDEX, call_page, rule_page, technique_page
@@ -179,8 +178,8 @@ class _Writer:
         tests = f"{found.passed} of {found.tests} pass{score}" if found.tests else "none known"
         rows = [
             ("Compiled", "yes" if self._page.query else "not applicable"),
-            ("Tested", ("yes: " if found.tests and found.tests == found.passed else "no: ") + tests),
-            ("Fired on data", f"yes: {found.fired:,} records" if found.state is State.FIRED else "not known"),
+            ("Tested", ("yes: " if found.passes else "no: ") + tests),
+            ("Fired on data", f"yes: {found.fired:,} records" if found.fired else "not known"),
         ]
         if hits is not None:
             seen = f", first {hits.first_seen}, last {hits.last_seen}" if hits.count else ""

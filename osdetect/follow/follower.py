@@ -119,7 +119,8 @@ class Follower:
         if version is None:
             return None
         reached("lease-taken")
-        return Held(self._cluster, waiting.shard, cursor, version, self._clock)
+        fresh = waiting.version is None
+        return Held(self._cluster, waiting.shard, cursor, version, self._clock, fresh=fresh)
 
     def _read(self, shards: Sequence[Shard]) -> Iterator[Waiting]:
         fresh = [

@@ -1,0 +1,40 @@
+"""The way out of a channel."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from osdetect.errors import UsageError
+from osdetect.notify.lines import file_sender, stdout_sender
+from osdetect.notify.message import Message
+from osdetect.notify.outcome import Never, Outcome
+from osdetect.notify.settings import Channel, File, Stdout, Webhook
+from osdetect.notify.webhook import webhook_sender
+from osdetect.notify.words import tried_template
+
+Send = Callable[[Message], Outcome]
+
+
+def sender(name: str, channel: Channel, clock: Callable[[], datetime]) -> Send:
+    """What sends a message to the channel and says what came of it.
+
+    Raises:
+        UsageError: a secret is not where it is said to be, or a template is none.
+    """
+    template = tried_template(name, channel.subject, channel.text)
+    match channel:
+        case Webhook():
+            send = webhook_sender(name, channel, template, clock)
+        case File():
+            send = file_sender(channel, template)
+        case Stdout():
+            send = stdout_sender(template)
+        case _:
+            raise UsageError(f"channel {name} is of a kind that has no way out")
+
+    def safely(message: Message) -> Outcome:
+        try:
+            return send(message)
+        except UsageError as error:  # the template, on just this message
+            return Never(str(error))
+
+    return safely
