@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 
 from records import shared_rules
@@ -37,11 +38,15 @@ def material(rules: Path, wanted: int, place: Path) -> int:
         file, turn = files[number % len(files)], number // len(files)
         text = file.read_text(encoding="utf-8", errors="replace")
         if turn:
-            text = _ID.sub(lambda found: f"id: {uuid.uuid5(uuid.NAMESPACE_OID, f'{found[1]} {turn}')}", text)
+            text = _ID.sub(partial(_other_id, turn), text)
         target = place / f"pack-{turn}" / file.relative_to(rules)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     return wanted
+
+
+def _other_id(turn: int, found: re.Match[str]) -> str:
+    return f"id: {uuid.uuid5(uuid.NAMESPACE_OID, f'{found[1]} {turn}')}"
 
 
 def built(rules: Path, site: Path, seed: int) -> tuple[float, float]:
