@@ -121,6 +121,23 @@ def test_the_cheapest_way_follows_the_size_and_what_was_measured() -> None:
     assert not costs.searches(100_000, groups=2)
 
 
+def test_a_rules_index_of_several_shards_gives_the_same_alerts(cluster: Cluster) -> None:
+    compiled = compile_rules([]).compiled
+    names = []
+    for shards in (1, 3):
+        report = deploy(cluster, compiled, on_progress=lambda *_: None, shards=shards)
+        if shards == 1:
+            put_records(cluster, INDEX, list(scenario.iter_records(background_count=300)))
+        names.append(report.index)
+        detected(cluster, namespace=f"s{shards}", target="osdetect-cloudtrail-t-*", method=Method.PERCOLATE)
+    assert len(set(names)) == 2
+    one, three = _alerts(cluster.url, "s1"), _alerts(cluster.url, "s3")
+    assert len(one) > 50
+    for alert in (*one.values(), *three.values()):
+        alert["rule"].pop("ruleset")
+    assert one == three
+
+
 @pytest.mark.parametrize(
     ("query", "most"),
     [
