@@ -50,7 +50,8 @@ class Targets:
         self.pattern = f"osdetect-cloudtrail-{namespace}-*,faults-{namespace}-*"
         prefix = f"faults-{namespace}"
         own = self._made(OWN, f"osdetect-cloudtrail-{namespace}-2024.05", {})
-        translog = {"translog.durability": plan.durability, "translog.sync_interval": "500ms"}
+        interval = "5s" if plan.restart else "500ms"
+        translog = {"translog.durability": plan.durability, "translog.sync_interval": interval}
         plain = self._made(PLAIN, f"{prefix}-plain", translog, mappings=_SLOW)
         reborn = self._made(REBORN, f"{prefix}-reborn", {})
         reborn.lock = threading.Lock()
