@@ -154,7 +154,7 @@ def harsh(seed: int) -> Plan:
 
     What is lost then had sequence numbers, and other events get them.
     """
-    return replace(plan(seed), restart=True, durability="async", shards=1, largest=4_000, batches=8)
+    return replace(plan(seed), restart=True, durability="async", shards=1, largest=4_000, batches=14)
 
 
 def _fault(rng: Random) -> Fault:
