@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from osdetect.cluster import Cluster, Version, create_action
 from osdetect.errors import ClusterRefused
-from osdetect.notify.message import Message, iso
+from osdetect.notify.message import Message, iso, sound
 from osdetect.vocabulary import OUTBOX_PREFIX
 
 ENTRY, LANE = "entry", "lane"
@@ -49,12 +49,16 @@ class Entry:
         said = alert.get("rule")
         rule = said if isinstance(said, Mapping) else {}
         kept = {
-            name: str(rule[name])[:_LONGEST]
+            name: sound(str(rule[name])[:_LONGEST])
             for name in ("id", "name", "level", "author", "license")
             if rule.get(name)
         }
         return cls(
-            channel, {"id": "unknown", **kept}, index, alert_id, str(alert.get("@timestamp") or "")[:40]
+            channel,
+            {"id": "unknown", **kept},
+            index,
+            alert_id,
+            sound(str(alert.get("@timestamp") or "")[:40]),
         )
 
     @classmethod

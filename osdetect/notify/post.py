@@ -1,6 +1,7 @@
 """One HTTP POST, made by the rules: no redirection is followed, and it ends in time whatever the receiver does."""
 
 import http.client
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +65,7 @@ def _cut(connection: http.client.HTTPConnection) -> None:
     sock = connection.sock
     if sock is not None:
         try:
-            sock.shutdown(2)
+            sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it ended just now
 

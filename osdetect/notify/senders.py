@@ -5,9 +5,11 @@ from datetime import datetime
 
 from osdetect.errors import UsageError
 from osdetect.notify.lines import file_sender, stdout_sender
+from osdetect.notify.mail import mail_sender
 from osdetect.notify.message import Message
 from osdetect.notify.outcome import Never, Outcome
-from osdetect.notify.settings import Channel, File, Stdout, Webhook
+from osdetect.notify.settings import Channel, File, Mail, Slack, Stdout, Webhook
+from osdetect.notify.slack import slack_sender
 from osdetect.notify.webhook import webhook_sender
 from osdetect.notify.words import tried_template
 
@@ -24,6 +26,10 @@ def sender(name: str, channel: Channel, clock: Callable[[], datetime]) -> Send:
     match channel:
         case Webhook():
             send = webhook_sender(name, channel, template, clock)
+        case Slack():
+            send = slack_sender(name, channel, template, clock)
+        case Mail():
+            send = mail_sender(name, channel, template, clock)
         case File():
             send = file_sender(channel, template)
         case Stdout():
