@@ -27,7 +27,7 @@ from osdetect.notify.channel import ChannelWork, Surroundings
 from osdetect.notify.message import trial
 from osdetect.notify.outcome import Sent
 from osdetect.notify.senders import sender
-from osdetect.notify.settings import Channel, Stdout, read_channels
+from osdetect.notify.settings import AnyChannel, Stdout, read_channels
 from osdetect.notify.tell import Told
 from osdetect.status.logs import Log, LogFormat, open_log
 from osdetect.vocabulary import ExitCode
@@ -135,7 +135,7 @@ def send_trial(
     return ExitCode.LOSS
 
 
-def _works(cluster: Cluster, channels: dict[str, Channel], asked: Asked) -> list[ChannelWork]:
+def _works(cluster: Cluster, channels: dict[str, AnyChannel], asked: Asked) -> list[ChannelWork]:
     base = os.environ.get("OSDETECT_DASHBOARDS_URL", "")
     if base:
         dashboards_link(base, {})  # refuses an address that is none

@@ -9,6 +9,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from typing import Any
 
 from osdetect.notify.message import Message
 from osdetect.notify.outcome import Later, Never, Outcome, Sent
@@ -29,7 +30,7 @@ class _InTime(smtplib.SMTP):
         self,
         host: str = "localhost",
         port: int = 0,
-        source_address: tuple[bytearray | bytes | str, int] | None = None,
+        source_address: Any = None,
     ) -> tuple[int, bytes]:
         """Set the alarm first: the greeting is read in here."""
         self.alarm = threading.Timer(self.timeout, _cut, (self,))

@@ -172,17 +172,12 @@ def spread(times: Iterable[str]) -> tuple[str, str]:
     return (min(known), max(known)) if known else ("", "")
 
 
-def sound(text: str) -> str:
-    """The text as it can be sent: half characters, which no encoding has, are question marks."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def _cut(value: Any, limit: int) -> Any:
     match value:
         case str():
-            return sound(value if len(value) <= limit else f"{value[: limit - 1]}…")
+            return value if len(value) <= limit else f"{value[: limit - 1]}…"
         case Mapping():
-            return {sound(str(name)[:200]): _cut(inner, limit) for name, inner in value.items()}
+            return {str(name)[:200]: _cut(inner, limit) for name, inner in value.items()}
         case list():
             return [_cut(inner, limit) for inner in value[:50]]
         case _:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from osdetect.cluster import Cluster, Version, create_action
 from osdetect.errors import ClusterRefused
-from osdetect.notify.message import Message, iso, sound
+from osdetect.notify.message import Message, iso
 from osdetect.vocabulary import OUTBOX_PREFIX
 
 ENTRY, LANE = "entry", "lane"
@@ -49,7 +49,7 @@ class Entry:
         said = alert.get("rule")
         rule = said if isinstance(said, Mapping) else {}
         kept = {
-            name: sound(str(rule[name])[:_LONGEST])
+            name: str(rule[name])[:_LONGEST]
             for name in ("id", "name", "level", "author", "license")
             if rule.get(name)
         }
@@ -58,7 +58,7 @@ class Entry:
             {"id": "unknown", **kept},
             index,
             alert_id,
-            sound(str(alert.get("@timestamp") or "")[:40]),
+            str(alert.get("@timestamp") or "")[:40],
         )
 
     @classmethod

@@ -8,7 +8,7 @@ from osdetect.notify.lines import file_sender, stdout_sender
 from osdetect.notify.mail import mail_sender
 from osdetect.notify.message import Message
 from osdetect.notify.outcome import Never, Outcome
-from osdetect.notify.settings import Channel, File, Mail, Slack, Stdout, Webhook
+from osdetect.notify.settings import AnyChannel, File, Mail, Slack, Stdout, Webhook
 from osdetect.notify.slack import slack_sender
 from osdetect.notify.webhook import webhook_sender
 from osdetect.notify.words import tried_template
@@ -16,7 +16,7 @@ from osdetect.notify.words import tried_template
 Send = Callable[[Message], Outcome]
 
 
-def sender(name: str, channel: Channel, clock: Callable[[], datetime]) -> Send:
+def sender(name: str, channel: AnyChannel, clock: Callable[[], datetime]) -> Send:
     """What sends a message to the channel and says what came of it.
 
     Raises:
@@ -34,8 +34,6 @@ def sender(name: str, channel: Channel, clock: Callable[[], datetime]) -> Send:
             send = file_sender(channel, template)
         case Stdout():
             send = stdout_sender(template)
-        case _:
-            raise UsageError(f"channel {name} is of a kind that has no way out")
 
     def safely(message: Message) -> Outcome:
         try:
