@@ -22,6 +22,7 @@ def sender(name: str, channel: AnyChannel, clock: Callable[[], datetime]) -> Sen
     Raises:
         UsageError: a secret is not where it is said to be, or a template is none.
     """
+    channel.check_secrets(name)
     template = tried_template(name, channel.subject, channel.text)
     match channel:
         case Webhook():
