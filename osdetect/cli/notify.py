@@ -47,7 +47,7 @@ class _Ended:
     told: list[Told] = field(default_factory=list)
     errors: dict[str, OsdetectError] = field(default_factory=dict)
     """Channels whose work ended because of the cluster."""
-    dead: int = 0
+    dead: list[str] = field(default_factory=list)
 
     def status(self) -> int:
         """The exit code: a failure of the cluster first, then losses."""
@@ -172,7 +172,7 @@ def _each_in_a_thread(works: list[ChannelWork], ended: _Ended, do: Callable[[Cha
 def _once(ended: _Ended, work: ChannelWork) -> None:
     told = work.make_pass()
     ended.told.append(told)
-    ended.dead += len(told.dead)
+    ended.dead += told.dead
 
 
 def _keep_on(works: list[ChannelWork], schedule: Schedule, asked: Asked, log: Log) -> int:
@@ -187,7 +187,7 @@ def _keep_on(works: list[ChannelWork], schedule: Schedule, asked: Asked, log: Lo
     _each_in_a_thread(works, ended, keep)
     for name, error in ended.errors.items():
         log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
-    log.info("notifier stopped", signal=asked.by.name if asked.by else "", dead_letters=ended.dead)
+    log.info("notifier stopped", signal=asked.by.name if asked.by else "", dead_letters=len(ended.dead))
     return ExitCode.INTERRUPTED if asked.by is signal.SIGINT else ended.status()
 
 
@@ -202,7 +202,7 @@ class _Watching:
 
     def pass_ended(self, report: Told, seconds: float) -> None:
         """A line if something was done, or could not be."""
-        self.ended.dead += len(report.dead)
+        self.ended.dead.extend(report.dead)
         if report.taken_in or report.messages or report.dead or report.unreached:
             lost = bool(report.dead or report.unreached)
             (self.log.warning if lost else self.log.info)(

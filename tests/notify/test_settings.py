@@ -1,12 +1,15 @@
 """Settings files, good and bad: nothing unknown, nothing secret, nothing that could not work."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from osdetect.errors import InputError, OsdetectError, UsageError
 from osdetect.notify.senders import sender
 from osdetect.notify.settings import Webhook, read_channels
+from osdetect.notify.webhook import signature
 from osdetect.vocabulary import Level
 from tests.notify.material import Clock
 
@@ -37,6 +40,7 @@ path = "alerts.ndjson"
 [channels.pipe]
 kind = "stdout"
 """
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "notifications.md"
 HOOK = '[channels.a]\nkind = "webhook"\nurl = "https://h.example.org/"\n'
 MAIL = '[channels.a]\nkind = "email"\nhost = "h"\nsender = "a@example.org"\n'
 
@@ -144,3 +148,28 @@ def test_plain_http_is_for_this_machine(settings: Path, url: str) -> None:
     sender("a", read_channels(settings, "default")["a"], Clock())
     settings.write_text(HOOK.replace("https://", "http://") + "allow_http = true\n")
     sender("a", read_channels(settings, "default")["a"], Clock())
+
+
+def test_the_examples_of_the_documentation_work(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    example = text.partition("$ cat channels.toml\n")[2].partition("$ export")[0]
+    template = text.partition("```toml\n")[2].partition("```")[0]
+    secret = settings.with_name("mail")
+    secret.write_text("a secret")
+    monkeypatch.setenv("SOC_SECRET", "a-secret")
+    settings.write_text(f"{example.replace('/run/secrets/mail', str(secret))}\n{template}")
+    found = read_channels(settings, "default")
+    assert list(found) == ["soc", "people"]
+    for name, channel in found.items():
+        sender(name, channel, Clock())
+    verifying: dict[str, Any] = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], verifying)
+    now = str(int(time.time()))
+    headers = {
+        "webhook-id": "k",
+        "webhook-timestamp": now,
+        "webhook-signature": signature(["other", "a-secret"], "k", now, b"{}"),
+    }
+    assert verifying["genuine"](headers, b"{}", b"a-secret")
+    assert not verifying["genuine"](headers, b"{ }", b"a-secret")
+    assert not verifying["genuine"](headers, b"{}", b"none")
