@@ -73,7 +73,7 @@ def mail_sender(
             return Never(why) if error.smtp_code >= 500 else Later(why)
         except ssl.SSLCertVerificationError as error:
             return Later(f"its certificate is not trusted: {error.verify_message}")
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: a host that is no name
             return Later(f"it cannot be used: {type(error).__name__}: {printable(str(error), _SAID)}")
         return Sent(_refused(refused))
 
@@ -108,7 +108,7 @@ def _connected(channel: Mail, password: str) -> smtplib.SMTP:
             server.starttls(context=context)  # refuses a server that does not offer it
         if channel.username:
             server.login(channel.username, password)
-    except (OSError, smtplib.SMTPException):
+    except (OSError, smtplib.SMTPException, ValueError):
         server.close()
         raise
     return server

@@ -151,6 +151,9 @@ class Mail(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
         found = {
             "to names nobody": not self.to,
             "port is not from 0 to 65535": not 0 <= self.port <= 65_535,
+            "username holds others than plain ASCII characters": not (
+                self.username.isascii() and (self.username + " ").isprintable()
+            ),
             "a password over an open connection: tls is none": self.tls == "none" and bool(self.username),
         }
         return (*super().problems(), *odd, *(said for said, wrong in found.items() if wrong))

@@ -121,6 +121,7 @@ def test_a_file_without_channels_is_no_input(settings: Path) -> None:
         (f"{HOOK}secret_env = 'NOT_SET'", "is empty"),
         (f"{HOOK}secret_file = '/no/such/file'", "cannot be read"),
         (f"{HOOK}secret_file = '/a'\nsecret_env = 'B'", "twice"),
+        (f"{HOOK}authorization_env = 'TWO_LINES'", "cannot be sent"),
         (f"{HOOK}ca_file = '/no/such/file'", "is not there"),
         ("[channels.a]\nkind = 'slack'", "no usable address"),
         (f"{MAIL}to = ['kim@example.org']\nusername = 'u'", "only one of"),
@@ -133,7 +134,10 @@ def test_a_file_without_channels_is_no_input(settings: Path) -> None:
         ),
     ],
 )
-def test_what_only_shows_when_it_is_used_is_refused_before(settings: Path, text: str, said: str) -> None:
+def test_what_only_shows_when_it_is_used_is_refused_before(
+    settings: Path, text: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWO_LINES", "Bearer hunter2\r\nX: y")
     settings.write_text(text)
     ((name, channel),) = read_channels(settings, "default").items()
     with pytest.raises(OsdetectError) as refused:

@@ -17,6 +17,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiosmtpd import smtp
 from aiosmtpd.controller import Controller
@@ -310,6 +311,12 @@ def test_refused_recipients(
 ) -> None:
     mailbox.refuse = refused
     assert sender("soc", _mail(starttls, tmp_path), clock)(message) == wanted
+
+
+@pytest.mark.parametrize("host", ["a..b", "no-such-host.invalid", "127.0.0.1"])
+def test_a_mail_server_that_is_not_there_is_tried_again(message: Message, tmp_path: Path, host: str) -> None:
+    channel = msgspec.structs.replace(_mail(_free_port(), tmp_path, ca_file=""), host=host)
+    assert isinstance(sender("soc", channel, clock)(message), Later)
 
 
 def test_a_file_gets_whole_lines(message: Message, tmp_path: Path) -> None:
