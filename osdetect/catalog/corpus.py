@@ -52,6 +52,7 @@ class Corpus:
         self._outlines = {
             entry.id: Outline(entry.rule.tree) for entry in entries if isinstance(entry.rule, Rule)
         }
+        self._answers: dict[tuple[str, str], bool] = {}
         self._looking: dict[tuple[str, Key], list[Entry]] = defaultdict(list)
         self._watching: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
@@ -110,6 +111,14 @@ class Corpus:
         )
 
     def _subsumes(self, wide: Entry, narrow: Entry) -> bool:
+        """Asked once for the page of each of the two: the answer is kept for the other."""
+        key = wide.id, narrow.id
+        kept = self._answers.pop(key, None)
+        if kept is None:
+            kept = self._answers[key] = self._decided(wide, narrow)
+        return kept
+
+    def _decided(self, wide: Entry, narrow: Entry) -> bool:
         assert isinstance(wide.rule, Rule)  # a correlation has no indicators, and so is no candidate
         assert isinstance(narrow.rule, Rule)
         return (

@@ -232,7 +232,17 @@ def _call(platform: str, call: str, entries: Sequence[Entry]) -> Iterator[Page]:
             for one in known
         ],
     }
-    yield from rule_pages(head, entries, data, lambda entry: ", ".join(map(short, entry.services[:5])))
+    yield from rule_pages(head, entries, data, _services)
+
+
+_SERVICES = 5
+"""Services of a rule that a list names."""
+
+
+def _services(entry: Entry) -> str:
+    more = len(entry.services) - _SERVICES
+    named = ", ".join(map(short, entry.services[:_SERVICES]))
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def all_pages(entries: Sequence[Entry]) -> Iterator[Page]:

@@ -60,7 +60,7 @@ class RulePage:
     coverage: tuple[TacticRow, ...]
     same_action: Listed[Mention]
     body: Cut
-    stages: tuple[Stage, ...]
+    stages: Listed[Stage]
     indicators: Listed[CountedIndicator]
     query: Query | None
     """None for a correlation, which is no query."""
@@ -103,7 +103,7 @@ class Pages:
             coverage=coverage(entry.rule.tags),
             same_action=limits.listed(tuple(map(_watcher, self.corpus.same_action(entry)))),
             body=limits.cut(entry.text, limits.body),
-            stages=entry.stages[: limits.rows],
+            stages=limits.listed(entry.stages),
             indicators=limits.listed(counted),
             query=self._query(entry, limits),
             evidence=self.known.evidence.get(entry.id, NO_EVIDENCE),

@@ -84,13 +84,17 @@ class _Writer:
 
     def _same_action(self) -> tuple[Block, ...]:
         entry = self._page.entry
-        calls = entry.operations[: self._limits.rows]
-        if not calls:
+        calls = self._limits.listed(entry.operations)
+        if not calls.items:
             return (Paragraph(line("The rule filters on no API call or operation by name.")),)
         linked = joined(
-            line(Span(self._word(one), call_page(entry.platform, one), Look.CODE)) for one in calls
+            line(Span(self._word(one), call_page(entry.platform, one), Look.CODE)) for one in calls.items
         )
-        return (Paragraph(line("Action: ", *linked)), *self._mentions(self._page.same_action))
+        return (
+            Paragraph(line("Action: ", *linked)),
+            *_more(calls.more, "calls"),
+            *self._mentions(self._page.same_action),
+        )
 
     def _mentions(self, mentions: Listed[Mention], nothing: str = NOTHING) -> tuple[Block, ...]:
         if not mentions.items:
@@ -110,11 +114,12 @@ class _Writer:
         return (Code("yaml", body.text, "rule body"), *_more(body.more, "characters in the file"))
 
     def _stages(self) -> Iterator[Block]:
-        for stage in self._page.stages:
+        for stage in self._page.stages.items:
             yield Subhead(f"Stage {stage.number}: {self._word(stage.name)}")
             yield Paragraph(line(self._word(stage.sentence)))
             yield from self._alternatives(stage)
             yield from _more(stage.more, "values")
+        yield from _more(self._page.stages.more, "stages")
 
     def _alternatives(self, stage: Stage) -> Iterator[Block]:
         several = len(stage.alternatives) > 1

@@ -200,6 +200,8 @@ PAGES = (
     "coverage.html",
     "about.html",
 )
+PARTS = {"coverage.html": "section[aria-labelledby=tactics]", "matrix.html": ".matrix section:nth-child(5)"}
+"""What is judged of pages with very many elements that are all alike."""
 
 
 def _violations(page: Page, asked: dict[str, Any], within: str | None = None) -> list[str]:
@@ -211,7 +213,7 @@ def _violations(page: Page, asked: dict[str, Any], within: str | None = None) ->
 @pytest.mark.parametrize("path", PAGES)
 def test_everybody_can_use_the_pages(path: str, page: Page, site_url: str) -> None:
     page.goto(f"{site_url}/{path}")
-    assert _violations(page, {"rules": {"color-contrast": {"enabled": False}}}) == []
+    assert _violations(page, {"rules": {"color-contrast": {"enabled": False}}}, PARTS.get(path)) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

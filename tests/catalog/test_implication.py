@@ -49,7 +49,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
 EVENTS = st.dictionaries(st.sampled_from(("f", "g")), VALUES)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(TREES, TREES, st.lists(EVENTS, min_size=4, max_size=12))
 def test_an_implication_holds_for_every_event(
     one: Expr[str], other: Expr[str], events: list[dict[str, Any]]
@@ -64,7 +64,7 @@ def test_an_implication_holds_for_every_event(
             assert not [event for event in events if evaluate(narrow, event) and not evaluate(wide, event)]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(TREES, TREES)
 def test_the_outline_rules_out_no_implication_that_would_be_found(one: Expr[str], other: Expr[str]) -> None:
     one, other = simplify(one), simplify(other)
