@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any, assert_never
 
 from osdetect.expr import All, AnyOf, Expr, Leaf, Not, evaluate, leaves, render
@@ -97,8 +97,13 @@ def _other_calls(leaf: Leaf[str], base: Record) -> Iterator[Record]:
     if leaf.field != "eventName" or not isinstance(name, str):
         return
     others = [one for one in calls().get(str(base.get("eventSource")), ()) if one.lower() != name.lower()]
-    others.sort(key=lambda one: (-len(commonprefix((one, name))), len(one), one))
+    others.sort(key=lambda one: (-_alike(one, name), len(one), one))
     yield from ({**base, "eventName": one} for one in others[:5])
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters they begin with together."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _oddness(record: Record, field: str) -> int:

@@ -14,7 +14,7 @@ Tree = Expr[str]
 _ROUNDS = 60
 _ALTERNATIVES = 400
 """Ways to match that are looked at of one rule."""
-_PAIRS = 20_000
+_PAIRS = 4_000
 """Records with two fields changed that are tried to tell two trees apart."""
 _KEYWORD_AT = "requestParameters.description"
 """Where a keyword is put, which may stand anywhere."""
