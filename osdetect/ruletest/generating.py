@@ -1,6 +1,6 @@
 """Tests made from a rule's tree: a record that matches, a near miss for each predicate, and what else its mutants need."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, assert_never
@@ -200,8 +200,3 @@ def _message(record: Record, asked: frozenset[str]) -> Record:
     if record.get("errorCode") and "errorMessage" not in record and "errorMessage" not in asked:
         return {**record, "errorMessage": "The request was refused.", "responseElements": None}
     return record
-
-
-def records_of(made: Sequence[Made]) -> int:
-    """How many tests were made."""
-    return sum(len(one.tests) for one in made)

@@ -9,10 +9,11 @@ from osdetect.ruletest.generating import Made, MadeTest
 from osdetect.ruletest.scoring import difference
 from osdetect.sigma.record_changes import NoSuchPlace, changed, without
 
+_WIDTH = 110
 HEADING = "# Made by osdetect test --generate. Look through it: the records are made up, the reasons are the rule's own words."
 
 
-def tests_text(made: Sequence[Made]) -> str:
+def text_of_tests(made: Sequence[Made]) -> str:
     """The text of a file for the rules of one rule file: the first record is the base that the others are told by."""
     base = made[0].tests[0].record
     lines = [HEADING, "base:", *_block(base, 1)]
@@ -38,7 +39,9 @@ def _test(test: MadeTest, base: Mapping[str, Any], rule: str) -> Iterator[str]:
         yield "    event:"
         yield from _block(test.record, 3)
         return
-    if change:
+    if change and len(short := f"    change: {_flow(change)}") <= _WIDTH:
+        yield short
+    elif change:
         yield "    change:"
         yield from _block(change, 3)
     if gone:
