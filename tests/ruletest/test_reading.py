@@ -29,13 +29,14 @@ def _refused(text: str) -> RuleError:
 def test_a_test_is_the_base_with_what_it_changes_and_removes() -> None:
     read = _read(
         _BASE
-        + "must_match:\n  - why: one\n    change: {eventName: PutUser, a.b.1.c: y, n.deep.er: 1}\n    remove: [a.b.0]\n"
+        + "must_match:\n  - why: one\n    change: {eventName: PutUser, a.b.0.c: y, n.deep.er: 1}\n    remove: [a.b.0]\n"
         "must_not_match:\n  - why: two\n    event: {at: 2024-05-01T10:00:00+02:00, day: 2024-05-01}\n    rule: ABC\n"
     )
     assert read.refused == ()
     one, two = read.tests
     # What is taken away goes first: the second place of the list is the first then.
     assert (one.expected, two.expected, two.rule) == (True, False, "abc")
+    assert one.records == ({"eventName": "PutUser", "a": {"b": [{"c": "y"}]}, "n": {"deep": {"er": 1}}},)
     assert one.where.line == 3
     assert two.records == ({"at": "2024-05-01T08:00:00Z", "day": "2024-05-01"},)
 
@@ -64,7 +65,7 @@ def test_a_change_does_not_touch_the_base() -> None:
         (_BASE + "must_match:\n  - why: a\n    change: {a: .nan}\n", "this value cannot stand in a record", 4),
         (_BASE + "must_match:\n  - why: a\n    events: []\n", "events is a list of records", 4),
         (_BASE + "must_match:\n  - why: a\n    event: {a: 1}\n    events: [{}]\n", "a test has events or event, not both", 4),
-        (_BASE + "must_match: [{why: a}]\n---\nmust_match: []\n", "a file of tests holds one document", 3),
+        (_BASE + "must_match: [{why: a}]\n---\nmust_match: []\n", "a file of tests holds one document", 4),
         ("base: {a: 1}\nbase: {a: 2}\n", "the key 'base' stands here twice", 2),
         ("base: [\n", "this is not YAML", 2),
     ],

@@ -28,7 +28,7 @@ correlation:
   rules: [key]
   group-by: [userIdentity.userName]
   timespan: 1h
-  condition: {gte: 2}
+  condition: {{gte: 2}}
 """
 )
 _SEQUENCES = TESTS.replace(
@@ -64,16 +64,16 @@ def test_tests_that_pass_are_counted_and_written(tmp_path: Path) -> None:
 def test_a_test_that_fails_says_which_predicate_decided(tmp_path: Path) -> None:
     wrong = TESTS.replace(
         "must_not_match:",
-        "  - {why: refused, change: {eventName: DeleteUser}}\nmust_not_match:\n  - why: yes",
+        "  - {why: refused, change: {eventName: DeleteUser}}\nmust_not_match:\n  - why: it should not",
     )
     rule_with_tests(tmp_path, wrong)
     junit = tmp_path / "junit.xml"
     done = osdetect("test", "--fast", tmp_path, "-o", "json", "--junit", junit)
     assert done.code == 1
     told = {one["why"]: one for one in done.json()["results"] if one["status"] == "failed"}
-    assert set(told) == {"refused", "yes"}
+    assert set(told) == {"refused", "it should not"}
     assert 'eventName is "CreateAccessKey" must hold' in told["refused"]["reason"]
-    assert told["yes"]["reason"].startswith("it matches: eventSource is")
+    assert told["it should not"]["reason"].startswith("it matches: eventSource is")
     assert told["refused"]["line"] == 10
     root = ET.fromstring(junit.read_text())
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("5", "2", "0")
