@@ -46,7 +46,7 @@ class Snapshot:
 
     def __enter__(self) -> Self:
         _refresh(self._cluster, self._pattern)
-        if self._cluster.request("GET", f"/{self._pattern}/_alias", params=_ANY, accept=(404,)):
+        if _stands_for_something(self._cluster, self._pattern):
             params = {"keep_alive": _KEPT, "allow_partial_pit_creation": "false"}
             path = f"/{self._pattern}/_search/point_in_time"
             self._id = self._cluster.request("POST", path, params=params)["pit_id"]
@@ -108,13 +108,24 @@ class Snapshot:
 def found_by_id(cluster: Cluster, namespace: str, asked: Sequence[str]) -> dict[str, tuple[FoundAlert, ...]]:
     """For each text the alerts that it stands for: the one with this id, else those whose ids begin with it.
 
-    One alert where the text is good; none, or several of an ambiguous beginning (no more than a screenful).
+    One alert where the text is good, as it is now, also before a refresh; none, or several of an ambiguous beginning (no
+    more than a screenful).
     """
     with Snapshot(cluster, namespace) as snapshot:
         exact = _by_ids(snapshot, asked)
         rest = [text for text in asked if not exact.get(text) and len(text) >= SHORTEST_PREFIX]
         begun = _by_prefixes(snapshot, rest) if rest else {}
-    return {text: tuple(exact.get(text) or begun.get(text) or ()) for text in asked}
+    found = {text: tuple(exact.get(text) or begun.get(text) or ()) for text in asked}
+    meant = {alerts[0].id: alerts[0] for alerts in found.values() if len(alerts) == 1}
+    now = dict(zip(meant, read_again(cluster, list(meant.values())), strict=True))
+    return {text: _as_now(alerts, now) for text, alerts in found.items()}
+
+
+def _as_now(alerts: tuple[FoundAlert, ...], now: Mapping[str, FoundAlert | None]) -> tuple[FoundAlert, ...]:
+    if len(alerts) != 1:
+        return alerts
+    alert = now[alerts[0].id]
+    return () if alert is None else (alert,)
 
 
 _AMBIGUOUS = 20
@@ -154,6 +165,8 @@ def _by_prefixes(snapshot: Snapshot, prefixes: Sequence[str]) -> dict[str, list[
 
 def read_again(cluster: Cluster, alerts: Sequence[FoundAlert]) -> tuple[FoundAlert | None, ...]:
     """The same alerts as of now, also before a refresh; None for one that is gone."""
+    if not alerts:
+        return ()
     asked = [{"_index": alert.index, "_id": alert.id} for alert in alerts]
     reply = cluster.request("POST", "/_mget", body={"docs": asked})
     return tuple(_found(document) if document.get("found") else None for document in reply["docs"])
@@ -175,6 +188,13 @@ def _found(hit: Mapping[str, Any]) -> FoundAlert:
 
 def _pattern(namespace: str) -> str:
     return f"{ALERTS_PREFIX}{namespace}-*"
+
+
+def _stands_for_something(cluster: Cluster, pattern: str) -> bool:
+    """Whether there is an index: a point in time of none is refused. Asked by a search, which everybody here may make."""
+    params = {**_ANY, "filter_path": "_shards.total"}
+    reply = cluster.request("POST", f"/{pattern}/_search", params=params, body={"size": 0})
+    return bool(reply.get("_shards", {}).get("total"))
 
 
 def _refresh(cluster: Cluster, pattern: str) -> None:

@@ -30,6 +30,8 @@ class TacticRow:
     tactic_id: str
     tagged: str
     """How the rule's tag calls the tactic, where that is another name; "-" where no tag names it."""
+    now: str
+    """For a tactic that ATT&CK gave up: those of today that the techniques serve."""
     techniques: tuple[TechniqueCell, ...]
 
     @property
@@ -37,6 +39,8 @@ class TacticRow:
         """What is to be said of the tactic's name."""
         if self.tagged == "-":
             return "no tag of the rule names this tactic"
+        if self.now:
+            return f"retired, now {self.now}"
         return f"tagged as {self.tagged}" if self.tagged else ""
 
 
@@ -58,7 +62,7 @@ def coverage(tags: Iterable[str]) -> tuple[TacticRow, ...]:
         for stands, said in own or [(found, "-") for tag in one.tactics if (found := tactic(tag))]:
             rows.setdefault(stands.tag, (said, {}))[1].setdefault(one.id, _cell(one))
     return tuple(
-        TacticRow(shown.name, shown.id, said, tuple(cells.values()))
+        TacticRow(shown.name, shown.id, said, _today(shown, cells), tuple(cells.values()))
         for tag, (said, cells) in rows.items()
         if (shown := tactic(tag))
     )
@@ -69,6 +73,16 @@ def _stands_in(one: Technique, tagged: Tactic) -> Iterable[Tactic]:
     for tag in (tagged.tag, *tagged.now):
         if tag in one.tactics and (found := tactic(tag)):
             yield found
+
+
+def _today(given: Tactic, cells: Iterable[str]) -> str:
+    """The tactics that took the place of one, as far as the techniques serve them today; all of them if none does."""
+    known = [found for identity in cells if (found := technique(identity))]
+    serving = {
+        tag for one in known for tag in ((technique(one.successor) if one.successor else one) or one).tactics
+    }
+    tags = [tag for tag in given.now if tag in serving] or given.now
+    return ", ".join(stands.name for tag in tags if (stands := tactic(tag)))
 
 
 def _cell(one: Technique) -> TechniqueCell:

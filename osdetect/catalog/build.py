@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 
 from osdetect.catalog.blocks import Page
-from osdetect.catalog.corpus import Corpus
+from osdetect.catalog.coverage import coverage_of
+from osdetect.catalog.coverage_page import coverage_page
 from osdetect.catalog.entries import Catalog, Entry
 from osdetect.catalog.html import SITE, Html
 from osdetect.catalog.limits import MAX_PAGE, USUAL, Limits
@@ -84,17 +85,18 @@ class Site:
             self._rule(pages, entry)
             on_progress(done, len(entries))
 
-    def overviews(self, catalog: Catalog, corpus: Corpus) -> None:
+    def overviews(self, catalog: Catalog, pages: Pages) -> None:
         """The pages that lead to rules."""
         first = index_page(catalog.entries)
         self.page(first, self._html.of("index.html", first, filters=FILTERS))
         self.file("assets/rules.js", index_script(catalog.entries))
+        self.page(coverage_page(coverage_of(catalog.entries, pages.known.evidence)))
         techniques = Techniques(catalog.entries)
         shown = columns(techniques)
         page = matrix_page(shown)
         self.page(page, self._html.of("matrix.html", page, columns=shown))
         for page in chain(
-            techniques.pages(), call_pages(corpus), all_pages(catalog.entries), about_pages(catalog)
+            techniques.pages(), call_pages(pages.corpus), all_pages(catalog.entries), about_pages(catalog)
         ):
             self.page(page)
 

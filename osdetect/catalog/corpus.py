@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from osdetect.catalog.entries import Entry
-from osdetect.catalog.implication import implies
-from osdetect.catalog.predicates import Indicator, indicator
-from osdetect.expr import All, Leaf
+from osdetect.catalog.implication import Outline, implies
+from osdetect.catalog.predicates import Indicator
 from osdetect.expr.values import fold_case
 from osdetect.sigma import LogSource, Rule
 
@@ -50,8 +49,10 @@ class Corpus:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
         self._keys = {entry.id: frozenset(one.key for one in entry.indicators) for entry in entries}
-        self._fields = {entry.id: frozenset(one.field for one in entry.indicators) for entry in entries}
-        self._required = {entry.id: _required_fields(entry) for entry in entries}
+        self._outlines = {
+            entry.id: Outline(entry.rule.tree) for entry in entries if isinstance(entry.rule, Rule)
+        }
+        self._answers: dict[tuple[str, str], bool] = {}
         self._looking: dict[tuple[str, Key], list[Entry]] = defaultdict(list)
         self._watching: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
@@ -110,10 +111,18 @@ class Corpus:
         )
 
     def _subsumes(self, wide: Entry, narrow: Entry) -> bool:
+        """Asked once for the page of each of the two: the answer is kept for the other."""
+        key = wide.id, narrow.id
+        kept = self._answers.pop(key, None)
+        if kept is None:
+            kept = self._answers[key] = self._decided(wide, narrow)
+        return kept
+
+    def _decided(self, wide: Entry, narrow: Entry) -> bool:
         assert isinstance(wide.rule, Rule)  # a correlation has no indicators, and so is no candidate
         assert isinstance(narrow.rule, Rule)
         return (
-            self._required[wide.id] <= self._fields[narrow.id]
+            self._outlines[narrow.id].may_imply(self._outlines[wide.id])
             and _covers(wide.logsource, narrow.logsource)
             and implies(narrow.rule.tree, wide.rule.tree)
         )
@@ -128,13 +137,6 @@ class Corpus:
                     found[other.id] += 1
                     by_id[other.id] = other
         return tuple(by_id[name] for name in sorted(found))
-
-
-def _required_fields(entry: Entry) -> frozenset[str]:
-    """Fields that must pass a test of their own: what does not look at them cannot imply the rule."""
-    tree = entry.rule.tree if isinstance(entry.rule, Rule) else All(())
-    parts = tree.parts if isinstance(tree, All) else (tree,)
-    return frozenset(indicator(leaf).field for part in parts if isinstance(leaf := part, Leaf))
 
 
 def _order(entry: Entry) -> tuple[str, str]:

@@ -41,11 +41,14 @@ class Evidence(msgspec.Struct, frozen=True):
     """Records of the data that it matched."""
 
     @property
+    def passes(self) -> bool:
+        """Whether it has tests, and all of them pass."""
+        return self.tests > 0 and self.passed == self.tests
+
+    @property
     def state(self) -> State:
         """The most that is known."""
-        if self.fired:
-            return State.FIRED
-        return State.TESTED if self.tests and self.passed == self.tests else State.DECLARED
+        return State.FIRED if self.fired else State.TESTED if self.passes else State.DECLARED
 
 
 NO_EVIDENCE = Evidence()

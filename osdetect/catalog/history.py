@@ -8,12 +8,14 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from osdetect.errors import InputError, OsdetectError, Where
+
 SHOWN = 10
 """Commits of a file that are listed."""
 _TIMEOUT_S = 120
 _COMMAND = (
     "git", "--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
-    "-c", "log.showSignature=false",
+    "-c", "log.showSignature=false", "-c", "protocol.allow=never",
 )  # fmt: skip
 """Nothing that a repository's own settings name is run: rules come from anywhere."""
 _FORMAT = "--format=%x01%h%x00%as%x00%an%x00%s"
@@ -50,9 +52,16 @@ class Histories:
             root = _root(folder)
             if root is not None:
                 roots.setdefault(root, set()).add(folder)
-        self._of: Mapping[Path, History] = MappingProxyType(
-            {file: history for root in roots for file, history in _histories(root).items()}
-        )
+        found: dict[Path, History] = {}
+        notes: list[OsdetectError] = []
+        for root in roots:
+            try:
+                found.update(_histories(root))
+            except InputError as unknown:
+                notes.append(unknown)
+        self._of: Mapping[Path, History] = MappingProxyType(found)
+        self.notes = tuple(notes)
+        """Why nothing is known of some; pages then say that git knows no history."""
 
     def of(self, file: Path) -> History:
         """A file's history; an empty one if git knows nothing of it."""
@@ -66,7 +75,13 @@ def _root(folder: Path) -> Path | None:
 
 
 def _histories(root: Path) -> dict[Path, History]:
-    environment = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment = {
+        **os.environ,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "LC_ALL": "C",
+    }
     command = [
         *_COMMAND,
         "log",
@@ -86,9 +101,23 @@ def _histories(root: Path) -> dict[Path, History]:
             timeout=_TIMEOUT_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return _parsed(root, done.stdout.decode(errors="replace")) if done.returncode == 0 else {}
+    except OSError as error:
+        raise _unknown(root, f"git cannot be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise _unknown(root, f"git took more than {_TIMEOUT_S} seconds") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise _unknown(root, f"git says: {said[:300]}")
+    return _parsed(root, done.stdout.decode(errors="replace"))
+
+
+def _unknown(root: Path, cause: str) -> InputError:
+    return InputError(
+        "the history of these rules is not known",
+        cause=cause,
+        cure="--no-history asks for none",
+        where=Where(str(root)),
+    )
 
 
 def _parsed(root: Path, text: str) -> dict[Path, History]:

@@ -3,6 +3,8 @@
 What is said here is true; there are implications that it does not find.
 """
 
+from collections.abc import Mapping
+
 from osdetect.expr import (
     ANYWHERE,
     All,
@@ -22,7 +24,71 @@ from osdetect.expr.predicates import predicate
 from osdetect.expr.values import fold_case
 
 MAX_WORK = 40_000
-"""Pairs of leaves; larger trees are not compared."""
+"""Pairs of leaves; larger trees are not compared (`Outline.may_imply`)."""
+
+
+class Outline:
+    """What of a tree is enough to see that it cannot imply another, or not be implied: most pairs end there."""
+
+    __slots__ = ("fields", "parts", "size", "texts")
+
+    def __init__(self, tree: Expr[str]) -> None:
+        self.size = 0
+        texts: dict[str, list[str]] = {}
+        for leaf in leaves(tree):
+            self.size += 1
+            texts.setdefault(leaf.field, []).extend(map(fold_case, _literals(leaf)))
+        self.fields = frozenset(texts)
+        self.texts: Mapping[str, str] = {field: "\0".join(found) for field, found in texts.items()}
+        self.parts = tuple(map(_Part, tree.parts if isinstance(tree, All) else (tree,)))
+
+    def may_imply(self, other: "Outline") -> bool:
+        """False where it is sure that the tree does not imply the other, as `implies` would find after more work.
+
+        Each part that the other tree asks for must be implied: by a test of the same field, and where it asks for
+        texts alone, by one that says such a text.
+        """
+        return self.size * other.size <= MAX_WORK and all(
+            not part.fields.isdisjoint(self.fields)
+            and (part.texts is None or any(text in self.texts.get(field, "") for field, text in part.texts))
+            for part in other.parts
+        )
+
+
+class _Part:
+    """What one part asks for."""
+
+    __slots__ = ("fields", "texts")
+
+    def __init__(self, part: Expr[str]) -> None:
+        every = tuple(leaves(part))
+        self.fields = frozenset(leaf.field for leaf in every)
+        said = [(leaf.field, next(iter(_literals(leaf)), "")) for leaf in every]
+        self.texts: tuple[tuple[str, str], ...] | None = None
+        if _positive(part) and all(text for _, text in said):
+            self.texts = tuple((field, fold_case(text)) for field, text in said)
+
+
+def _positive(tree: Expr[str]) -> bool:
+    """Whether the tree holds no negation."""
+    match tree:
+        case Leaf():
+            return True
+        case Not():
+            return False
+        case All(parts=parts) | AnyOf(parts=parts):
+            return all(_positive(part) for part in parts)
+
+
+def _literals(leaf: Leaf[str]) -> tuple[str, ...]:
+    """The texts that a value must have in it."""
+    match leaf.test:
+        case Equals(text=text):
+            return (text,)
+        case Wildcard(parts=parts):
+            return tuple(part for part in parts if isinstance(part, str))
+        case _:
+            return ()
 
 
 def implies(one: Expr[str], other: Expr[str]) -> bool:
@@ -32,8 +98,6 @@ def implies(one: Expr[str], other: Expr[str]) -> bool:
     >>> implies(All((a, b)), a), implies(a, All((a, b))), implies(a, AnyOf((b, a)))
     (True, False, True)
     """
-    if sum(1 for _ in leaves(one)) * sum(1 for _ in leaves(other)) > MAX_WORK:
-        return False
     return _Comparison().implies(one, other)
 
 

@@ -85,9 +85,9 @@ def _escaped(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A code span; where a table would cut it, or it could end itself, plain escaped text."""
+    """A code span; a text that could end it, cut a table or look like HTML is escaped instead."""
     shown = " ".join(visible(text).split("\n"))
-    return _escaped(text) if "`" in shown or "|" in shown or shown != shown.strip() else f"`{shown}`"
+    return _escaped(text) if set(shown) & set("`|<") or shown != shown.strip() else f"`{shown}`"
 
 
 def _fence(text: str) -> str:

@@ -33,8 +33,10 @@ class Techniques:
                 self.rules[one.successor or one.id][entry.id] = entry
 
     def pages(self) -> Iterator[Page]:
-        """The list of techniques, and the page of each that a rule names or that replaced one."""
-        named = [one for key in sorted({*self.tagged, *self.rules}) if (one := technique(key))]
+        """The list of techniques, and the page of each that a rule names, that took the place of one, or that has one as a part."""
+        tagged = {*self.tagged, *self.rules}
+        wholes = {key.partition(".")[0] for key in tagged}
+        named = [one for key in sorted(tagged | wholes) if (one := technique(key))]
         rows = [self._row(one) for one in named]
         lead = Paragraph(
             line(f"Techniques of ATT&CK {version()} that rules name, retired ones with their successor.")
@@ -54,7 +56,7 @@ class Techniques:
         )
 
     def _of(self, one: Technique) -> Mapping[str, Entry]:
-        return self.tagged[one.id] if one.successor else self.rules[one.id]
+        return (self.tagged if one.successor else self.rules).get(one.id, {})
 
     def _pages(self, one: Technique) -> Iterator[Page]:
         own = self._of(one)
@@ -69,7 +71,7 @@ class Techniques:
                     )
                 )
             )
-        if "." in one.id and (whole := technique(one.parent)) and self._of(whole):
+        if "." in one.id and (whole := technique(one.parent)):
             lead.append(Paragraph(line("Part of ", Span(_label(whole), technique_page(whole.id)), ".")))
         parts = [
             found for key in sorted(self.rules) if key.startswith(f"{one.id}.") and (found := technique(key))
@@ -230,7 +232,17 @@ def _call(platform: str, call: str, entries: Sequence[Entry]) -> Iterator[Page]:
             for one in known
         ],
     }
-    yield from rule_pages(head, entries, data, lambda entry: ", ".join(map(short, entry.services[:5])))
+    yield from rule_pages(head, entries, data, _services)
+
+
+_SERVICES = 5
+"""Services of a rule that a list names."""
+
+
+def _services(entry: Entry) -> str:
+    more = len(entry.services) - _SERVICES
+    named = ", ".join(map(short, entry.services[:_SERVICES]))
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def all_pages(entries: Sequence[Entry]) -> Iterator[Page]:

@@ -60,7 +60,7 @@ class RulePage:
     coverage: tuple[TacticRow, ...]
     same_action: Listed[Mention]
     body: Cut
-    stages: tuple[Stage, ...]
+    stages: Listed[Stage]
     indicators: Listed[CountedIndicator]
     query: Query | None
     """None for a correlation, which is no query."""
@@ -88,7 +88,7 @@ class Pages:
 
     def __init__(self, corpus: Corpus, known: Known, fields: EventFields) -> None:
         self.corpus = corpus
-        self._known = known
+        self.known = known
         self._fields = fields
 
     def of(self, entry: Entry, limits: Limits = USUAL) -> RulePage:
@@ -103,15 +103,15 @@ class Pages:
             coverage=coverage(entry.rule.tags),
             same_action=limits.listed(tuple(map(_watcher, self.corpus.same_action(entry)))),
             body=limits.cut(entry.text, limits.body),
-            stages=entry.stages[: limits.rows],
+            stages=limits.listed(entry.stages),
             indicators=limits.listed(counted),
             query=self._query(entry, limits),
-            evidence=self._known.evidence.get(entry.id, NO_EVIDENCE),
+            evidence=self.known.evidence.get(entry.id, NO_EVIDENCE),
             hits=self._hits(entry),
             near=limits.listed(tuple(mention(one, f"{share} % in common") for one, share in neighbours.near)),
             subsumes=limits.listed(tuple(map(mention, neighbours.subsumes))),
             subsumed_by=limits.listed(tuple(map(mention, neighbours.subsumed_by))),
-            history=self._known.histories.of(Path(entry.rule.where.file)),
+            history=self.known.histories.of(Path(entry.rule.where.file)),
         )
 
     def _query(self, entry: Entry, limits: Limits) -> Query | None:
@@ -122,9 +122,9 @@ class Pages:
         return Query(limits.cut(written, limits.query), compiled.prefilter.word, compiled.prefilter.reason)
 
     def _hits(self, entry: Entry) -> Hits | None:
-        if self._known.hits is None:
+        if self.known.hits is None:
             return None
-        return self._known.hits.get(entry.id, Hits(0, "", ""))
+        return self.known.hits.get(entry.id, Hits(0, "", ""))
 
 
 def mention(entry: Entry, note: str = "") -> Mention:

@@ -9,6 +9,7 @@ INDEX = "index"
 MATRIX = "matrix"
 CALLS = "calls"
 TECHNIQUES = "techniques"
+COVERAGE = "coverage"
 ABOUT = "about"
 
 _SAFE = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")

@@ -47,7 +47,8 @@ class _Data:
             "calls": self._words(entry.operations),
             "same_action": _mentions(page.same_action, self._limits),
             "body": _cut(page.body),
-            "stages": [self._stage(one) for one in page.stages],
+            "stages": [self._stage(one) for one in page.stages.items],
+            "stages_left_out": page.stages.more,
             "indicators": [
                 {**self._test(one.indicator), "corpus": one.others} for one in page.indicators.items
             ],

@@ -17,7 +17,6 @@ from osdetect.catalog.blocks import (
     joined,
     line,
 )
-from osdetect.catalog.evidence import State
 from osdetect.catalog.limits import Cut, Limits, Listed
 from osdetect.catalog.page import SOURCE, Mention, RulePage
 from osdetect.catalog.places import INDEX, call_page, rule_page, technique_page
@@ -85,13 +84,17 @@ class _Writer:
 
     def _same_action(self) -> tuple[Block, ...]:
         entry = self._page.entry
-        calls = entry.operations[: self._limits.rows]
-        if not calls:
+        calls = self._limits.listed(entry.operations)
+        if not calls.items:
             return (Paragraph(line("The rule filters on no API call or operation by name.")),)
         linked = joined(
-            line(Span(self._word(one), call_page(entry.platform, one), Look.CODE)) for one in calls
+            line(Span(self._word(one), call_page(entry.platform, one), Look.CODE)) for one in calls.items
         )
-        return (Paragraph(line("Action: ", *linked)), *self._mentions(self._page.same_action))
+        return (
+            Paragraph(line("Action: ", *linked)),
+            *_more(calls.more, "calls"),
+            *self._mentions(self._page.same_action),
+        )
 
     def _mentions(self, mentions: Listed[Mention], nothing: str = NOTHING) -> tuple[Block, ...]:
         if not mentions.items:
@@ -111,11 +114,12 @@ class _Writer:
         return (Code("yaml", body.text, "rule body"), *_more(body.more, "characters in the file"))
 
     def _stages(self) -> Iterator[Block]:
-        for stage in self._page.stages:
+        for stage in self._page.stages.items:
             yield Subhead(f"Stage {stage.number}: {self._word(stage.name)}")
             yield Paragraph(line(self._word(stage.sentence)))
             yield from self._alternatives(stage)
             yield from _more(stage.more, "values")
+        yield from _more(self._page.stages.more, "stages")
 
     def _alternatives(self, stage: Stage) -> Iterator[Block]:
         several = len(stage.alternatives) > 1
@@ -179,8 +183,8 @@ class _Writer:
         tests = f"{found.passed} of {found.tests} pass{score}" if found.tests else "none known"
         rows = [
             ("Compiled", "yes" if self._page.query else "not applicable"),
-            ("Tested", ("yes: " if found.tests and found.tests == found.passed else "no: ") + tests),
-            ("Fired on data", f"yes: {found.fired:,} records" if found.state is State.FIRED else "not known"),
+            ("Tested", ("yes: " if found.passes else "no: ") + tests),
+            ("Fired on data", f"yes: {found.fired:,} records" if found.fired else "not known"),
         ]
         if hits is not None:
             seen = f", first {hits.first_seen}, last {hits.last_seen}" if hits.count else ""

@@ -16,8 +16,8 @@ from osdetect.schema.attack import technique_of_tag
 
 FIRST = 50
 """Rules that the first page lists before anything is searched."""
-_EACH = 60
-"""Names of each kind that are searched for a rule."""
+_EACH = 1_000
+"""Names of each kind that are searched for a rule; no honest rule has more."""
 
 
 def index_script(entries: Sequence[Entry]) -> bytes:

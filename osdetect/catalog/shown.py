@@ -15,6 +15,8 @@ def visible(text: str) -> str:
     >>> visible("a\u202eb\tc")
     'a\\u202eb\tc'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return _CONTROLS.sub(_code, text.replace("\r\n", "\n"))
 
 

@@ -34,6 +34,11 @@ def print_alerts(alerts: Iterable[FoundAlert], total: int, limit: int, now: date
         write_line(f"{len(rows):,} alerts at {now.isoformat(timespec='seconds')}")
 
 
+def print_matches(alerts: Iterable[Mapping[str, Any]]) -> None:
+    """A table of alerts that nobody stored."""
+    print_table("", (_HEADER[1], _HEADER[2], *_HEADER[5:]), [_told(alert) for alert in alerts])
+
+
 def write_json(alerts: Iterable[FoundAlert], total: int, limit: int, _now: datetime) -> None:
     """One document, written as the alerts come: however many there are, one is in memory."""
     out = sys.stdout.buffer
@@ -105,12 +110,16 @@ def _print_event(event: Mapping[str, Any] | None) -> None:
 def _row(alert: FoundAlert) -> tuple[str | Text, ...]:
     source = alert.source
     state = State.of(source)
+    level, time, *call = _told(source)
+    status = f"{state.status} ({state.closed_as})" if state.closed_as else state.status
+    return (alert.id[:_ID_SHOWN], level, time, status, state.assignee, *call)
+
+
+def _told(source: Mapping[str, Any]) -> tuple[str | Text, ...]:
+    """Level and time, and who did what by which rule."""
     return (
-        alert.id[:_ID_SHOWN],
         _level(_in(source, "rule.level")),
         _time(source),
-        f"{state.status} ({state.closed_as})" if state.closed_as else state.status,
-        state.assignee,
         *(_said(_in(source, path)) for path in ("cloud.account.id", "user.name")),
         _call(source),
         _said(_in(source, "rule.name")),
@@ -132,7 +141,7 @@ def _facts(alert: FoundAlert, link: str) -> Iterator[tuple[str, str | Text]]:
     yield "principal", _together(source, "user.name", "user.id")
     yield "account", _together(source, "cloud.account.id", "cloud.region")
     yield "source", _together(source, "source.address", "user_agent.original")
-    yield "withheld", _withheld(_in(source, "osdetect.suppression"))
+    yield "stands for", _gathered(_in(source, "osdetect.suppression"))
     yield "rule id", _said(_in(source, "rule.id"))
     yield "author", _said(_in(source, "rule.author"))
     yield "licence", _said(_in(source, "rule.license"))
@@ -145,8 +154,8 @@ def _facts(alert: FoundAlert, link: str) -> Iterator[tuple[str, str | Text]]:
     yield "link", link
 
 
-def _withheld(suppression: object) -> str:
-    """How often the alert's group was met again, in words."""
+def _gathered(suppression: object) -> str:
+    """How many matches the alert stands for, in words."""
     if not isinstance(suppression, Mapping):
         return ""
     fields, values = (_texts(suppression.get(name)) for name in ("fields", "values"))
@@ -154,12 +163,12 @@ def _withheld(suppression: object) -> str:
         f"{field} {value}".strip()
         for field, value in zip(fields, [*values, *[""] * len(fields)], strict=False)
     )
-    count = suppression.get("count", 0)
-    said = f"{count:,}" if isinstance(count, int) else str(count)
-    span = (
-        f", from {suppression.get('first_seen', '?')} to {suppression.get('last_seen', '?')}" if count else ""
+    span = " to ".join(
+        _said(suppression[name]) for name in ("first_seen", "last_seen") if suppression.get(name)
     )
-    return f"{said} further matches of this group ({group or 'of the rule'}){span}"
+    return f"{_said(suppression.get('count'))} matches of {group or 'the rule'}" + (
+        f", {span}" if span else ""
+    )
 
 
 def _attack(source: Mapping[str, Any], kind: str) -> str:

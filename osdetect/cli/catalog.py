@@ -1,13 +1,18 @@
 """`osdetect catalog`: the rules as a site, and one rule's page on the terminal."""
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from osdetect.catalog.evidence import Hits
+from osdetect.cli.connect import connect
+from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Url
 from osdetect.cli.output import OutputFormat, print_refusals
 from osdetect.cli.reading import Placeholders
+from osdetect.documents.event import check_namespace
 from osdetect.vocabulary import ExitCode
 
 app = typer.Typer(
@@ -30,6 +35,13 @@ EvidenceFile = Annotated[
 History = Annotated[
     bool, typer.Option("--history/--no-history", help="Ask git for the changes of each file.")
 ]
+AskCluster = Annotated[
+    bool,
+    typer.Option(
+        "--cluster",
+        help="Ask the cluster how often each rule alerted there: $OSDETECT_URL, or the running node.",
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="List every refusal, not only the first.")]
 
 
@@ -49,6 +61,11 @@ def build(
     ] = Path("site"),
     evidence: EvidenceFile = None,
     history: History = True,
+    cluster: AskCluster = False,
+    namespace: Namespace = NAMESPACE,
+    url: Url = None,
+    ca_certs: CaCerts = None,
+    insecure: Insecure = False,
     placeholders: Placeholders = None,
     output: Annotated[
         OutputFormat, typer.Option("--output", help="How to write the summary.")
@@ -64,7 +81,14 @@ def build(
     """
     from osdetect.cli.catalog_pages import Asked, built  # noqa: PLC0415  # brings pySigma in, for half a second
 
-    catalog = built(Asked(rules or (), placeholders, evidence, history), site, output)
+    asked = Asked(
+        rules or (),
+        placeholders,
+        evidence,
+        history,
+        _hits(namespace, url, ca_certs, insecure=insecure) if cluster else None,
+    )
+    catalog = built(asked, site, output)
     print_refusals(catalog.refused, all_of_them=verbose)
     return ExitCode.LOSS if catalog.refused else ExitCode.OK
 
@@ -80,6 +104,11 @@ def show(
     ] = None,
     evidence: EvidenceFile = None,
     history: History = True,
+    cluster: AskCluster = False,
+    namespace: Namespace = NAMESPACE,
+    url: Url = None,
+    ca_certs: CaCerts = None,
+    insecure: Insecure = False,
     placeholders: Placeholders = None,
     output: Annotated[
         ShowFormat, typer.Option("--output", "-o", help="How to write the page.")
@@ -94,6 +123,28 @@ def show(
     """
     from osdetect.cli.catalog_pages import Asked, shown  # noqa: PLC0415  # as above
 
-    catalog = shown(Asked(rules or (), placeholders, evidence, history), rule, output)
+    asked = Asked(
+        rules or (),
+        placeholders,
+        evidence,
+        history,
+        _hits(namespace, url, ca_certs, insecure=insecure) if cluster else None,
+    )
+    catalog = shown(asked, rule, output)
     print_refusals(catalog.refused, all_of_them=verbose)
     return ExitCode.LOSS if catalog.refused else ExitCode.OK
+
+
+def _hits(
+    namespace: str, url: str | None, ca_certs: Path | None, *, insecure: bool
+) -> Callable[[], Mapping[str, Hits]]:
+    """Asks the cluster for the alerts of each rule; only when the rules were read."""
+    check_namespace(namespace)
+
+    def ask() -> Mapping[str, Hits]:
+        from osdetect.catalog.hits import hits  # noqa: PLC0415  # as above
+
+        with connect(url, ca_certs=ca_certs, insecure=insecure) as reached:
+            return hits(reached, namespace)
+
+    return ask

@@ -1,25 +1,40 @@
 """What `osdetect catalog` and `osdetect coverage` do. Apart from the command line, as it brings pySigma and Jinja in."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
+import orjson
 from rich.console import Console
 
 from osdetect.catalog.blocks import Page
 from osdetect.catalog.build import Built, Site, rule_page_within
 from osdetect.catalog.corpus import Corpus
+from osdetect.catalog.coverage import Coverage, coverage_of
+from osdetect.catalog.coverage_page import coverage_page
 from osdetect.catalog.entries import Catalog, Entry, read_catalog
-from osdetect.catalog.evidence import Evidence, read_evidence
+from osdetect.catalog.evidence import Evidence, Hits, State, read_evidence
 from osdetect.catalog.history import Histories
 from osdetect.catalog.markdown import markdown
+from osdetect.catalog.navigator import layer
 from osdetect.catalog.page import Known, Pages
 from osdetect.catalog.terminal import rendered
 from osdetect.cli.catalog import ShowFormat
-from osdetect.cli.output import OutputFormat, out, print_json, print_table, progress_bar, write_bytes
+from osdetect.cli.output import (
+    OutputFormat,
+    RowsFormat,
+    out,
+    print_csv,
+    print_error,
+    print_json,
+    print_table,
+    progress_bar,
+    write_bytes,
+)
 from osdetect.cli.reading import placeholder_values
-from osdetect.errors import InputError
+from osdetect.errors import InputError, OutputError, Where
 from osdetect.schema.event_fields import EventFields
 
 
@@ -31,6 +46,8 @@ class Asked:
     placeholders: Path | None
     evidence: Path | None
     history: bool
+    hits: Callable[[], Mapping[str, Hits]] | None = None
+    """Asks the cluster for the alerts of each rule."""
 
 
 def built(asked: Asked, folder: Path, output: OutputFormat) -> Catalog:
@@ -39,7 +56,7 @@ def built(asked: Asked, folder: Path, output: OutputFormat) -> Catalog:
     made = Site(folder)
     with progress_bar("Writing pages") as tell:
         made.rules(pages, tell)
-    made.overviews(catalog, pages.corpus)
+    made.overviews(catalog, pages)
     made.assets()
     _print_built(made.built(), folder, catalog, output)
     return catalog
@@ -49,11 +66,49 @@ def shown(asked: Asked, wanted: str, output: ShowFormat) -> Catalog:
     """Print the page of the rule that is named by its id or title, or those of a file's rules."""
     file = Path(wanted) if Path(wanted).is_file() else None
     rules = [*asked.rules, *([file] if file else [])]
-    catalog, pages = _pages(Asked(rules, asked.placeholders, asked.evidence, asked.history))
+    catalog, pages = _pages(replace(asked, rules=rules))
     for entry in _in_file(catalog, file) if file else (_called(catalog, wanted),):
         page, _ = rule_page_within(pages, entry, lambda _: True)
         _print_page(page, output)
     return catalog
+
+
+def covered(asked: Asked, output: RowsFormat, layer_file: Path | None, at_least: State) -> Catalog:
+    """Print what the rules cover, and write it as a layer."""
+    catalog, pages = _pages(asked)
+    found = coverage_of(catalog.entries, pages.known.evidence)
+    if layer_file:
+        _write(
+            layer_file,
+            orjson.dumps(layer(found, at_least), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
+        )
+    page = coverage_page(found)
+    if output is RowsFormat.JSON:
+        print_json(page.data)
+    elif output is RowsFormat.CSV:
+        print_csv(("tactic", "service", "call", "reports", "rules"), _call_rows(found))
+    else:
+        _print_rendered(replace(page, sections=page.sections[:2]))
+    return catalog
+
+
+def _call_rows(found: Coverage) -> Iterator[tuple[str, ...]]:
+    for one in found.tactics:
+        for call in one.calls:
+            known = call.call
+            yield one.tactic.name, known.source, known.name, str(known.reports), str(len(call.rules))
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise OutputError(
+            "the layer cannot be written",
+            cause=str(error.strerror),
+            cure="name a file in a folder that can be written",
+            where=Where(str(file)),
+        ) from error
 
 
 def _pages(asked: Asked) -> tuple[Catalog, Pages]:
@@ -61,8 +116,12 @@ def _pages(asked: Asked) -> tuple[Catalog, Pages]:
     values = placeholder_values(asked.placeholders)
     with progress_bar("Reading rules") as tell:
         catalog = read_catalog(asked.rules, values, tell)
+    gc.freeze()  # thousands of trees stay to the end: looking for garbage among them again and again takes a fifth of the time
     files = {Path(one.rule.where.file) for one in catalog.entries} if asked.history else ()
-    known = Known(evidence, None, Histories(files))
+    histories = Histories(files)
+    for note in histories.notes:
+        print_error(note, word="warning")
+    known = Known(evidence, asked.hits() if asked.hits else None, histories)
     return catalog, Pages(Corpus(catalog.entries), known, EventFields.shipped())
 
 
@@ -103,10 +162,13 @@ def _print_page(page: Page, output: ShowFormat) -> None:
         print_json(page.data)
     elif output is ShowFormat.MARKDOWN:
         write_bytes(markdown(page).encode())
-    elif out.is_terminal:
-        out.print(rendered(page))
     else:
-        Console(width=160, highlight=False).print(rendered(page))
+        _print_rendered(page)
+
+
+def _print_rendered(page: Page) -> None:
+    console = out if out.is_terminal else Console(width=160, highlight=False)
+    console.print(rendered(page))
 
 
 def _print_built(built: Built, folder: Path, catalog: Catalog, output: OutputFormat) -> None:

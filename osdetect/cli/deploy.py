@@ -47,6 +47,15 @@ def deploy(
         ),
     ] = False,
     tuning: TuningFile = None,
+    rules_shards: Annotated[
+        int,
+        typer.Option(
+            "--rules-shards",
+            help="Shards of the rules index: so many nodes share percolation.",
+            min=1,
+            max=64,
+        ),
+    ] = 1,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Neither use nor keep what was compiled before.")
     ] = False,
@@ -73,7 +82,9 @@ def deploy(
     rules_tuned = tuned(compiled.compiled, tuning)
     require_unexpired(rules_tuned)
     with connected() as cluster, progress_bar("Deploying rules") as tell:
-        report = deploying.deploy(cluster, rules_tuned, on_progress=tell, dialect=chosen.dialect)
+        report = deploying.deploy(
+            cluster, rules_tuned, on_progress=tell, dialect=chosen.dialect, shards=rules_shards
+        )
     refused = (*compiled.refused, *deploying.refusals(report))
     if output is OutputFormat.JSON:
         print_json(

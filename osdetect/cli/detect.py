@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -15,12 +15,14 @@ import typer
 from osdetect import __version__
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
-from osdetect.cli.output import OutputFormat, print_error, print_json, progress_bar, say, write_line
+from osdetect.cli.output import OutputFormat, print_json, progress_bar, say
+from osdetect.cli.run_output import print_run
+from osdetect.cli.scan import moment
 from osdetect.cli.signals import Asked, asked_by_signals
 from osdetect.cli.tended import Tended
 from osdetect.cli.watching import Logged, Losses, Shown, Watching
 from osdetect.cluster import Cluster
-from osdetect.detect import DetectOptions, Detector, RunReport
+from osdetect.detect import DetectOptions, Detector, Method, RunReport
 from osdetect.detect.schedule import Ended, PassStopped, Schedule, keep_passing
 from osdetect.documents.event import check_namespace
 from osdetect.errors import ClusterUnavailable, OsdetectError, UsageError
@@ -31,6 +33,7 @@ from osdetect.status.logs import Log, LogFormat, open_log
 from osdetect.status.metrics import Metrics
 from osdetect.vocabulary import ExitCode
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 Once = Annotated[bool, typer.Option("--once", help="One pass, then exit.")]
@@ -48,6 +51,31 @@ Target = Annotated[
     str,
     typer.Option(
         "--target", help="Index, pattern or alias to watch; default: what `load` stored in the namespace."
+    ),
+]
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since",
+        help="Where a shard that was never judged begins: at its first event of this time or later; default: at its first.",
+        metavar="TIME",
+    ),
+]
+LeaseS = Annotated[
+    float,
+    typer.Option(
+        "--lease",
+        help="Seconds that a shard stays with a worker that says nothing more; others take it over after that.",
+        min=1.0,
+        max=3600.0,
+    ),
+]
+HowFound = Annotated[
+    Method | None,
+    typer.Option(
+        "--method",
+        help="How rules that may match are found; default: as is expected to be cheapest.",
+        hidden=False,
     ),
 ]
 Logs = Annotated[
@@ -74,6 +102,9 @@ def detect(
     jitter: Jitter = None,
     namespace: Namespace = NAMESPACE,
     target: Target = "",
+    since: Since = "",
+    method: HowFound = None,
+    lease_s: LeaseS = 30.0,
     listen: Listen = None,
     log_format: Logs = None,
     url: Url = None,
@@ -90,7 +121,13 @@ def detect(
     schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter)
     if listen is not None and schedule is None:
         raise UsageError("--listen goes with --every or --cron", cure="leave it out with --once")
-    options = DetectOptions(namespace=check_namespace(namespace), target=target)
+    options = DetectOptions(
+        namespace=check_namespace(namespace),
+        target=target,
+        lease_s=lease_s,
+        method=method,
+        since=_EPOCH + timedelta(microseconds=moment(since, "--since")) if since else None,
+    )
     with asked_by_signals() as asked, connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
         cluster.hurry_when(lambda: asked.asked, asked.wait)
         if schedule is None:
@@ -252,24 +289,5 @@ def _now() -> datetime:
 def _report(report: RunReport, output: OutputFormat) -> int:
     if output is OutputFormat.JSON:
         print_json(report.to_json())
-    else:
-        for error in report.unreadable:
-            print_error(error, word="not run")
-        counts = report.counts
-        write_line(
-            f"{counts.events:,} events in {report.shards} shards judged by {report.rules} rules: "
-            f"{counts.matches:,} matches, {counts.alerts_created:,} new alerts, {counts.alerts_there:,} there already"
-            + (f", {lost:,} dead letters" if (lost := counts.deadlettered + counts.deadlettered_owed) else "")
-            + (
-                f", {counts.evaluated_alone:,} events not percolated but evaluated"
-                if counts.evaluated_alone
-                else ""
-            )
-            + (
-                f"; {len(report.put_off)} rules matched so much that they were judged behind the others"
-                if report.put_off
-                else ""
-            )
-            + (f"; {report.left_to_others} shards left to another detector" if report.left_to_others else "")
-        )
-    return ExitCode.LOSS if report.lossy else ExitCode.OK
+        return ExitCode.LOSS if report.lossy else ExitCode.OK
+    return print_run(report)

@@ -12,15 +12,19 @@ from typer.exceptions import TyperException
 from osdetect import __version__
 from osdetect.cli import (
     alerts,
+    backfill,
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
+    coverage,
     deploy,
     detect,
     doctor,
     explain,
+    hunt,
     load,
     node,
+    notify,
     quickstart,
     ruletest,
     scan,
@@ -50,11 +54,15 @@ app.command()(deploy.deploy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")
+app.command()(hunt.hunt)
 app.command()(status.status)
 app.command()(tuning.tuning)
+app.command()(backfill.backfill)
 app.command()(doctor.doctor)
+app.add_typer(notify.app, name="notify")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
+app.command()(coverage.coverage)
 app.command()(scan.scan)
 app.command()(scenario.scenario)
 

@@ -73,7 +73,12 @@ class DeployReport:
 
 
 def deploy(
-    cluster: Cluster, compiled: Sequence[Deployable], *, on_progress: Progress, dialect: Dialect = RAW
+    cluster: Cluster,
+    compiled: Sequence[Deployable],
+    *,
+    on_progress: Progress,
+    dialect: Dialect = RAW,
+    shards: int = 1,
 ) -> DeployReport:
     """Make this set of rules the live one.
 
@@ -82,6 +87,7 @@ def deploy(
         compiled: the rules.
         on_progress: called with rules written and rules in all.
         dialect: of the events that the rules were compiled for; the release remembers it.
+        shards: of the rules index: so many nodes can share percolation.
 
     Raises:
         ClusterRefused: no percolator, a missing right, or every rule was refused.
@@ -90,13 +96,13 @@ def deploy(
     cluster.require_percolator()
     installed = install(cluster)
     ordered = sorted(compiled, key=lambda one: one.id)
-    index = release_index(ordered, dialect)
+    index = release_index(ordered, dialect, shards)
     if _is_live(cluster, index):
         on_progress(len(ordered), len(ordered))
         return DeployReport(
             index, _count(cluster, index), bool(installed), installed, _recorded(cluster, index, ordered), ()
         )
-    _create(cluster, index, ordered, dialect)
+    _create(cluster, index, ordered, dialect, shards)
     refused = _fill(cluster, index, ordered, on_progress)
     if ordered and len(refused) == len(ordered):
         cluster.request("DELETE", f"/{index}")
@@ -105,10 +111,12 @@ def deploy(
     return DeployReport(index, len(ordered) - len(refused), True, installed, refused, _prune(cluster, index))
 
 
-def release_index(compiled: Iterable[Deployable], dialect: Dialect = RAW) -> str:
-    """The name of the index for this set of rules: a function of what is stored for them and of their dialect."""
+def release_index(compiled: Iterable[Deployable], dialect: Dialect = RAW, shards: int = 1) -> str:
+    """The name of the index for this set of rules: a function of what is stored for them, their dialect and their shards."""
     digest = hashlib.sha256(str(FORMAT).encode())
     digest.update(orjson.dumps(_remembered(dialect), option=orjson.OPT_SORT_KEYS))
+    if shards != 1:
+        digest.update(b"shards %d" % shards)
     for one in compiled:
         digest.update(orjson.dumps([one.id, orjson.Fragment(one.document)]))
     return RULES_PREFIX + digest.hexdigest()[:16]
@@ -121,7 +129,7 @@ def _meta(cluster: Cluster, index: str) -> dict[str, Any]:
 
 
 def _is_live(cluster: Cluster, index: str) -> bool:
-    reply = cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,))
+    reply = cluster.request("GET", f"/{RULES_PREFIX}*/_alias/{RULES_ALIAS}", accept=(404,))
     return set(reply) == {index} and _meta(cluster, index).get("complete") is True
 
 
@@ -129,7 +137,9 @@ def _count(cluster: Cluster, index: str) -> int:
     return int(cluster.request("GET", f"/{index}/_count")["count"])
 
 
-def _create(cluster: Cluster, index: str, compiled: Sequence[Deployable], dialect: Dialect) -> None:
+def _create(
+    cluster: Cluster, index: str, compiled: Sequence[Deployable], dialect: Dialect, shards: int
+) -> None:
     """Make the index with a column for each path that the rules name; what a killed deploy left goes first."""
     left = _meta(cluster, index)
     if left and left.get("owner") != OWNER:
@@ -144,7 +154,8 @@ def _create(cluster: Cluster, index: str, compiled: Sequence[Deployable], dialec
         "_meta": {"owner": OWNER, "format": FORMAT, "complete": False, **_remembered(dialect)},
         "properties": {VALUES: {"type": "object", "dynamic": False, "properties": columns}},
     }
-    if not cluster.create_index(index, {"mappings": mappings}):
+    settings = {} if shards == 1 else {"settings": {"index.number_of_shards": shards}}
+    if not cluster.create_index(index, {"mappings": mappings, **settings}):
         _require_ours(cluster, index)
 
 

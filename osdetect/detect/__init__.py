@@ -16,6 +16,7 @@ It reads only OpenSearch: what runs is what was deployed. Rule files and the com
     run.py         a detector: passes, and what they report
     schedule.py    when passes are made
     stored_alerts.py  read alerts back
+    hunt.py        the alerts that rules would have made of a span of time, without storing them
 """
 
 from osdetect.detect.costs import Method

@@ -5,7 +5,7 @@ that `osdetect load` or its ingest pipeline stored (`osdetect.compiler.search_qu
 are searched, and an event there that neither of them stamped is always found.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,8 @@ _PAGE = 500
 
 Query = Mapping[str, Any]
 
-_UNSTAMPED: Query = {"bool": {"must_not": [{"exists": {"field": "event.ingested"}}]}}
+UNSTAMPED: Query = {"bool": {"must_not": [{"exists": {"field": "event.ingested"}}]}}
+"""Events that neither `load` nor its pipeline stored: what the mapping knows of them promises nothing."""
 
 
 def searchable(cluster: Cluster, index: str) -> bool:
@@ -39,9 +40,14 @@ def search_groups(cluster: Cluster, release: Release) -> tuple[Query, ...] | Non
 
     None when a rule has no search query or one that alone is too large: then searching would miss its events.
     """
+    return groups_of(_stored_queries(cluster, release.index), release)
+
+
+def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Query, ...] | None:
+    """The same of rule ids and their search queries, from wherever they are."""
     wanted = set(release.rules)
-    queries: list[Query] = [_UNSTAMPED]
-    for rule_id, query in _stored_queries(cluster, release.index):
+    queries: list[Query] = [UNSTAMPED]
+    for rule_id, query in stored:
         if rule_id in wanted:
             if not isinstance(query, Mapping) or clauses(query) > CLAUSES:
                 return None

@@ -106,9 +106,11 @@ def _match(
         return withheld(Why.SHADOW)
     words = {**rule.words, "rule": {**rule.words["rule"], "ruleset": release.name}}
     alert = alert_document(words, event.source, event.at, held, run, release.dialect)
+    alert["osdetect"]["id"] = key  # once more, where it can be searched by its beginning
     if tuning.suppression is None:
         return Alert(alert_index(namespace, event.source, release.dialect), key, rule.id, alert, seq_no)
     group = group_of(rule.id, tuning.suppression, event.source, happened, namespace)
+    alert["osdetect"]["id"] = group.id
     source = match_document(Why.GATHERED, rule.words["rule"], event.at, happened, run, group=group)
     return Withheld(group.match_index, key, rule.id, source, seq_no, Why.GATHERED, group, alert)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from zlib import crc32
 
 from osdetect.cluster import Cluster
+from osdetect.detect.beginning import last_before
 from osdetect.detect.flood import Flood
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.judge import Alert, Withheld, judge
@@ -17,8 +18,8 @@ from osdetect.detect.report import Counts
 from osdetect.detect.storing import Storing
 from osdetect.documents.alert import RunReference
 from osdetect.documents.state import Owed
-from osdetect.errors import ClusterUnavailable
-from osdetect.follow import Follower, Held, Waiting, Wanted, make_visible, reached, shards_of
+from osdetect.errors import ClusterError, ClusterUnavailable
+from osdetect.follow import Follower, Held, Waiting, Wanted, make_visible, missing_shards, reached, shards_of
 
 LIVE_S = 2.0
 """What is owed is paid for so long at most before it is seen whether something new came."""
@@ -88,14 +89,17 @@ class Pass:
 
     def __init__(self, work: Work, follower: Follower) -> None:
         self._work, self._follower = work, follower
+        self._of_owed: dict[tuple[str, ...], Work] = {}
         self.counts = Counts()
         self.shards = 0
         self.left_to_others: set[str] = set()
         """Ids of cursors of shards that another worker holds, or took from this one."""
         self.put_off: set[str] = set()
         """Rules that were put off."""
-        self.owed_for_none = 0
-        """Ranges that were owed for rules that are in no release any more."""
+        self.passed_over = 0
+        """Sequence numbers before `DetectOptions.since`."""
+        self.not_judged: tuple[ClusterError, ...] = ()
+        """Shards that cannot be read."""
 
     def make(self) -> None:
         """Judge what is new; pay what is owed; between, look for what is new again.
@@ -116,6 +120,7 @@ class Pass:
         """Judge what is new in each shard; those that owe something then."""
         shards = shards_of(self._work.cluster, self._work.options.watched())
         make_visible(self._work.cluster, shards)
+        self.not_judged = tuple(missing_shards(self._work.cluster, self._work.options.watched(), shards))
         self.shards = len(shards)
         at = crc32(self._follower.worker.encode()) % max(
             1, len(shards)
@@ -149,7 +154,7 @@ class Pass:
 
     def _judge_new(self, held: Held) -> None:
         shard, flood = held.shard, Flood(held.cursor.owed)
-        after = held.cursor.seq_no
+        after = self._beginning(held)
         for batch in self._work.finder.batches(Wanted(shard, after, shard.checkpoint)):
             flood.begin(after)
             self.counts += judge_batch(self._work, batch, flood)
@@ -160,6 +165,17 @@ class Pass:
         # The last numbers may be of documents that are deleted.
         self._move(held, shard.checkpoint, flood.owed(shard.checkpoint))
         self.put_off |= flood.rules
+
+    def _beginning(self, held: Held) -> int:
+        """The sequence number to judge behind; that of a shard that was never judged follows from the options."""
+        since, after = self._work.options.since, held.cursor.seq_no
+        if since is None or not held.fresh:
+            return after
+        begin = last_before(self._work.cluster, held.shard, since)
+        if begin > after:
+            self.passed_over += begin - after
+            self._move(held, begin, held.cursor.owed)
+        return begin
 
     def _move(self, held: Held, seq_no: int, owed: tuple[Owed, ...]) -> bool:
         passed = seq_no - held.cursor.seq_no
@@ -182,15 +198,21 @@ class Pass:
         self._work.progress.more(sum(one.upto - one.after for one in waiting.cursor.owed))
         return self._hold(waiting, pay)
 
+    def _work_for(self, rules: tuple[str, ...]) -> Work:
+        """The work by these rules only; those that are in no release any more are owed nothing."""
+        if rules not in self._of_owed:
+            work = self._work
+            left = {name: rule for name, rule in work.release.rules.items() if name in rules}
+            release = replace(work.release, rules=left)
+            finder = Finder(work.cluster, release, work.options.method)
+            self._of_owed[rules] = replace(work, release=release, finder=finder)
+        return self._of_owed[rules]
+
     def _pay_first(self, held: Held, until: float) -> None:
         owed, *later = held.cursor.owed
-        rules = {name: rule for name, rule in self._work.release.rules.items() if name in owed.rules}
-        if rules:
-            work = self._work
-            release = replace(work.release, rules=rules)
-            finder = Finder(work.cluster, release, work.options.method)
-            part = replace(work, release=release, finder=finder)
-            for batch in finder.batches(Wanted(held.shard, owed.after, owed.upto)):
+        part = self._work_for(owed.rules)
+        if part.release.rules:
+            for batch in part.finder.batches(Wanted(held.shard, owed.after, owed.upto)):
                 self.counts += judge_batch(part, batch, None).of_owed()
                 left = replace(owed, after=batch.upto)
                 if not held.move(held.cursor.seq_no, owed=(left, *later)):
@@ -200,7 +222,5 @@ class Pass:
                 owed = left
                 if time.monotonic() >= until:
                     return
-        else:
-            self.owed_for_none += 1
         self._work.progress.add(owed.upto - owed.after)
         held.move(held.cursor.seq_no, owed=tuple(later))

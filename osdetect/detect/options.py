@@ -1,6 +1,7 @@
 """What a detector watches, and how."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from osdetect.detect.costs import Method
 from osdetect.vocabulary import DEFAULT_NAMESPACE, EVENTS_PREFIX
@@ -18,6 +19,8 @@ class DetectOptions:
     """This detector's own name; empty: this process's. No two that run at once may share it."""
     lease_s: float = 30.0
     """How long a shard stays with a worker that says nothing more, in seconds."""
+    since: datetime | None = None
+    """Where a shard that was never judged begins: at its first event of this time or later; None: at its first."""
     method: Method | None = None
     """How candidates are found; None: as is expected to be cheapest."""
 

@@ -119,7 +119,7 @@ def live_index(cluster: Cluster) -> str:
     Raises:
         ClusterRefused: nothing is deployed.
     """
-    reply = cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,))
+    reply = cluster.request("GET", f"/{RULES_PREFIX}*/_alias/{RULES_ALIAS}", accept=(404,))
     indices = [name for name in reply if name.startswith(RULES_PREFIX)]
     if len(indices) != 1:
         raise ClusterRefused(
@@ -128,3 +128,20 @@ def live_index(cluster: Cluster) -> str:
             cure="deploy rules: osdetect deploy",
         )
     return str(indices[0])
+
+
+def previous_index(cluster: Cluster, live: str) -> str | None:
+    """The release that was made last before the live one; None when none is kept.
+
+    Raises:
+        ClusterError: the releases cannot be read.
+    """
+    params = {"filter_path": "*.settings.index.creation_date,*.mappings._meta"}
+    found = cluster.request("GET", f"/{RULES_PREFIX}*", params=params)
+    made = {
+        name: int(entry["settings"]["index"]["creation_date"])
+        for name, entry in found.items()
+        if entry.get("mappings", {}).get("_meta", {}).get("complete") is True
+    }
+    before = [name for name in made if name != live and made[name] <= made.get(live, 0)]
+    return max(before, key=lambda name: made[name], default=None)

@@ -6,7 +6,7 @@ events = judged + dead-lettered; matches = alerts created + there already + gath
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from osdetect.errors import RuleError
+from osdetect.errors import ClusterError, RuleError
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,16 @@ class RunReport:
     put_off: tuple[str, ...]
     """Rules that matched so much that they were judged behind the others."""
     counts: Counts
+    passed_over: int = 0
+    """Sequence numbers before the time that judging was to begin at."""
+    not_judged: tuple[ClusterError, ...] = ()
+    """Shards that could not be read."""
 
     @property
     def lossy(self) -> bool:
         """Whether something was not judged or not stored."""
-        return bool(self.unreadable or self.counts.deadlettered or self.counts.deadlettered_owed)
+        lost = self.counts.deadlettered or self.counts.deadlettered_owed
+        return bool(self.unreadable or self.not_judged or lost)
 
     @property
     def idle(self) -> bool:
@@ -90,5 +95,7 @@ class RunReport:
             "shards": self.shards,
             "left_to_others": self.left_to_others,
             "rules_put_off": list(self.put_off),
+            "passed_over": self.passed_over,
+            "not_judged": [str(error) for error in self.not_judged],
             **self.counts.to_json(),
         }

@@ -57,7 +57,7 @@ class Detector:
             ClusterUnavailable: the cluster went away; what was done stays done, the rest is for the next run.
         """
         release, finder = self._rules()
-        _require_templates(self._cluster)
+        require_templates(self._cluster)
         started = self._clock()
         work = Work(
             cluster=self._cluster,
@@ -80,8 +80,10 @@ class Detector:
             left_to_others=len(made.left_to_others),
             put_off=tuple(sorted(made.put_off)),
             counts=made.counts,
+            passed_over=made.passed_over,
+            not_judged=made.not_judged,
         )
-        self._store(report, started)
+        store_run(self._cluster, self._options, report, started, self._clock())
         return report
 
     def _rules(self) -> tuple[Release, Finder]:
@@ -93,30 +95,53 @@ class Detector:
             self._live = stands, release, Finder(self._cluster, release, self._options.method)
         return self._live[1], self._live[2]
 
-    def _store(self, report: RunReport, started: datetime) -> None:
-        """Keep what the run did; an idle run that found all in order is not kept."""
-        if report.idle:
-            return
-        ended = self._clock()
-        source = {
-            "@timestamp": ended.isoformat(),
-            "run": {
-                "id": report.id,
-                "namespace": self._options.namespace,
-                "target": self._options.watched(),
-                "ruleset": report.ruleset,
-                "started": started.isoformat(),
-                "ended": ended.isoformat(),
-                "outcome": "loss" if report.lossy else "complete",
-                "rules": report.rules,
-                "rules_off": report.rules_off,
-                "rules_unreadable": len(report.unreadable),
-                "rules_put_off": len(report.put_off),
-                "shards": report.shards,
-                **report.counts.to_json(),
-            },
-        }
-        self._cluster.create_document(f"{RUNS_PREFIX}{ended.strftime('%Y.%m')}", report.id, source)
+
+def store_run(
+    cluster: Cluster,
+    options: DetectOptions,
+    report: RunReport,
+    started: datetime,
+    ended: datetime,
+    *,
+    purpose: str = DETECT,
+) -> None:
+    """Keep what a run did; an idle run that found all in order is not kept.
+
+    Args:
+        cluster: where.
+        options: what was watched.
+        report: what it did.
+        started: when it began.
+        ended: when it ended.
+        purpose: `detect` or `backfill`.
+
+    Raises:
+        ClusterError: it could not be stored.
+    """
+    if report.idle:
+        return
+    source = {
+        "@timestamp": ended.isoformat(),
+        "run": {
+            "id": report.id,
+            "purpose": purpose,
+            "namespace": options.namespace,
+            "target": options.watched(),
+            "ruleset": report.ruleset,
+            "started": started.isoformat(),
+            "ended": ended.isoformat(),
+            "outcome": "loss" if report.lossy else "complete",
+            "rules": report.rules,
+            "rules_off": report.rules_off,
+            "rules_unreadable": len(report.unreadable),
+            "rules_put_off": len(report.put_off),
+            "passed_over": report.passed_over,
+            "shards_not_judged": len(report.not_judged),
+            "shards": report.shards,
+            **report.counts.to_json(),
+        },
+    }
+    cluster.create_document(f"{RUNS_PREFIX}{ended.strftime('%Y.%m')}", report.id, source)
 
 
 def detect_once(
@@ -126,8 +151,12 @@ def detect_once(
     return Detector(cluster, options, clock).make_pass(run_id, on_progress)
 
 
-def _require_templates(cluster: Cluster) -> None:
-    """Alerts must never be written into an index that OpenSearch maps by guessing."""
+def require_templates(cluster: Cluster) -> None:
+    """Alerts must never be written into an index that OpenSearch maps by guessing.
+
+    Raises:
+        ClusterRefused: the alerts template is not installed.
+    """
     reply = cluster.request("GET", "/_index_template/osdetect-alerts", accept=(404,))
     if "index_templates" not in reply:
         raise ClusterRefused("the alerts template is not installed", cure="install it: osdetect deploy")

@@ -17,7 +17,7 @@ from osdetect.follow.follower import Follower, Waiting
 from osdetect.follow.held import Held
 from osdetect.follow.pages import StoredEvent, Wanted, pages
 from osdetect.follow.points import reached
-from osdetect.follow.shards import Shard, make_visible, shards_of
+from osdetect.follow.shards import Shard, make_visible, missing_shards, shards_of
 from osdetect.follow.worker import this_worker
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Waiting",
     "Wanted",
     "make_visible",
+    "missing_shards",
     "pages",
     "reached",
     "shards_of",

@@ -26,8 +26,12 @@ class Held:
         cursor: Cursor,
         version: Version,
         clock: Callable[[], datetime],
+        *,
+        fresh: bool = False,
     ) -> None:
         self.shard = shard
+        self.fresh = fresh
+        """Nobody held it before: it had no cursor."""
         self._cluster, self._clock = cluster, clock
         self._cursor, self._version = cursor, version
         self._lock = Lock()

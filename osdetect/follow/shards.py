@@ -5,13 +5,13 @@ with a smaller number can still appear. The highest visible number would be no s
 an event with a smaller number can become visible later (OpenSearch docs, "Index stats", `seq_no`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.errors import ClusterUnavailable
+from osdetect.errors import ClusterError, ClusterUnavailable
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,6 +45,38 @@ def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
         for number, copies in entry.get("shards", {}).items()
     ]
     return tuple(sorted(found))
+
+
+def missing_shards(cluster: Cluster, target: str, shards: Iterable[Shard]) -> Iterator[ClusterError]:
+    """Shards of the target that cannot be read now, for want of a primary.
+
+    Args:
+        cluster: where.
+        target: as for `shards_of`.
+        shards: what that found.
+
+    Raises:
+        ClusterError: the cluster could not be asked.
+    """
+    params = {
+        "expand_wildcards": "open",
+        "ignore_unavailable": "true",
+        "flat_settings": "true",
+        "filter_path": "*.settings",
+    }
+    names = "index.number_of_shards,index.uuid"
+    path = f"/{quote(target, safe='*,-._')}/_settings/{names}"
+    reply = cluster.request("GET", path, params=params, accept=(404,))
+    there = {(shard.index_uuid, shard.number) for shard in shards}
+    for name, entry in sorted(reply.items()):
+        settings = entry.get("settings", {}) if isinstance(entry, dict) else {}
+        uuid, expected = settings.get("index.uuid", ""), int(settings.get("index.number_of_shards", 0))
+        absent = [number for number in range(expected) if (uuid, number) not in there]
+        if absent:
+            yield ClusterUnavailable(
+                f"shard {', '.join(map(str, absent))} of {name} has no primary",
+                cure="see the cluster's health: its events are judged when it is back",
+            )
 
 
 def make_visible(cluster: Cluster, shards: Iterable[Shard]) -> None:

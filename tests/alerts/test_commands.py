@@ -6,17 +6,20 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from osdetect.alerts import dashboards_link
+from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster
+from osdetect.deploy import deploy
 from osdetect.errors import UsageError
 from osdetect.vocabulary import ExitCode
 from tests.alerts.material import alert, alert_id, put, put_numbers, stored
 from tests.cli.conftest import Osdetect, Ran, environment
-from tests.faults.material import ask
+from tests.faults.material import ask, detected, put_records, record, rule_text
 
 DEAD = "http://127.0.0.1:9"
 NAMED = {"OSDETECT_USER": "kim"}
@@ -119,7 +122,7 @@ def test_the_way_of_an_alert_from_open_to_closed_and_what_show_tells_of_it(
         "closed as benign",
         "Root login",
         'is "CreateThing"',
-        "12 further matches of this group (user.name casey), from 2024-05-01T00:00:00Z",
+        "12 matches of user.name casey, 2024-05-01T00:00:00Z to 2024-05-01T01:00:00Z",
         "osdetect-cloudtrail-t-2024.05 / e-1",
         "https://d.example.org/app/discover#/doc/osdetect-cloudtrail-*/osdetect-cloudtrail-t-2024.05?id=e-1",
         "acknowledged by kim",
@@ -229,7 +232,8 @@ def _answering(answer: str, *arguments: object) -> tuple[int, str]:
         (("ack", "--query", "rule='x"), "No closing quotation"),
         (("ack", "--query", "rule=x rule=y"), "twice"),
         (("ack", "--query", "status=new"), "no status"),
-        (("ack", "--query", "level=worst"), "no level"),
+        (("ack", "--query", "min-level=worst"), "no level"),
+        (("ack", "--query", "level=low"), "no condition"),
         (("ack", "--query", "since=soon"), "no time for --since"),
         (("ack", "abcd", "--user", "a\x1b[2Jb"), "cannot be a person's name"),
         (("ack", "abcd", "--user", "x" * 300), "cannot be a person's name"),
@@ -305,3 +309,26 @@ def test_the_link_to_an_event_is_made_of_the_setting() -> None:
         with pytest.raises(UsageError) as refused:
             dashboards_link(bad, made)
         assert "word" not in str(refused.value)
+
+
+def test_a_gathering_alert_keeps_what_was_done_with_it_while_its_number_grows(
+    osdetect: Osdetect, cluster: Cluster, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    gathers = "osdetect: {suppress: {group_by: [userIdentity.userName], window: 1h}}\n"
+    (tmp_path / "rule.yml").write_text(rule_text(1, "{eventName: CreateThing}") + gathers)
+    deploy(cluster, compile_rules([tmp_path]).compiled, on_progress=lambda *_: None)
+    when = {"eventTime": "2024-05-08T10:10:00Z"}
+    put_records(cluster, "osdetect-cloudtrail-t-2024.05", [record(number, **when) for number in (1, 2)])
+    detected(cluster)
+    (one,) = _listed(osdetect("alerts", "list", *at, "-o", "ndjson"))
+    assert osdetect("alerts", "close", one["id"][:12], "--as", "fp", *at, **NAMED).status == ExitCode.OK
+    put_records(cluster, "osdetect-cloudtrail-t-2024.05", [record(number, **when) for number in (3, 4, 5)])
+    detected(cluster)
+    (after,) = _listed(osdetect("alerts", "list", *at, "-o", "ndjson"))
+    own = after["osdetect"]
+    assert own["suppression"]["count"] == 5
+    assert (own["status"], own["closed_as"], len(own["history"])) == ("closed", "fp", 1)
+    assert osdetect("alerts", "reopen", one["id"][:12], *at, **NAMED).status == ExitCode.OK
+    shown = osdetect("alerts", "show", one["id"][:12], *at).out
+    assert "5 matches of userIdentity.userName casey" in shown
+    assert "closed as fp by kim" in shown

@@ -20,8 +20,9 @@ SEED = "1497f3a3-7898-484e-b1e8-22fe99efd8a4"
 @pytest.fixture(scope="session")
 def cloud_rules(shared: Path) -> list[str]:
     """The folders of public rules for AWS."""
-    pack = shared / "data" / "rules"
-    return [str(pack / "suzaku"), str(pack / "sigmahq" / "rules" / "cloud" / "aws")]
+    rules = shared / "data" / "rules"
+    folders = ("rules/cloud/aws", "rules-placeholder/cloud/aws", "unsupported/cloud")
+    return [str(rules / "suzaku"), *(str(rules / "sigmahq" / one) for one in folders)]
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ COMMANDS = (
     ("deploy",),
     ("load",),
     ("detect",),
+    ("hunt",),
     ("alerts", "list"),
     ("alerts", "show"),
     ("alerts", "ack"),

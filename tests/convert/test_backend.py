@@ -16,6 +16,7 @@ from osdetect.expr import to_json
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import ReadOptions, read_rules
+from osdetect.sigma.listing import list_files
 
 RULE = """
 title: A key for somebody else
@@ -43,9 +44,14 @@ def _expected(paths: list[Path]) -> Mapping[str, Any]:
     return {rule.id: compile_rule(rule, fields) for rule in rules}
 
 
+def _own_rules(where: Path) -> SigmaCollection:
+    """Our rules as pySigma reads them. It takes every YAML file of a folder for rules, tests of rules too."""
+    return SigmaCollection.load_ruleset(list(list_files([where])[0]))
+
+
 def test_each_own_rule_comes_out_as_osdetect_compiles_it() -> None:
     expected = _expected([folder("rules")])
-    collection = SigmaCollection.load_ruleset([folder("rules")])
+    collection = _own_rules(folder("rules"))
     assert len(collection.rules) == len(expected) > 80
     for rule in collection.rules:
         (query,) = _converted(SigmaCollection([rule]))
@@ -54,7 +60,7 @@ def test_each_own_rule_comes_out_as_osdetect_compiles_it() -> None:
 
 def test_percolator_documents_come_as_a_bulk_request() -> None:
     expected = _expected([folder("rules") / "aws" / "iam"])
-    text = _converted(SigmaCollection.load_ruleset([folder("rules") / "aws" / "iam"]), "ndjson")
+    text = _converted(_own_rules(folder("rules") / "aws" / "iam"), "ndjson")
     lines = [json.loads(line) for line in text.splitlines()]
     assert {action["index"]["_id"] for action in lines[::2]} == set(expected)
     for action, source in zip(lines[::2], lines[1::2], strict=True):

@@ -60,7 +60,10 @@ def test_an_alert_says_what_where_who_and_why(cluster: Cluster, tmp_path: Path) 
         "rules_unreadable": [],
         "shards": 1,
         "left_to_others": 0,
+        "rules_off": 0,
         "rules_put_off": [],
+        "passed_over": 0,
+        "not_judged": [],
         "events": 2,
         "judged": 2,
         "deadlettered": 0,
@@ -69,6 +72,11 @@ def test_an_alert_says_what_where_who_and_why(cluster: Cluster, tmp_path: Path) 
         "matches": 1,
         "alerts_created": 1,
         "alerts_there": 0,
+        "gathered": 0,
+        "groups_created": 0,
+        "groups_there": 0,
+        "shadowed": 0,
+        "excepted": 0,
         "deadlettered_owed": 0,
     }
     ((alert_id, alert),) = documents(cluster.url, "osdetect-alerts-t-2024.05").items()

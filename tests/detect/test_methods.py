@@ -12,7 +12,8 @@ from osdetect.deploy import deploy
 from osdetect.detect import Method
 from osdetect.detect.by_search import clauses
 from osdetect.detect.costs import Costs
-from tests.faults.material import ask, deployed, detected, documents, put_records, record
+from tests.faults.material import ask, connect, deployed, detected, documents, put_records, record
+from tests.faults.proxy import Asked, FaultProxy, Reply, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 PLAIN = "plain-trail"
@@ -63,6 +64,19 @@ def test_events_that_osdetect_did_not_stamp_are_found_by_search_too(cluster: Clu
     path = f"/{INDEX}/_doc/a?refresh=true&pipeline=_none"
     ask(cluster.url, "PUT", path, long)
     assert detected(cluster, method=Method.SEARCH).counts.alerts_created == 1
+
+
+def test_a_cluster_that_refuses_the_searches_is_read_instead(proxy: FaultProxy, tmp_path: Path) -> None:
+    def refuse(asked: Asked) -> Reply | None:
+        searches = asked.path.endswith("/_search") and b'"should"' in asked.body and b"_seq_no" in asked.body
+        return refusal(400, "too_many_clauses", "maxClauseCount is set to 10") if searches else None
+
+    with connect(proxy.url) as cluster:
+        deployed(cluster, tmp_path, "{eventName: DeleteThing}")
+        put_records(cluster, INDEX, [record(1, eventName="DeleteThing"), record(2)])
+        proxy.choose = refuse
+        counts = detected(cluster, method=Method.SEARCH).counts
+    assert (counts.events, counts.judged, counts.alerts_created) == (2, 2, 1)
 
 
 def test_a_rule_that_matches_everything_is_put_off_and_paid(cluster: Cluster, tmp_path: Path) -> None:
@@ -119,6 +133,23 @@ def test_the_cheapest_way_follows_the_size_and_what_was_measured() -> None:
     for _ in range(20):
         costs.searched(10_000, groups=2, hits=9_500, seconds=1.0)
     assert not costs.searches(100_000, groups=2)
+
+
+def test_a_rules_index_of_several_shards_gives_the_same_alerts(cluster: Cluster) -> None:
+    compiled = compile_rules([]).compiled
+    names = []
+    for shards in (1, 3):
+        report = deploy(cluster, compiled, on_progress=lambda *_: None, shards=shards)
+        if shards == 1:
+            put_records(cluster, INDEX, list(scenario.iter_records(background_count=300)))
+        names.append(report.index)
+        detected(cluster, namespace=f"s{shards}", target="osdetect-cloudtrail-t-*", method=Method.PERCOLATE)
+    assert len(set(names)) == 2
+    one, three = _alerts(cluster.url, "s1"), _alerts(cluster.url, "s3")
+    assert len(one) > 50
+    for alert in (*one.values(), *three.values()):
+        alert["rule"].pop("ruleset")
+    assert one == three
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from osdetect.sigma.listing import list_files
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.timeout(600)
@@ -73,7 +75,8 @@ def test_pysigmas_own_program_finds_the_backend(wheel: Path, folder: Path, tmp_p
     _run([*pip, "--require-hashes", "-r", str(REPOSITORY / "requirements" / "convert.txt")])
     _run([*pip, "--no-deps", str(wheel)])
     rules = REPOSITORY / "rules" / "aws" / "iam"
-    convert = [str(program / "sigma"), "convert", "--without-pipeline", "-t", "osdetect", str(rules)]
+    files = map(str, list_files([rules])[0])  # of a folder pySigma takes every YAML file for rules
+    convert = [str(program / "sigma"), "convert", "--without-pipeline", "-t", "osdetect", *files]
     converted = [
         json.loads(line) for line in _run(convert, cwd=tmp_path).splitlines() if line.startswith("{")
     ]

@@ -1,0 +1,264 @@
+"""History judged by deployed rules, beside the live loop: the same alerts with the same ids, from cursors of its own.
+
+A job is what is judged by which rules. Its cursors are its own, so it goes on where it was interrupted, several workers share
+it as they share the live loop, and the live cursors never move. It waits while a live worker is at work.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from osdetect.cluster import Cluster
+from osdetect.detect.by_search import searchable
+from osdetect.detect.in_process import Candidate
+from osdetect.detect.lanes import Progress, Work, judge_batch
+from osdetect.detect.methods import Batch, Finder
+from osdetect.detect.options import DetectOptions
+from osdetect.detect.release import Release, live_index, previous_index, read_release
+from osdetect.detect.report import Counts, RunReport
+from osdetect.detect.run import require_templates, store_run
+from osdetect.documents.alert import RunReference, happened_at
+from osdetect.documents.state import DETECT
+from osdetect.errors import ClusterUnavailable, UsageError
+from osdetect.follow import Follower, Held, Shard, Waiting, Wanted, make_visible, shards_of, this_worker
+
+_LOOK_S = 2.0
+"""How often it is seen whether a live worker is at work."""
+_WAIT_S = 0.5
+_LONGEST_WAIT_S = 60.0
+"""Waiting for a live worker ends after this; the next batch waits again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillOptions:
+    """What is judged again, and how fast."""
+
+    start: datetime | None = None
+    """Only events at this time or later; None: from the first."""
+    end: datetime | None = None
+    """Only events before this time; None: to the last."""
+    rules: tuple[str, ...] = ()
+    """Ids or titles of the rules to judge by; empty: all."""
+    new_rules: bool = False
+    """Only the rules that the release before the live one did not have, or had otherwise."""
+    events_per_s: float = 0.0
+    """At most so many events a second; 0: as fast as it goes."""
+
+    def covers(self, happened: datetime | None) -> bool:
+        """Whether an event of that time is to be judged; one without a time only when all are."""
+        if self.start is None and self.end is None:
+            return True
+        if happened is None:
+            return False
+        return (self.start is None or happened >= self.start) and (self.end is None or happened < self.end)
+
+    def query(self) -> dict[str, Any] | None:
+        """A query for the events of that time in an index with our mapping; None for all."""
+        bounds = {
+            **({"gte": self.start.isoformat()} if self.start else {}),
+            **({"lt": self.end.isoformat()} if self.end else {}),
+        }
+        return {"range": {"@timestamp": bounds}} if bounds else None
+
+
+class Backfill:
+    """One job."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        detect: DetectOptions,
+        options: BackfillOptions,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """See the class.
+
+        Args:
+            cluster: where.
+            detect: which events, which namespace, which worker.
+            options: which of them, by which rules.
+            clock: gives the time, in UTC.
+            sleep: waits so many seconds.
+
+        Raises:
+            UsageError: a rule is not deployed, or there is no release to compare with.
+            ClusterError: the deployed rules cannot be read.
+        """
+        self._cluster, self._detect, self._options = cluster, detect, options
+        self._clock, self._sleep = clock, sleep
+        self.release = _chosen(cluster, options)
+        self.job = _job_name(self.release, detect, options)
+        self._follower = self._following(f"backfill-{self.job}")
+        self._live = self._following(DETECT)
+        self._finder = Finder(cluster, self.release, detect.method)
+        self._looked = 0.0
+        self.waited_s = 0.0
+        """How long the live loop was let go first, in seconds."""
+
+    def _following(self, purpose: str) -> Follower:
+        return Follower(
+            self._cluster,
+            purpose=purpose,
+            namespace=self._detect.namespace,
+            worker=self._detect.worker or this_worker(),
+            lease_s=self._detect.lease_s,
+            clock=self._clock,
+        )
+
+    def run(self, run_id: str, on_progress: Callable[[int, int], None]) -> RunReport:
+        """Judge what the job has not judged yet.
+
+        Args:
+            run_id: the run's name; it goes into its alerts.
+            on_progress: called with sequence numbers passed and sequence numbers to pass, over all shards.
+
+        Raises:
+            ClusterError: the cluster could not be asked; run it again, it goes on from the same place.
+        """
+        require_templates(self._cluster)
+        started = self._clock()
+        shards = shards_of(self._cluster, self._detect.watched())
+        make_visible(self._cluster, shards)
+        work = Work(
+            cluster=self._cluster,
+            options=self._detect,
+            release=self.release,
+            finder=self._finder,
+            run=RunReference(run_id, started),
+            clock=self._clock,
+            progress=Progress(on_progress),
+        )
+        waiting = [one for one in self._follower.look(shards) if one.behind]
+        work.progress.more(sum(one.behind for one in waiting))
+        counts, left = Counts(), 0
+        for one in waiting:
+            done, ours = self._judge_shard(work, one)
+            counts += done
+            left += not ours
+        work.progress.finish()
+        report = RunReport(
+            id=run_id,
+            ruleset=self.release.name,
+            rules=len(self.release.rules),
+            rules_off=len(self.release.switched_off),
+            unreadable=self.release.unreadable,
+            shards=len(shards),
+            left_to_others=left,
+            put_off=(),
+            counts=counts,
+        )
+        store_run(self._cluster, self._detect, report, started, self._clock(), purpose="backfill")
+        return report
+
+    def _judge_shard(self, work: Work, waiting: Waiting) -> tuple[Counts, bool]:
+        held = self._follower.take(waiting)
+        if held is None:
+            return Counts(), False
+        try:
+            with held.renewing():
+                counts = self._judge(work, held)
+        except ClusterUnavailable:
+            raise  # the lease expires by itself
+        except BaseException:
+            held.release()
+            raise
+        return counts, held.release()
+
+    def _judge(self, work: Work, held: Held) -> Counts:
+        shard, counts = held.shard, Counts()
+        ours = searchable(self._cluster, shard.index)
+        query = self._options.query() if ours else None
+        began, judged = time.monotonic(), 0
+        for batch in self._finder.batches(Wanted(shard, held.cursor.seq_no, shard.checkpoint, query)):
+            counts += judge_batch(work, replace(batch, candidates=self._in_time(batch)), None)
+            if not self._move(work, held, batch.upto):
+                return counts
+            judged += batch.events
+            self._slow_down(judged, began)
+            self._let_live_go_first()
+        self._move(work, held, shard.checkpoint)
+        return counts
+
+    def _in_time(self, batch: Batch) -> Iterator[Candidate]:
+        dialect = self.release.dialect
+        return (
+            pair for pair in batch.candidates if self._options.covers(happened_at(pair[0].source, dialect))
+        )
+
+    def _move(self, work: Work, held: Held, seq_no: int) -> bool:
+        passed = seq_no - held.cursor.seq_no
+        if passed and not held.move(seq_no):
+            return False
+        work.progress.add(passed)
+        return True
+
+    def _slow_down(self, judged: int, began: float) -> None:
+        if self._options.events_per_s:
+            ahead = judged / self._options.events_per_s - (time.monotonic() - began)
+            if ahead > 0:
+                self._sleep(ahead)
+
+    def _let_live_go_first(self) -> None:
+        """Wait while a live worker holds a shard that has something new."""
+        if time.monotonic() - self._looked < _LOOK_S:
+            return
+        until = time.monotonic() + _LONGEST_WAIT_S
+        while time.monotonic() < until and self._live_is_at_work():
+            self._sleep(_WAIT_S)
+            self.waited_s += _WAIT_S
+        self._looked = time.monotonic()
+
+    def _live_is_at_work(self) -> bool:
+        shards: tuple[Shard, ...] = shards_of(self._cluster, self._detect.watched())
+        return any(
+            one.behind and one.cursor.lease is not None and not self._live.may_take(one)
+            for one in self._live.look(shards)
+        )
+
+
+def _chosen(cluster: Cluster, options: BackfillOptions) -> Release:
+    """The live release with just the rules to judge by."""
+    index = live_index(cluster)
+    release = read_release(cluster, index)
+    rules = release.rules
+    if options.new_rules:
+        before = previous_index(cluster, index)
+        if before is None:
+            raise UsageError(
+                "there is no earlier release to compare the live one with",
+                cure="leave out --new-rules to judge by every rule, or name some with --rules",
+            )
+        old = {rule.id: rule.hash for rule in read_release(cluster, before).rules.values()}
+        rules = {name: rule for name, rule in rules.items() if old.get(name) != rule.hash}
+    if options.rules:
+        rules = _named(rules, options.rules)
+    return replace(release, rules=rules)
+
+
+def _named(rules: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    found = {
+        key: rule for key, rule in rules.items() if key in names or rule.words["rule"].get("name") in names
+    }
+    called = {word for key, rule in found.items() for word in (key, rule.words["rule"].get("name"))}
+    unknown = [name for name in names if name not in called]
+    if unknown:
+        raise UsageError(
+            f"no deployed rule has the id or title {unknown[0][:100]!r}",
+            cure="deploy it first; or see the deployed ones in the index osdetect-rules",
+        )
+    return found
+
+
+def _job_name(release: Release, detect: DetectOptions, options: BackfillOptions) -> str:
+    """The same events and the same rules are the same job."""
+    said = [
+        detect.watched(),
+        str(options.start and options.start.astimezone(UTC)),
+        str(options.end and options.end.astimezone(UTC)),
+        *sorted(f"{rule.id}:{rule.hash}" for rule in release.rules.values()),
+    ]
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]

@@ -1,0 +1,54 @@
+"""Where a shard that was never judged begins when old events are not wanted."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from osdetect.cluster import Cluster
+from osdetect.errors import UsageError
+from osdetect.follow import Shard
+
+_TIMES = ("@timestamp", "eventTime")
+
+
+def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
+    """The sequence number before the shard's first event of that time or later; its checkpoint when there is none.
+
+    Events that stand behind it are judged whatever their time: one that comes late is not passed over.
+
+    Raises:
+        UsageError: the index has no field of a date type that says when its events happened.
+        ClusterError: it could not be asked.
+    """
+    field = _time_field(cluster, shard.index)
+    body: dict[str, Any] = {
+        "size": 1,
+        "query": {"range": {field: {"gte": since.isoformat()}}},
+        "sort": [{"_seq_no": "asc"}],
+        "seq_no_primary_term": True,
+        "_source": False,
+        "track_total_hits": False,
+    }
+    params = {
+        "preference": f"_shards:{shard.number}|_primary",
+        "filter_path": "hits.hits._seq_no",
+        "allow_partial_search_results": "false",
+    }
+    reply = cluster.request("POST", f"/{shard.index}/_search", params=params, body=body)
+    hits = reply.get("hits", {}).get("hits", ())
+    return int(hits[0]["_seq_no"]) - 1 if hits else shard.checkpoint
+
+
+def _time_field(cluster: Cluster, index: str) -> str:
+    # OpenSearch docs, "Field capabilities"
+    params = {"fields": ",".join(_TIMES), "filter_path": "fields.*.*.type"}
+    reply = cluster.request("GET", f"/{quote(index, safe='')}/_field_caps", params=params)
+    fields = reply.get("fields", {})
+    found = next((name for name in _TIMES if fields.get(name, {}).keys() & {"date", "date_nanos"}), None)
+    if found is None:
+        raise UsageError(
+            f"--since cannot be told of {index}",
+            cause=f"none of its fields {' and '.join(_TIMES)} is of type date",
+            cure="leave out --since: judging begins at the first event",
+        )
+    return found

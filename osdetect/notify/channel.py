@@ -1,0 +1,78 @@
+"""One pass of one channel: new alerts are taken in, and what is due is told."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from osdetect.cluster import Cluster
+from osdetect.follow import shards_of
+from osdetect.notify.collect import Collector
+from osdetect.notify.form import Link, Outbox
+from osdetect.notify.message import Message
+from osdetect.notify.outbox import check_outbox
+from osdetect.notify.outcome import Outcome
+from osdetect.notify.settings import Channel
+from osdetect.notify.standing import stand
+from osdetect.notify.tell import Teller, Told
+from osdetect.vocabulary import ALERTS_PREFIX
+
+
+def _no_link(_alert: Mapping[str, Any]) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What passes of all channels share."""
+
+    worker: str
+    """This process's name among those that notify."""
+    clock: Callable[[], datetime]
+    """Gives the time, in UTC."""
+    stop: Callable[[], bool]
+    """Whether to end behind the message at hand."""
+    chance: Callable[[], float] = random.random
+    link: Link = _no_link
+
+
+class ChannelWork:
+    """A channel, and what it needs from pass to pass."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        name: str,
+        channel: Channel,
+        send: Callable[[Message], Outcome],
+        around: Surroundings,
+    ) -> None:
+        self.name = name
+        self._cluster, self._channel, self._around = cluster, channel, around
+        self._collector = Collector.made(cluster, name, channel, around.worker, around.clock)
+        self._teller = Teller(cluster, channel, send, around.worker, around.clock, around.chance, around.link)
+
+    def make_pass(self) -> Told:
+        """Take in what is new and tell what is due.
+
+        Raises:
+            ClusterError: the cluster did not do its part; the next pass goes on from there.
+        """
+        channel, around = self._channel, self._around
+        check_outbox(self._cluster)
+        shards = shards_of(self._cluster, f"{ALERTS_PREFIX}{channel.namespace}-*")
+        standing = stand(
+            self._cluster,
+            channel.namespace,
+            self.name,
+            shards,
+            history=channel.history,
+            now=around.clock(),
+        )
+        told = Told(self.name)
+        told.taken_in = self._collector.collect(shards, standing, around.stop)
+        outbox = Outbox.now(self._cluster, channel.namespace)
+        if outbox is not None:
+            self._teller.tell(outbox, standing, told, around.stop)
+        return told

@@ -1,0 +1,150 @@
+"""Due messages are made, sent and marked; what fails in passing is tried again, what fails for good is kept apart."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from osdetect.cluster import Cluster
+from osdetect.follow import reached
+from osdetect.notify import letters, standing
+from osdetect.notify.form import Behind, Link, Outbox, formed
+from osdetect.notify.message import Message, iso
+from osdetect.notify.outbox import Lane, write_lane
+from osdetect.notify.outcome import Later, Never, Outcome, Sent, pause_s
+from osdetect.notify.settings import Channel
+from osdetect.notify.standing import Standing
+
+_CLAIMS = 2
+"""A claim lasts so many times the longest attempt."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What a pass over a channel did."""
+
+    channel: str
+    taken_in: int = 0
+    """Alerts that became entries."""
+    messages: int = 0
+    """Sent."""
+    alerts: int = 0
+    """Told by those."""
+    waiting: int = 0
+    """Rules with alerts that are not told yet."""
+    dead: list[str] = field(default_factory=list)
+    """Why messages were given up."""
+    unreached: str = ""
+    """Why the receiver could not be told; empty: it could."""
+
+    def to_json(self) -> dict[str, object]:
+        """For machines."""
+        return {
+            "channel": self.channel,
+            "alerts_taken_in": self.taken_in,
+            "messages_sent": self.messages,
+            "alerts_told": self.alerts,
+            "rules_waiting": self.waiting,
+            "dead_letters": self.dead,
+            "unreached": self.unreached,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """What one channel needs to tell."""
+
+    cluster: Cluster
+    channel: Channel
+    send: Callable[[Message], Outcome]
+    worker: str
+    clock: Callable[[], datetime]
+    chance: Callable[[], float]
+    link: Link
+
+    def tell(self, outbox: Outbox, now_standing: Standing, told: Told, stop: Callable[[], bool]) -> None:
+        """Send what is due, messages that were tried least first, until the receiver cannot be reached.
+
+        A message that always fails is tried behind the others: it holds up none.
+
+        Raises:
+            ClusterError: the cluster did not take a mark; what was sent since is sent again, with the same key.
+        """
+        lanes = [behind for behind in outbox.lanes(told.channel) if behind.lane.going or behind.waits]
+        lanes.sort(key=_order)
+        told.waiting = len(lanes)
+        for behind in lanes:
+            if stop() or told.unreached:
+                return
+            if now_standing.rests(self.clock()):
+                told.unreached = f"it rests until {now_standing.rests_until}: {now_standing.why}"
+                return
+            lane = self._going(outbox, behind)
+            if lane is not None:
+                now_standing = self._lane(outbox.namespace, lane, now_standing, told)
+
+    def _going(self, outbox: Outbox, behind: Behind) -> Lane | None:
+        """The lane with a message that this worker has claimed; None when nothing is due, or another was faster."""
+        now, lane = self.clock(), behind.lane
+        if lane.going is None:
+            if not lane.open_at(now, self.channel.digest_s):
+                return None
+            lane = formed(outbox, behind, now, self.link)
+        assert lane.going is not None
+        if not lane.going.ready(now, self.worker):
+            return None
+        until = iso(now + timedelta(seconds=_CLAIMS * self.channel.timeout_s))
+        going = replace(
+            lane.going, attempts=lane.going.attempts + 1, claimed_by=self.worker, claimed_until=until
+        )
+        return write_lane(self.cluster, outbox.namespace, replace(lane, going=going), now)
+
+    def _lane(self, namespace: str, lane: Lane, before: Standing, told: Told) -> Standing:
+        """Send the lane's message and mark what came of it; how the channel stands then."""
+        assert lane.going is not None
+        reached("message-claimed")
+        outcome = self.send(lane.going.message)
+        reached("message-sent")
+        now = self.clock()
+        after = before
+        match outcome:
+            case Later(why, after_s):
+                told.unreached = why
+                rest = max(after_s, pause_s(before.failures + 1, self.chance()))
+                after = standing.failed(self.cluster, before, why, rest, now)
+                if lane.going.attempts < self.channel.attempts:
+                    self._put_off(namespace, lane, outcome, now)
+                    return after
+                self._give_up(lane, f"{why} (given up after {lane.going.attempts} attempts)", told, now)
+            case Never(why):
+                self._give_up(lane, why, told, now)
+            case Sent(refused):
+                after = standing.recovered(self.cluster, before, now)
+                if refused:
+                    self._give_up(lane, f"not everybody got it: {refused}", told, now)
+                told.messages += 1
+                told.alerts += lane.going.message.count
+        if write_lane(self.cluster, namespace, lane.ended(now, sent=isinstance(outcome, Sent)), now):
+            told.waiting -= 1
+        return after
+
+    def _put_off(self, namespace: str, lane: Lane, outcome: Later, now: datetime) -> None:
+        assert lane.going is not None
+        pause = max(outcome.after_s, pause_s(lane.going.attempts, self.chance()))
+        going = replace(
+            lane.going,
+            due=iso(now + timedelta(seconds=pause)),
+            claimed_by="",
+            claimed_until="",
+            error=outcome.why,
+        )
+        write_lane(self.cluster, namespace, replace(lane, going=going), now)
+
+    def _give_up(self, lane: Lane, why: str, told: Told, now: datetime) -> None:
+        assert lane.going is not None
+        letters.bury(self.cluster, lane.going.message, why, now)
+        told.dead.append(why)
+
+
+def _order(behind: Behind) -> tuple[int, str]:
+    going = behind.lane.going
+    return (going.attempts, going.message.made) if going else (0, "")

@@ -1,0 +1,216 @@
+"""The site as a whole: the same bytes each time, histories, evidence, and what a cluster knows."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from osdetect.cli.main import run
+from osdetect.cluster import Cluster
+from tests.catalog.conftest import SEED
+from tests.faults.material import ask, connect, deployed, detected, put_records, record, rule_id, write_rules
+
+KEY = "{eventName: CreateAccessKey}"
+USER = "{eventName: CreateUser}"
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+
+
+def _page(folder: Path, number: int) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(
+        (folder / "rules" / f"{rule_id(number)}.json").read_text(encoding="utf-8")
+    )
+    return data
+
+
+def _built(rules: Path, folder: Path, *options: str) -> Path:
+    assert run(["catalog", "build", str(rules), "-o", str(folder), *options]) == 0
+    return folder
+
+
+def test_the_same_rules_give_the_same_bytes(site: Path, cloud_rules: list[str], tmp_path: Path) -> None:
+    again = tmp_path / "elsewhere" / "site"
+    program = [sys.executable, "-m", "osdetect", "catalog", "build", *cloud_rules, "-o", str(again)]
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode in {0, 1}, done.stderr
+    one, other = _files(site), _files(again)
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_every_link_within_the_site_leads_somewhere(site: Path) -> None:
+    there = {str(one.relative_to(site)) for one in site.rglob("*") if one.is_file()}
+    broken = set()
+    for name in there:
+        if name.endswith(".html"):
+            text = (site / name).read_text(encoding="utf-8")
+            for link in re.findall(r'(?:href|src)="(?!https?:)([^"#]+)', text):
+                target = os.path.normpath(Path(name).parent / link)
+                if target not in there:
+                    broken.add((name, link))
+    assert broken == set()
+    assert f"rules/{SEED}.html" in there
+
+
+def test_no_page_is_larger_than_300_kilobytes(site: Path) -> None:
+    large = [one.name for one in site.rglob("*") if one.is_file() and one.stat().st_size > 300_000]
+    assert set(large) <= {"rules.js", "index.json"}
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    who = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (
+            ("NAME", "A. <Author>"),
+            ("EMAIL", "a@example.org"),
+            ("DATE", "2026-02-03T04:05:06Z"),
+        )
+    }
+    subprocess.run(
+        ["git", *arguments], cwd=folder, env={**os.environ, **who}, check=True, capture_output=True
+    )
+
+
+def test_a_page_tells_the_history_of_its_file_and_runs_nothing_that_the_repository_names(
+    tmp_path: Path,
+) -> None:
+    repository = tmp_path / "repository"
+    write_rules(repository / "rules", [KEY, USER])
+    _git(repository, "init", "-q")
+    _git(repository, "add", ".")
+    _git(repository, "commit", "-q", "-m", "First rules")
+    changed = repository / "rules" / "rule_1.yml"
+    changed.write_text(
+        changed.read_text(encoding="utf-8").replace("level: high", "level: low"), encoding="utf-8"
+    )
+    _git(repository, "commit", "-q", "-a", "-m", "=Less | <b>loud</b>")
+    trap = tmp_path / "trap.sh"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path / 'sprung'}\n", encoding="utf-8")
+    trap.chmod(0o755)
+    for name in ("core.fsmonitor", "gpg.program", "core.pager", "diff.external", "core.sshCommand"):
+        _git(repository, "config", name, str(trap))
+    _git(repository, "config", "log.showSignature", "true")
+    site = _built(repository / "rules", tmp_path / "site")
+    page = _page(site, 1)
+    assert [(one["date"], one["author"], one["subject"]) for one in page["history"]] == [
+        ("2026-02-03", "A. Author", "=Less | <b>loud</b>"),
+        ("2026-02-03", "A. Author", "First rules"),
+    ]
+    assert not (tmp_path / "sprung").exists()
+    assert _page(_built(repository / "rules", tmp_path / "none", "--no-history"), 1)["history"] == []
+
+
+def test_a_repository_that_git_refuses_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_rules(tmp_path / "rules", [KEY])
+    (tmp_path / ".git").mkdir()
+    _built(tmp_path / "rules", tmp_path / "site")
+    assert "the history of these rules is not known" in capfd.readouterr().err
+
+
+EVIDENCE: Mapping[str, Any] = {
+    rule_id(1): {"tests": 4, "passed": 4, "mutation_score": 0.95, "fired": 12},
+    rule_id(2): {"tests": 3, "passed": 2, "mutation_score": None, "fired": 0},
+}
+
+
+def test_what_tests_said_stands_on_the_page_and_in_coverage(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rules = write_rules(tmp_path / "rules", [KEY, USER, "{eventName: DeleteUser}"])
+    file = tmp_path / "evidence.json"
+    file.write_text(json.dumps(EVIDENCE), encoding="utf-8")
+    site = _built(rules, tmp_path / "site", "--evidence", str(file))
+    states = [_page(site, number)["evidence"] for number in (1, 2, 3)]
+    assert [one["state"] for one in states] == ["fired", "declared", "declared"]
+    page = (site / "rules" / f"{rule_id(1)}.html").read_text(encoding="utf-8")
+    assert "yes: 4 of 4 pass, mutation score 0.95" in page
+    assert "yes: 12 records" in page
+    assert "no: 2 of 3 pass" in (site / "rules" / f"{rule_id(2)}.html").read_text(encoding="utf-8")
+    capfd.readouterr()
+    file.write_text('{"x": {"tests": "many"}}', encoding="utf-8")
+    assert run(["catalog", "build", str(rules), "-o", str(tmp_path), "--evidence", str(file)]) == 4
+    assert "this file of evidence cannot be used" in capfd.readouterr().err
+
+
+def test_a_layer_has_the_techniques_that_are_proven_so_far(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rules = write_rules(tmp_path / "rules", [KEY, KEY, KEY])
+    other = rules / "rule_2.yml"
+    other.write_text(other.read_text().replace("attack.t1098.001", "attack.t1136.003"), encoding="utf-8")
+    evidence = tmp_path / "evidence.json"
+    evidence.write_text(json.dumps(EVIDENCE), encoding="utf-8")
+    found, told = {}, {}
+    for state in ("declared", "tested", "fired"):
+        layer = tmp_path / f"{state}.json"
+        asked = ["coverage", str(rules), "--evidence", str(evidence), "--layer", str(layer), "--state", state]
+        assert run([*asked, "--output", "json"]) == 0
+        told = json.loads(capfd.readouterr().out)
+        read = json.loads(layer.read_text(encoding="utf-8"))
+        assert read["domain"] == "enterprise-attack"
+        assert read["versions"]["layer"] == "4.5"
+        found[state] = {one["techniqueID"]: one["score"] for one in read["techniques"]}
+    assert found == {
+        "declared": {"T1098.001": 2, "T1136.003": 1},
+        "tested": {"T1098.001": 1},
+        "fired": {"T1098.001": 1},
+    }
+    (persistence,) = [one for one in told["tactics"] if one["name"] == "Persistence"]
+    assert (persistence["declared"], persistence["tested"], persistence["fired"]) == (2, 1, 1)
+    assert {one["call"]: len(one["rules"]) for one in persistence["calls"]}["CreateAccessKey"] == 3
+
+
+def test_a_site_that_cannot_be_written_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rules = write_rules(tmp_path / "rules", [KEY])
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert run(["catalog", "build", str(rules), "-o", str(tmp_path / "file")]) == 8
+    assert "cannot be written" in capfd.readouterr().err
+    assert run(["coverage", str(rules), "--layer", str(tmp_path / "file" / "layer.json")]) == 8
+
+
+def test_refused_rules_are_listed_and_set_the_exit_code(tmp_path: Path) -> None:
+    rules = write_rules(tmp_path / "rules", [KEY])
+    (rules / "broken.yml").write_text("title: broken\ndetection: {}\n", encoding="utf-8")
+    site = tmp_path / "site"
+    assert run(["catalog", "build", str(rules), "-o", str(site)]) == 1
+    about = json.loads((site / "about.json").read_text(encoding="utf-8"))
+    assert about["refused"] == 1
+    assert "broken.yml" in about["rows"][0]["where"]
+
+
+@pytest.mark.node
+def test_hits_in_the_cluster(fresh_cluster: str, tmp_path: Path) -> None:
+    write_rules(tmp_path / "rules", [KEY, USER])
+    with connect(fresh_cluster) as cluster:
+        _alerts(cluster, tmp_path)
+        ask(fresh_cluster, "POST", "/osdetect-alerts-t-*/_refresh")
+    site = _built(tmp_path / "rules", tmp_path / "site", "--cluster", "--url", fresh_cluster, "-n", "t")
+    assert _page(site, 1)["hits"] == {
+        "count": 3,
+        "first_seen": "2024-05-01T00:00:01.000Z",
+        "last_seen": "2024-05-01T00:00:03.000Z",
+    }
+    assert _page(site, 2)["hits"] == {"count": 0, "first_seen": None, "last_seen": None}
+    empty = _built(tmp_path / "rules", tmp_path / "empty", "--cluster", "--url", fresh_cluster, "-n", "other")
+    assert _page(empty, 1)["hits"]["count"] == 0
+    assert _page(_built(tmp_path / "rules", tmp_path / "unasked"), 1)["hits"] is None
+
+
+def _alerts(cluster: Cluster, folder: Path) -> None:
+    deployed(cluster, folder, KEY, USER)
+    events = [
+        record(number, eventName="CreateAccessKey", eventTime=f"2024-05-01T00:00:0{number}Z")
+        for number in (1, 2, 3)
+    ]
+    put_records(cluster, "osdetect-cloudtrail-t-2024.05", [*events, record(4)])
+    detected(cluster)

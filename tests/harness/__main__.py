@@ -1,0 +1,52 @@
+"""Play episodes: `python -m tests.harness --episodes 1000`, or one again: `python -m tests.harness --seed 17`."""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.harness.episode import Outcome
+from tests.harness.ground import Ground
+from tests.harness.lanes import LANES, episodes, summary
+from tests.harness.variants import VARIANTS
+
+
+def main() -> int:
+    """The number of episodes that broke the promise becomes the exit status."""
+    parser = argparse.ArgumentParser(prog="tests.harness", description=__doc__)
+    parser.add_argument("--seed", type=int, help="play this one only")
+    parser.add_argument("--episodes", type=int, default=50)
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--lanes", type=int, default=LANES, help="episodes at once")
+    parser.add_argument(
+        "--variant", default="", choices=sorted(VARIANTS), help="a detector that is wrong on purpose"
+    )
+    given = parser.parse_args()
+    seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.episodes)
+    folder = Path(tempfile.mkdtemp(prefix="osdetect-faults-"))
+    folder.chmod(0o755)
+    outcomes: list[Outcome] = []
+    began = time.monotonic()
+    try:
+        with Ground(folder) as ground:
+            for outcome in episodes(ground, seeds, variant=given.variant, lanes=min(given.lanes, len(seeds))):
+                outcomes.append(outcome)
+                sys.stdout.write(outcome.told() + "\n")
+                sys.stdout.flush()
+            node_s = ground.cpu_s()
+    finally:
+        shutil.rmtree(folder)
+    sys.stdout.write(summary(outcomes, time.monotonic() - began))
+    here = os.times()
+    used = here.user + here.system + here.children_user + here.children_system
+    sys.stdout.write(
+        f"processor seconds: harness and workers {used:.0f}, the node since its last start {node_s:.0f}\n"
+    )
+    return min(99, sum(not one.verdict.kept for one in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
