@@ -15,7 +15,7 @@ from osdetect.catalog.corpus import Corpus
 from osdetect.catalog.coverage import Coverage, coverage_of
 from osdetect.catalog.coverage_page import coverage_page
 from osdetect.catalog.entries import Catalog, Entry, read_catalog
-from osdetect.catalog.evidence import Evidence, Hits, State, read_evidence
+from osdetect.catalog.evidence import Evidence, Hits, State, read_evidence, with_fired
 from osdetect.catalog.history import Histories
 from osdetect.catalog.markdown import markdown
 from osdetect.catalog.navigator import layer
@@ -45,6 +45,7 @@ class Asked:
     rules: Sequence[Path]
     placeholders: Path | None
     evidence: Path | None
+    scans: Sequence[Path]
     history: bool
     hits: Callable[[], Mapping[str, Hits]] | None = None
     """Asks the cluster for the alerts of each rule."""
@@ -113,6 +114,8 @@ def _write(file: Path, content: bytes) -> None:
 
 def _pages(asked: Asked) -> tuple[Catalog, Pages]:
     evidence: Mapping[str, Evidence] = read_evidence(asked.evidence) if asked.evidence else {}
+    for scan in asked.scans:
+        evidence = with_fired(evidence, scan)
     values = placeholder_values(asked.placeholders)
     with progress_bar("Reading rules") as tell:
         catalog = read_catalog(asked.rules, values, tell)

@@ -137,6 +137,18 @@ def test_what_tests_said_stands_on_the_page_and_in_coverage(
     assert "yes: 12 records" in page
     assert "no: 2 of 3 pass" in (site / "rules" / f"{rule_id(2)}.html").read_text(encoding="utf-8")
     capfd.readouterr()
+    scan = tmp_path / "scan.json"
+    scan.write_text(
+        json.dumps({"scan": {"by_rule": [{"id": rule_id(3), "alerts": 5}]}, "alerts": []}), encoding="utf-8"
+    )
+    again = _built(
+        rules, tmp_path / "again", "--evidence", str(file), "--scan", str(scan), "--scan", str(scan)
+    )
+    found = [_page(again, number)["evidence"] for number in (1, 3)]
+    assert [(one["state"], one["fired"]) for one in found] == [("fired", 12), ("fired", 10)]
+    capfd.readouterr()
+    assert run(["catalog", "build", str(rules), "-o", str(tmp_path), "--scan", str(file)]) == 4
+    assert "osdetect scan" in capfd.readouterr().err
     file.write_text('{"x": {"tests": "many"}}', encoding="utf-8")
     assert run(["catalog", "build", str(rules), "-o", str(tmp_path), "--evidence", str(file)]) == 4
     assert "this file of evidence cannot be used" in capfd.readouterr().err
