@@ -108,13 +108,24 @@ class Snapshot:
 def found_by_id(cluster: Cluster, namespace: str, asked: Sequence[str]) -> dict[str, tuple[FoundAlert, ...]]:
     """For each text the alerts that it stands for: the one with this id, else those whose ids begin with it.
 
-    One alert where the text is good; none, or several of an ambiguous beginning (no more than a screenful).
+    One alert where the text is good, as it is now, also before a refresh; none, or several of an ambiguous beginning (no
+    more than a screenful).
     """
     with Snapshot(cluster, namespace) as snapshot:
         exact = _by_ids(snapshot, asked)
         rest = [text for text in asked if not exact.get(text) and len(text) >= SHORTEST_PREFIX]
         begun = _by_prefixes(snapshot, rest) if rest else {}
-    return {text: tuple(exact.get(text) or begun.get(text) or ()) for text in asked}
+    found = {text: tuple(exact.get(text) or begun.get(text) or ()) for text in asked}
+    meant = {alerts[0].id: alerts[0] for alerts in found.values() if len(alerts) == 1}
+    now = dict(zip(meant, read_again(cluster, list(meant.values())), strict=True))
+    return {text: _as_now(alerts, now) for text, alerts in found.items()}
+
+
+def _as_now(alerts: tuple[FoundAlert, ...], now: Mapping[str, FoundAlert | None]) -> tuple[FoundAlert, ...]:
+    if len(alerts) != 1:
+        return alerts
+    alert = now[alerts[0].id]
+    return () if alert is None else (alert,)
 
 
 _AMBIGUOUS = 20
@@ -154,6 +165,8 @@ def _by_prefixes(snapshot: Snapshot, prefixes: Sequence[str]) -> dict[str, list[
 
 def read_again(cluster: Cluster, alerts: Sequence[FoundAlert]) -> tuple[FoundAlert | None, ...]:
     """The same alerts as of now, also before a refresh; None for one that is gone."""
+    if not alerts:
+        return ()
     asked = [{"_index": alert.index, "_id": alert.id} for alert in alerts]
     reply = cluster.request("POST", "/_mget", body={"docs": asked})
     return tuple(_found(document) if document.get("found") else None for document in reply["docs"])

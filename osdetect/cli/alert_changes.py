@@ -74,7 +74,7 @@ def ack(
 ) -> int:
     """Say that you work on alerts.
 
-    Examples: `osdetect alerts ack 3fa9c1d20b77` · `osdetect alerts ack --query "status=open level=critical" --yes`
+    Examples: `osdetect alerts ack 3fa9c1d20b77` · `osdetect alerts ack --query "status=open min-level=critical" --yes`
     """
     asked = _Asked(ids or (), query, yes, user, namespace, url, ca_certs, insecure, output)
     return _change(asked, triage.Verb.ACK, "", comment)

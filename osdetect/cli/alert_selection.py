@@ -12,8 +12,11 @@ from osdetect.vocabulary import Level
 
 NOBODY = "nobody"
 """Stands for no assignee."""
-KEYS = ("status", "level", "rule", "assignee", "account", "principal", "since", "until")
-"""The conditions of a `--query`, which are also options of `alerts list`."""
+KEYS = ("status", "min-level", "rule", "assignee", "account", "principal", "since", "until")
+"""The conditions of a `--query`, which are also options of `alerts list`.
+
+There it is `--level`; who closes alerts by a query must not take it for that level alone.
+"""
 
 
 def parsed(text: str) -> triage.Selection:
@@ -52,11 +55,11 @@ def selection(said: Mapping[str, str]) -> triage.Selection:
     statuses = tuple(told["status"].split(",")) if told["status"] else ()
     for status in statuses:
         _one_of(status, "status", [one.value for one in triage.Status])
-    if told["level"]:
-        _one_of(told["level"], "level", [one.value for one in Level])
+    if told["min-level"]:
+        _one_of(told["min-level"], "level", [one.value for one in Level])
     return triage.Selection(
         statuses=statuses,
-        level=Level(told["level"]) if told["level"] else None,
+        level=Level(told["min-level"]) if told["min-level"] else None,
         rule=told["rule"],
         assignee="" if told["assignee"] == NOBODY else told["assignee"],
         unassigned=told["assignee"] == NOBODY,

@@ -81,7 +81,7 @@ def list_(
     wanted = selection(
         {
             "status": ",".join(status or ()),
-            "level": level or "",
+            "min-level": level or "",
             "rule": rule,
             "assignee": assignee,
             "account": account,

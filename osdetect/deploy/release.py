@@ -129,7 +129,7 @@ def _meta(cluster: Cluster, index: str) -> dict[str, Any]:
 
 
 def _is_live(cluster: Cluster, index: str) -> bool:
-    reply = cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,))
+    reply = cluster.request("GET", f"/{RULES_PREFIX}*/_alias/{RULES_ALIAS}", accept=(404,))
     return set(reply) == {index} and _meta(cluster, index).get("complete") is True
 
 

@@ -89,6 +89,7 @@ class Pass:
 
     def __init__(self, work: Work, follower: Follower) -> None:
         self._work, self._follower = work, follower
+        self._of_owed: dict[tuple[str, ...], Work] = {}
         self.counts = Counts()
         self.shards = 0
         self.left_to_others: set[str] = set()
@@ -197,15 +198,21 @@ class Pass:
         self._work.progress.more(sum(one.upto - one.after for one in waiting.cursor.owed))
         return self._hold(waiting, pay)
 
+    def _work_for(self, rules: tuple[str, ...]) -> Work:
+        """The work by these rules only; those that are in no release any more are owed nothing."""
+        if rules not in self._of_owed:
+            work = self._work
+            left = {name: rule for name, rule in work.release.rules.items() if name in rules}
+            release = replace(work.release, rules=left)
+            finder = Finder(work.cluster, release, work.options.method)
+            self._of_owed[rules] = replace(work, release=release, finder=finder)
+        return self._of_owed[rules]
+
     def _pay_first(self, held: Held, until: float) -> None:
         owed, *later = held.cursor.owed
-        rules = {name: rule for name, rule in self._work.release.rules.items() if name in owed.rules}
-        if rules:
-            work = self._work
-            release = replace(work.release, rules=rules)
-            finder = Finder(work.cluster, release, work.options.method)
-            part = replace(work, release=release, finder=finder)
-            for batch in finder.batches(Wanted(held.shard, owed.after, owed.upto)):
+        part = self._work_for(owed.rules)
+        if part.release.rules:
+            for batch in part.finder.batches(Wanted(held.shard, owed.after, owed.upto)):
                 self.counts += judge_batch(part, batch, None).of_owed()
                 left = replace(owed, after=batch.upto)
                 if not held.move(held.cursor.seq_no, owed=(left, *later)):
@@ -215,6 +222,5 @@ class Pass:
                 owed = left
                 if time.monotonic() >= until:
                     return
-        # Else the rules are in no release any more: nothing is owed to them.
         self._work.progress.add(owed.upto - owed.after)
         held.move(held.cursor.seq_no, owed=tuple(later))

@@ -11,6 +11,7 @@ from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release
 from osdetect.documents.dialect import RAW
+from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.follow import StoredEvent, Wanted, pages, reached
 
 _SMALLEST_WINDOW = 2_000
@@ -104,7 +105,14 @@ class Finder:
                 hits += len(page)
                 yield from self._ready().candidates(self._opened(page))
 
-        yield from watch.each(pairs())
+        try:
+            yield from watch.each(pairs())
+        except ClusterError as error:
+            if isinstance(error, ClusterRefused):
+                self._groups = None  # not this way any more: too many clauses for this cluster, for example
+            for batch in self._read(wanted):  # a cluster that is away refuses this as well
+                yield from batch.candidates
+            return
         self._costs.searched(events, len(groups), hits, watch.seconds)
         grown = self._window * 2 if watch.seconds < _WINDOW_S else self._window // 2
         self._window = max(_SMALLEST_WINDOW, min(_LARGEST_WINDOW, grown))

@@ -119,7 +119,7 @@ def live_index(cluster: Cluster) -> str:
     Raises:
         ClusterRefused: nothing is deployed.
     """
-    reply = cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,))
+    reply = cluster.request("GET", f"/{RULES_PREFIX}*/_alias/{RULES_ALIAS}", accept=(404,))
     indices = [name for name in reply if name.startswith(RULES_PREFIX)]
     if len(indices) != 1:
         raise ClusterRefused(

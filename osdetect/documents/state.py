@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+_LONGEST_LEASE_S = 86_400.0
+"""A lease that says to last longer is damaged: it would keep everybody away."""
 DETECT = "detect"
 """The purpose of the detector's own cursors."""
 
@@ -109,6 +111,8 @@ def _lease(said: object) -> Lease | None:
             try:
                 moment = datetime.fromisoformat(at)
             except ValueError:
+                return None
+            if not 0 < length <= _LONGEST_LEASE_S:  # NaN is neither
                 return None
             return Lease(worker, float(length), moment if moment.tzinfo else moment.replace(tzinfo=UTC))
         case _:

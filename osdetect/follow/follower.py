@@ -96,14 +96,14 @@ class Follower:
         """Whether nobody else is at the shard.
 
         A lease is expired when this worker saw it unchanged for its whole length, or, for a run that looks only once,
-        when its end is already as long ago again by the clocks of both.
+        when it is two lengths old by the clocks of both; one that is as far in the future is not believed either.
         """
         lease = waiting.cursor.lease
         if lease is None or lease.worker == self.worker:
             return True
         since = self._seen.get(waiting.cursor.id)
         unchanged = since is not None and self._monotonic() - since[1] >= lease.length_s
-        return unchanged or self._clock() >= lease.at + timedelta(seconds=2 * lease.length_s)
+        return unchanged or abs(self._clock() - lease.at) >= timedelta(seconds=2 * lease.length_s)
 
     def take(self, waiting: Waiting) -> Held | None:
         """Hold the shard; None when another worker was faster or holds it.

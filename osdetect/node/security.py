@@ -100,9 +100,10 @@ def prepare(storage: Storage, home: Path, account: Account | None, now: datetime
     _write(kept.ca_file, made.authority)
     _write(kept.admin_certificate, made.admin.certificate)
     _write(kept.admin_key, made.admin.key)
-    if not kept.password_file.exists():
-        passwords = {user: secrets.token_urlsafe(24) for user in (ADMIN_USER, *_users())}
-        _write(kept.password_file, json.dumps(passwords, indent=1).encode())
+    known = json.loads(kept.password_file.read_bytes()) if kept.password_file.exists() else {}
+    new = {user: secrets.token_urlsafe(24) for user in (ADMIN_USER, *_users()) if user not in known}
+    if new:
+        _write(kept.password_file, json.dumps({**known, **new}, indent=1).encode())
     for name, content in (
         ("ca.pem", made.authority),
         ("node.pem", made.node.certificate),

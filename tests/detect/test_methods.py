@@ -12,7 +12,8 @@ from osdetect.deploy import deploy
 from osdetect.detect import Method
 from osdetect.detect.by_search import clauses
 from osdetect.detect.costs import Costs
-from tests.faults.material import ask, deployed, detected, documents, put_records, record
+from tests.faults.material import ask, connect, deployed, detected, documents, put_records, record
+from tests.faults.proxy import Asked, FaultProxy, Reply, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 PLAIN = "plain-trail"
@@ -63,6 +64,19 @@ def test_events_that_osdetect_did_not_stamp_are_found_by_search_too(cluster: Clu
     path = f"/{INDEX}/_doc/a?refresh=true&pipeline=_none"
     ask(cluster.url, "PUT", path, long)
     assert detected(cluster, method=Method.SEARCH).counts.alerts_created == 1
+
+
+def test_a_cluster_that_refuses_the_searches_is_read_instead(proxy: FaultProxy, tmp_path: Path) -> None:
+    def refuse(asked: Asked) -> Reply | None:
+        searches = asked.path.endswith("/_search") and b'"should"' in asked.body and b"_seq_no" in asked.body
+        return refusal(400, "too_many_clauses", "maxClauseCount is set to 10") if searches else None
+
+    with connect(proxy.url) as cluster:
+        deployed(cluster, tmp_path, "{eventName: DeleteThing}")
+        put_records(cluster, INDEX, [record(1, eventName="DeleteThing"), record(2)])
+        proxy.choose = refuse
+        counts = detected(cluster, method=Method.SEARCH).counts
+    assert (counts.events, counts.judged, counts.alerts_created) == (2, 2, 1)
 
 
 def test_a_rule_that_matches_everything_is_put_off_and_paid(cluster: Cluster, tmp_path: Path) -> None:

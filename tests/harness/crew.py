@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from osdetect.vocabulary import ExitCode
-from tests.harness.plan import Stroke
+from tests.harness.plan import Plan, Stroke
 
 _WAIT_S = 30.0
 
@@ -37,11 +37,13 @@ class Forker:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def start(self, log: Path, arguments: Sequence[str]) -> int:
+    def start(self, log: Path, arguments: Sequence[str], *, narrow: bool) -> int:
         """A worker; gives its process id."""
         with self._lock:
             assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps({"log": str(log), "arguments": list(arguments)}) + "\n")
+            self._process.stdin.write(
+                json.dumps({"log": str(log), "narrow": narrow, "arguments": list(arguments)}) + "\n"
+            )
             self._process.stdin.flush()
             return self._started.get(timeout=_WAIT_S)
 
@@ -74,10 +76,10 @@ class Ended:
 
 
 class Crew:
-    """Keeps `size` workers running."""
+    """Keeps the planned number of workers running."""
 
-    def __init__(self, forker: Forker, arguments: Sequence[str], log: Path, size: int, lease_s: int) -> None:
-        self._forker, self._arguments, self._log, self._lease_s = forker, arguments, log, lease_s
+    def __init__(self, forker: Forker, arguments: Sequence[str], log: Path, plan: Plan) -> None:
+        self._forker, self._arguments, self._log, self._plan = forker, arguments, log, plan
         self._lock = threading.Lock()
         self._running: set[int] = set()
         self._killed: set[int] = set()
@@ -87,11 +89,11 @@ class Crew:
         self.by_itself: list[Ended] = []
         self.started = self.gave_up = 0
         forker.on_end = self._ended
-        for _ in range(size):
+        for _ in range(plan.workers):
             self._start()
 
     def _start(self) -> None:
-        pid = self._forker.start(self._log, self._arguments)
+        pid = self._forker.start(self._log, self._arguments, narrow=self._plan.narrow)
         with self._lock:
             self._running.add(pid)
             self.started += 1
@@ -105,7 +107,7 @@ class Crew:
             if stroke is Stroke.KILL:
                 self._killed.add(pid)
                 return
-            timer = threading.Timer(self._lease_s * 2 + 0.5, self._signal, (pid, signal.SIGCONT))
+            timer = threading.Timer(self._plan.lease_s * 2 + 0.5, self._signal, (pid, signal.SIGCONT))
             timer.daemon = True
             self._timers.append(timer)
         timer.start()
@@ -121,7 +123,7 @@ class Crew:
             if self._closing:
                 return
         # Not in this thread: it is the one that hears of starts.
-        threading.Timer(0.1, self._start).start()
+        threading.Timer(0.4, self._start).start()
 
     def all_awake(self) -> bool:
         """Whether no worker is stopped any more."""

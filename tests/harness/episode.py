@@ -87,8 +87,9 @@ class Stage:
             arguments = (
                 *("detect", "--every", "1s", "--lease", f"{plan.lease_s}", "--url", proxy.url),
                 *("--namespace", namespace, "--target", targets.pattern),
+                *(("--method", plan.method) if plan.method else ()),
             )
-            crew = Crew(self._forker, arguments, log, plan.workers, plan.lease_s)
+            crew = Crew(self._forker, arguments, log, plan)
             self._points.arm(plan.blows, crew.struck)
             run = _Run(ground, plan, targets, injector, crew, namespace)
             ground.tell_of_restarts(run.restarted)

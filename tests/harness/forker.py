@@ -2,16 +2,19 @@
 
     python -m tests.harness.forker VARIANT        VARIANT: empty, or a wrong one (`tests.harness.variants`)
 
-Reads lines `{"log": FILE, "arguments": [...]}` and answers `{"started": PID}`; says `{"ended": PID, "status": N}` of
+Reads lines `{"log": FILE, "narrow": BOOL, "arguments": [...]}` and answers `{"started": PID}`; says `{"ended": PID, "status": N}` of
 each that ended.
 """
 
+import importlib
 import json
 import os
 import selectors
 import sys
+from typing import Any
 
 from osdetect.cli import main
+from osdetect.detect import flood
 from tests.harness.variants import VARIANTS
 
 
@@ -27,10 +30,14 @@ def _say(**words: object) -> None:
     sys.stdout.flush()
 
 
-def _start(log: str, arguments: list[str]) -> int:
+def _start(log: str, arguments: list[str], *, narrow: bool) -> int:
     pid = os.fork()
     if pid:
         return pid
+    if narrow:
+        pages: Any = importlib.import_module("osdetect.follow.pages")
+        pages.FIRST_PAGE = pages.LARGEST_PAGE = pages.SMALLEST_PAGE = 6
+        flood.FEWEST, flood.MOST = 4, 8
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
@@ -71,7 +78,7 @@ def serve() -> None:
             *lines, rest = (rest + read).split(b"\n")
             for line in lines:
                 wanted = json.loads(line)
-                _say(started=_start(wanted["log"], wanted["arguments"]))
+                _say(started=_start(wanted["log"], wanted["arguments"], narrow=wanted["narrow"]))
         _reap()
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 from osdetect.cluster import Cluster
 from osdetect.node import NodeOptions, RunningNode, configure, start, stop
 from osdetect.node.places import node_place
+from osdetect.node.ports import is_free
 from osdetect.node.processes import alive
 from osdetect.node.state import read_state
 from tests.faults.material import ask, connect
@@ -30,7 +32,7 @@ class Ground:
     """A node, with the rules deployed. Several episodes may be played on it at once."""
 
     def __init__(self, folder: Path, rules: tuple[str, ...] = RULES) -> None:
-        self._options = NodeOptions(name=f"faults-{os.getpid()}", heap_mb=1024)
+        self._options = NodeOptions(name=f"faults-{os.getpid()}", heap_mb=1024, port=_lasting_port())
         self._node: RunningNode | None = None
         self._changed = threading.Condition()
         self._users, self._down = 0, False
@@ -122,11 +124,14 @@ class Ground:
         os.kill(self._node.pid, signal.SIGKILL)
         while alive(state.process):
             time.sleep(0.01)
-        port = int(self.url.rpartition(":")[2])
-        self._node = _start_as_sixteen(
-            NodeOptions(name=self._options.name, heap_mb=self._options.heap_mb, port=port)
-        )
+        self._node = _start_as_sixteen(self._options)
         ask(self.url, "GET", "/_cluster/health?wait_for_status=yellow&timeout=60s")
+
+
+def _lasting_port() -> int:
+    """A free port that the system gives to no client: while the node is down, nothing else may come to sit on it."""
+    ports = Random(os.getpid()).sample(range(20_000, 32_000), 100)
+    return next(port for port in ports if is_free(port))
 
 
 def _start_as_sixteen(options: NodeOptions) -> RunningNode:

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from osdetect.detect.costs import Method
+
 WRITERS = 16
 POINTS = (
     "lease-taken",
     "page-read",
     "candidates-found",
+    "matches-stored",
     "alerts-stored",
     "before-move",
     "after-move",
+    "owed-paid",
 )
 """Named places of the loop at which a worker is killed or stopped (`osdetect.follow.points`)."""
 
@@ -87,6 +91,10 @@ class Plan:
     """Roll a data stream over, else an alias with a write index."""
     reborn: bool
     """Delete an index in the middle and make it again under the same name."""
+    method: str
+    """How candidates are found; empty: as the detector chooses."""
+    narrow: bool
+    """Pages of a few events, and rules that match several of them are put off."""
     deploy: bool
     """Deploy another release in the middle."""
     restart: bool
@@ -101,6 +109,7 @@ class Plan:
         return found
 
 
+METHODS = ("", "", *Method)
 RESTART_EVERY = 25
 """Starting a node takes as long as an episode: this many episodes have one restart."""
 
@@ -131,10 +140,12 @@ def plan(seed: int) -> Plan:
         durability=rng.choice(("request", "request", "async")),
         stream=rng.random() < 0.5,
         reborn=rng.random() < 0.6,
+        method=rng.choice(METHODS),
+        narrow=rng.random() < 0.4,
         deploy=rng.random() < 0.4,
         restart=seed % RESTART_EVERY == RESTART_EVERY - 1,
         faults=tuple(_fault(rng) for _ in range(rng.randint(8, 16))),
-        blows=tuple(_blow(rng) for _ in range(rng.randint(2, 5))),
+        blows=tuple(_blow(rng) for _ in range(rng.randint(3, 6))),
     )
 
 

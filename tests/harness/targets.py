@@ -10,6 +10,13 @@ from tests.harness.plan import Plan
 
 OWN, PLAIN, REBORN, ROLLING = "own", "plain", "reborn", "rolling"
 KINDS = (OWN, PLAIN, REBORN, ROLLING)
+_SLOW = {
+    "dynamic": False,
+    "properties": {
+        "requestParameters": {"properties": {"blob": {"type": "wildcard", "doc_values": False}}},
+    },
+}
+"""Takes long to index a large event, so that small ones with higher sequence numbers are visible before it."""
 STREAM_TEMPLATE = "faults-stream"
 
 
@@ -44,7 +51,7 @@ class Targets:
         prefix = f"faults-{namespace}"
         own = self._made(OWN, f"osdetect-cloudtrail-{namespace}-2024.05", {})
         translog = {"translog.durability": plan.durability, "translog.sync_interval": "500ms"}
-        plain = self._made(PLAIN, f"{prefix}-plain", translog)
+        plain = self._made(PLAIN, f"{prefix}-plain", translog, mappings=_SLOW)
         reborn = self._made(REBORN, f"{prefix}-reborn", {})
         reborn.lock = threading.Lock()
         self.all = (own, plain, reborn, self._rolling(prefix))
@@ -53,15 +60,15 @@ class Targets:
         """The target of that kind."""
         return self.all[KINDS.index(kind)]
 
-    def _made(self, kind: str, name: str, settings: dict[str, Any]) -> Target:
-        self._create(name, settings)
+    def _made(self, kind: str, name: str, settings: dict[str, Any], **more: Any) -> Target:
+        self._create(name, settings, **more)
         return Target(kind, name, self._uuid(name))
 
     def _create(self, name: str, settings: dict[str, Any], **more: Any) -> None:
-        index = {"number_of_shards": self._plan.shards, **settings}
+        index = {"number_of_shards": self._plan.shards, "refresh_interval": "30s", **settings}
         if name.startswith("faults-"):
             index["number_of_replicas"] = self._plan.replicas
-            more["mappings"] = {"dynamic": False}
+            more.setdefault("mappings", {"dynamic": False})
         ask(self._url, "PUT", f"/{name}?wait_for_active_shards=1", {"settings": {"index": index}, **more})
 
     def _rolling(self, prefix: str) -> Target:

@@ -9,7 +9,11 @@ import pytest
 
 from osdetect.node import NodeOptions, RunningNode, start, status
 from osdetect.node.probe import Probe
+from osdetect.vocabulary import ExitCode
+from tests.cli.conftest import Osdetect, Ran, osdetect
+from tests.faults.material import record, rule_id, write_rules
 
+__all__ = ["osdetect"]
 EVENT = {"eventName": "CreateApiKey"}
 
 
@@ -36,7 +40,9 @@ def _get(probe: Probe, path: str) -> int:
     return answer.status
 
 
-def test_a_secured_node_gives_each_role_its_own_rights_and_nothing_else(data_dir: Path) -> None:
+def test_a_secured_node_gives_each_role_its_own_rights_and_nothing_else(
+    data_dir: Path, osdetect: Osdetect, tmp_path: Path
+) -> None:
     pytest.importorskip("cryptography")
     node = start(NodeOptions(name="secured", secured=True, ephemeral=True))
     assert node.url.startswith("https://")
@@ -61,11 +67,11 @@ def test_a_secured_node_gives_each_role_its_own_rights_and_nothing_else(data_dir
     )
     allowed = {
         (user, path)
-        for user in ("deployer", "loader", "detector", "viewer")
+        for user in ("deployer", "loader", "detector", "viewer", "analyst")
         for path in (event, alert, rule)
         if _put(_as(node, user), path) in {200, 201}
     }
-    assert allowed == {("loader", event), ("detector", alert), ("deployer", rule)}
+    assert allowed == {("loader", event), ("detector", alert), ("analyst", alert), ("deployer", rule)}
     assert _put(_as(node, "viewer"), alert) == 403
     assert _get(_as(node, "viewer"), alert) == 200
     assert _get(_as(node, "viewer"), rule) == 403
@@ -75,3 +81,44 @@ def test_a_secured_node_gives_each_role_its_own_rights_and_nothing_else(data_dir
         answer = _as(node, user).ask("/_index_template/osdetect-x", method="PUT", body=template)
         assert answer is not None
         assert answer.status == expected
+    _each_command_as_its_own_user(node, osdetect, tmp_path)
+
+
+def _each_command_as_its_own_user(node: RunningNode, osdetect: Osdetect, folder: Path) -> None:
+    rules = write_rules(folder / "rules", ["{eventName: CreateThing}"])
+    (folder / "log.json").write_text(json.dumps({"Records": [record(1)]}))
+    assert node.credentials is not None
+    passwords = json.loads(node.credentials.password_file.read_bytes())
+
+    def ran(user: str, *arguments: object) -> Ran:
+        settings = {
+            "OSDETECT_URL": node.url,
+            "OSDETECT_CA_CERTS": str(node.credentials and node.credentials.ca_file),
+        }
+        secret = {"OSDETECT_USERNAME": user, "OSDETECT_PASSWORD": passwords[user]}
+        return osdetect(*arguments, **settings, **secret)
+
+    def forbidden(user: str, *arguments: object) -> bool:
+        told = ran(user, *arguments)
+        return told.status == ExitCode.CLUSTER and "no permissions for" in told.err
+
+    for user, *arguments in (
+        ("deployer", "deploy", rules),
+        ("loader", "load", folder / "log.json"),
+        ("detector", "detect", "--once"),
+        ("detector", "hunt", rule_id(1)),
+    ):
+        assert ran(user, *arguments).status == ExitCode.OK, (user, arguments)
+    (listed,) = ran("viewer", "alerts", "list", "-o", "ndjson").out.splitlines()
+    short = json.loads(listed)["id"][:12]
+    assert ran("viewer", "alerts", "show", short, "--event").status == ExitCode.OK
+    assert forbidden("viewer", "alerts", "ack", short)
+    assert ran("analyst", "alerts", "ack", short).status == ExitCode.OK
+    assert (
+        ran("analyst", "alerts", "close", "--query", "status=acknowledged", "--as", "tp", "--yes").status
+        == ExitCode.OK
+    )
+    assert '"closed_as": "tp"' in ran("viewer", "alerts", "show", short, "-o", "json").out
+    assert forbidden("analyst", "detect", "--once")
+    assert forbidden("loader", "deploy", rules)
+    assert forbidden("detector", "load", folder / "log.json")
