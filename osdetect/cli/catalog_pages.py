@@ -35,6 +35,7 @@ from osdetect.cli.output import (
 )
 from osdetect.cli.reading import placeholder_values
 from osdetect.errors import InputError, OutputError, Where
+from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 
 
@@ -51,22 +52,22 @@ class Asked:
     """Asks the cluster for the alerts of each rule."""
 
 
-def built(asked: Asked, folder: Path, output: OutputFormat) -> Catalog:
+def built(asked: Asked, site: Path, output: OutputFormat) -> Catalog:
     """Write the site, and print what was written."""
     catalog, pages = _pages(asked)
-    made = Site(folder)
+    made = Site(site)
     with progress_bar("Writing pages") as tell:
         made.rules(pages, tell)
     made.overviews(catalog, pages)
     made.assets()
-    _print_built(made.built(), folder, catalog, output)
+    _print_built(made.built(), site, catalog, output)
     return catalog
 
 
 def shown(asked: Asked, wanted: str, output: ShowFormat) -> Catalog:
     """Print the page of the rule that is named by its id or title, or those of a file's rules."""
     file = Path(wanted) if Path(wanted).is_file() else None
-    rules = [*asked.rules, *([file] if file else [])]
+    rules = [*(asked.rules or [folder("rules")]), *([file] if file else [])]
     catalog, pages = _pages(replace(asked, rules=rules))
     for entry in _in_file(catalog, file) if file else (_called(catalog, wanted),):
         page, _ = rule_page_within(pages, entry, lambda _: True)
@@ -174,7 +175,7 @@ def _print_rendered(page: Page) -> None:
     console.print(rendered(page))
 
 
-def _print_built(built: Built, folder: Path, catalog: Catalog, output: OutputFormat) -> None:
+def _print_built(built: Built, site: Path, catalog: Catalog, output: OutputFormat) -> None:
     counts = {
         "rules": len(catalog.entries),
         "refused": len(catalog.refused),
@@ -184,6 +185,6 @@ def _print_built(built: Built, folder: Path, catalog: Catalog, output: OutputFor
         "shortened": len(built.shortened),
     }
     if output is OutputFormat.JSON:
-        print_json({**counts, "folder": str(folder), "first": str(folder / "index.html")})
+        print_json({**counts, "folder": str(site), "first": str(site / "index.html")})
     else:
-        print_table(f"Catalog in {folder}", ("what", "number"), [(k, f"{v:,}") for k, v in counts.items()])
+        print_table(f"Catalog in {site}", ("what", "number"), [(k, f"{v:,}") for k, v in counts.items()])
