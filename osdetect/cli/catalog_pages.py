@@ -67,7 +67,9 @@ def built(asked: Asked, site: Path, output: OutputFormat) -> Catalog:
 def shown(asked: Asked, wanted: str, output: ShowFormat) -> Catalog:
     """Print the page of the rule that is named by its id or title, or those of a file's rules."""
     file = Path(wanted) if Path(wanted).is_file() else None
-    rules = [*(asked.rules or [folder("rules")]), *([file] if file else [])]
+    rules = list(asked.rules or [folder("rules")])
+    if file and not any(file.resolve().is_relative_to(one.resolve()) for one in rules):
+        rules.append(file)  # a file that is read twice would be refused as its own double
     catalog, pages = _pages(replace(asked, rules=rules))
     for entry in _in_file(catalog, file) if file else (_called(catalog, wanted),):
         page, _ = rule_page_within(pages, entry, lambda _: True)
