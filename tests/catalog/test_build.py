@@ -226,3 +226,19 @@ def _alerts(cluster: Cluster, folder: Path) -> None:
     ]
     put_records(cluster, "osdetect-cloudtrail-t-2024.05", [*events, record(4)])
     detected(cluster)
+
+
+def test_show_by_file_title_or_id_and_what_is_not_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rules = write_rules(tmp_path / "rules", [KEY, KEY])
+    shown = []
+    for named in (str(rules / "rule_1.yml"), rule_id(1), "made-up rule 1"):
+        assert run(["catalog", "show", named, str(rules), "--no-history", "--output", "json"]) == 0
+        shown.append(json.loads(capfd.readouterr().out))
+    assert shown[0] == shown[1] == shown[2]
+    assert [one["title"] for one in shown[0]["same_action"]["rules"]] == ["Made-up rule 2"]
+    assert run(["catalog", "show", "made-up", str(rules), "--no-history"]) == 4
+    said = capfd.readouterr().err
+    assert "no rule is called 'made-up'" in said
+    assert "Made-up rule 1; Made-up rule 2" in said
