@@ -27,7 +27,7 @@ from osdetect.notify.channel import ChannelWork, Surroundings
 from osdetect.notify.message import trial
 from osdetect.notify.outcome import Sent
 from osdetect.notify.senders import sender
-from osdetect.notify.settings import Channel, Stdout, read_channels
+from osdetect.notify.settings import AnyChannel, Stdout, read_channels
 from osdetect.notify.tell import Told
 from osdetect.status.logs import Log, LogFormat, open_log
 from osdetect.vocabulary import ExitCode
@@ -47,7 +47,7 @@ class _Ended:
     told: list[Told] = field(default_factory=list)
     errors: dict[str, OsdetectError] = field(default_factory=dict)
     """Channels whose work ended because of the cluster."""
-    dead: int = 0
+    dead: list[str] = field(default_factory=list)
 
     def status(self) -> int:
         """The exit code: a failure of the cluster first, then losses."""
@@ -100,7 +100,6 @@ def check(channels: ChannelsFile = None, namespace: Namespace = NAMESPACE) -> in
     rows, wrong = [], 0
     for name, channel in found.items():
         try:
-            channel.check_secrets(name)
             sender(name, channel, _now)
             said = "ok"
         except UsageError as error:
@@ -135,7 +134,7 @@ def send_trial(
     return ExitCode.LOSS
 
 
-def _works(cluster: Cluster, channels: dict[str, Channel], asked: Asked) -> list[ChannelWork]:
+def _works(cluster: Cluster, channels: dict[str, AnyChannel], asked: Asked) -> list[ChannelWork]:
     base = os.environ.get("OSDETECT_DASHBOARDS_URL", "")
     if base:
         dashboards_link(base, {})  # refuses an address that is none
@@ -173,7 +172,7 @@ def _each_in_a_thread(works: list[ChannelWork], ended: _Ended, do: Callable[[Cha
 def _once(ended: _Ended, work: ChannelWork) -> None:
     told = work.make_pass()
     ended.told.append(told)
-    ended.dead += len(told.dead)
+    ended.dead += told.dead
 
 
 def _keep_on(works: list[ChannelWork], schedule: Schedule, asked: Asked, log: Log) -> int:
@@ -188,7 +187,7 @@ def _keep_on(works: list[ChannelWork], schedule: Schedule, asked: Asked, log: Lo
     _each_in_a_thread(works, ended, keep)
     for name, error in ended.errors.items():
         log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
-    log.info("notifier stopped", signal=asked.by.name if asked.by else "", dead_letters=ended.dead)
+    log.info("notifier stopped", signal=asked.by.name if asked.by else "", dead_letters=len(ended.dead))
     return ExitCode.INTERRUPTED if asked.by is signal.SIGINT else ended.status()
 
 
@@ -203,7 +202,7 @@ class _Watching:
 
     def pass_ended(self, report: Told, seconds: float) -> None:
         """A line if something was done, or could not be."""
-        self.ended.dead += len(report.dead)
+        self.ended.dead.extend(report.dead)
         if report.taken_in or report.messages or report.dead or report.unreached:
             lost = bool(report.dead or report.unreached)
             (self.log.warning if lost else self.log.info)(
