@@ -162,6 +162,6 @@ def _bound(test: WrittenTest, beside: Sequence[_Target]) -> list[Case]:
     ]
 
 
-def tests_file_of(rule_file: Path) -> Path:
+def file_of_tests(rule_file: Path) -> Path:
     """Where the tests of a rule file's rules are, or would be."""
     return next((one for one in beside_rule(rule_file) if one.is_file()), beside_rule(rule_file)[0])

@@ -35,11 +35,28 @@ def run(
     """
     judges = Judges.of(rules)
     stored, refused = _percolated(cases.cases, judges, cluster, on_progress)
-    results = tuple(
-        _result(case, judges, None if stored is None else stored[number], refused)
-        for number, case in enumerate(cases.cases)
-    )
+    results = judged(cases.cases, judges, stored, refused)
     return Results(results, _tested(rules, results), (*rules.refused, *cases.refused), cluster is not None)
+
+
+def judged(
+    cases: Sequence[Case],
+    judges: Judges,
+    stored: Sequence[Matched] | None,
+    refused: Mapping[str, str],
+) -> tuple[Result, ...]:
+    """What each case comes to.
+
+    Args:
+        cases: the tests.
+        judges: evaluator and engine.
+        stored: for each case what the percolator found of each record; None if it was not asked.
+        refused: the rules that the cluster refused, and why.
+    """
+    return tuple(
+        _result(case, judges, None if stored is None else stored[number], refused)
+        for number, case in enumerate(cases)
+    )
 
 
 def _percolated(
