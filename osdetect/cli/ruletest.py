@@ -54,6 +54,14 @@ MinScore = Annotated[
         "--min-score", min=0, max=1, help="A mutation score below this over all rules sets exit code 1."
     ),
 ]
+Recorded = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--regression",
+        help="Folder of recorded events in SigmaHQ's layout (info.yml), run as well; repeatable.",
+        metavar="DIR",
+    ),
+]
 Generate = Annotated[
     bool,
     typer.Option(
@@ -74,6 +82,7 @@ def ruletest(
     require_tests: RequireTests = False,
     mutation: Mutation = False,
     min_score: MinScore = None,
+    regression: Recorded = None,
     generate: Generate = False,
     overwrite: Overwrite = False,
     url: Url = None,
@@ -98,7 +107,7 @@ def ruletest(
         raise UsageError("--overwrite goes with --generate", cure="give both, or neither")
     if generate:
         return _generate(rule_set, output, overwrite=overwrite, verbose=verbose)
-    cases = testing.cases_of(paths, rule_set)
+    cases = _cases(paths, regression or [], rule_set)
     if not cases.cases and not cases.refused:
         raise InputError(
             "there is no test beside these rules",
@@ -134,6 +143,14 @@ def _run(
         progress_bar("Percolating") as tell,
     ):
         return testing.run(cases, rules, cluster, tell)
+
+
+def _cases(paths: Sequence[Path], recorded: Sequence[Path], rules: RuleSet[Rule]) -> testing.Cases:
+    """The tests beside the rules, and the recorded events."""
+    beside, others = testing.cases_of(paths, rules), testing.recorded_cases(recorded, rules)
+    return testing.Cases(
+        (*beside.cases, *others.cases), (*beside.refused, *others.refused), beside.files + others.files
+    )
 
 
 def _scores(cases: testing.Cases, rules: RuleSet[Rule]) -> tuple[testing.Score, ...]:

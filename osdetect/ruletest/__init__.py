@@ -13,7 +13,7 @@ generating  tests made from a rule's tree
 drafts      files of such tests, for rules that have none
 """
 
-from osdetect.ruletest.cases import Case, Cases, cases_of
+from osdetect.ruletest.cases import Case, Cases, cases_of, recorded_cases
 from osdetect.ruletest.drafts import Draft, drafts
 from osdetect.ruletest.junit import junit
 from osdetect.ruletest.results import Result, Results, Status
@@ -32,6 +32,7 @@ __all__ = [
     "cases_of",
     "drafts",
     "junit",
+    "recorded_cases",
     "run",
     "scores",
     "total_score",

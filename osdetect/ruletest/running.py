@@ -106,9 +106,9 @@ def _why(case: Case, judges: Judges, matched: Matched) -> str:
         (record,) = case.records[:1]
         told = [f"{one.field} {one.test}" for one in evidence(tree, record) or ()]
         return f"it matches: {_listed(told, 'none of its tests keeps it from that')}"
-    if len(case.records) > 1 or case.exactly is not None:
+    if len(case.records) > 1:
         count = sum(case.rule in one for one in matched)
-        return f"{count} of {len(matched)} records match"
+        return f"{count} of {len(matched)} records match, not {case.least}"
     changes = nearest_miss(tree, case.records[0])
     if changes is None:
         return "it does not match: no record can match this rule"

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from osdetect.errors import RuleError
-from osdetect.ruletest import cases_of
+from osdetect.ruletest import cases_of, recorded_cases, run
 from osdetect.sigma import ReadOptions, read_rules
 from osdetect.sigma.record_changes import NoSuchPlace, changed, without
+from osdetect.sigma.regression import read_regressions
 from osdetect.sigma.written_tests import TestsFile, parsed_tests
 from osdetect.source import SourceText
 from tests.ruletest.material import RULE, TESTS, rule_with_tests
@@ -109,3 +110,48 @@ def test_tests_without_their_rule_are_told(tmp_path: Path) -> None:
         "these tests stand beside no rule",
     ]
     assert cases.files == 4
+
+
+def test_labelled_events_are_read_from_a_list_of_tests() -> None:
+    read = _read(
+        "AnalysisType: rule\nRuleID: Some.Rule\nTests:\n"
+        "  - {Name: it is made, ExpectedResult: true, Log: {eventName: CreateUser}}\n"
+        "  - {Name: it is read, ExpectedResult: false, Log: {eventName: GetUser}}\n"
+        "  - {Name: half, ExpectedResult: maybe, Log: {eventName: GetUser}}\n"
+    )
+    assert [(one.why, one.expected, one.records[0]["eventName"], one.layout) for one in read.tests] == [
+        ("it is made", True, "CreateUser", "panther"),
+        ("it is read", False, "GetUser", "panther"),
+    ]
+    (refusal,) = read.refused
+    assert refusal.where
+    assert refusal.where.line == 6
+
+
+def test_every_recorded_event_of_sigmahq_is_matched_by_its_rule(shared: Path) -> None:
+    place = shared / "data/regression/sigmahq"
+    ids = {one.rule for one in read_regressions(place)[0]}
+    files = [
+        file
+        for file in sorted((shared / "data/rules/sigmahq").rglob("*.yml"))
+        if any(identity in file.read_text(encoding="utf-8") for identity in ids)
+    ]
+    rules = read_rules(files, ReadOptions(every_log_source=True))
+    cases = recorded_cases([place], rules)
+    assert cases.refused == ()
+    assert len(cases.cases) == 129
+    assert [(one.case.title, one.reason) for one in run(cases, rules, None).bad] == []
+
+
+def test_recorded_events_that_are_not_there_are_told(tmp_path: Path) -> None:
+    (tmp_path / "info.yml").write_text(
+        "rule_metadata: [{id: a}]\nregression_tests_info: [{path: x/b.evtx}]\n"
+    )
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "info.yml").write_text("rule_metadata: [{id: a}]\n")
+    (tmp_path / "c" / "b.json").write_text(
+        '{"Event": {"System": {"Provider": {"#attributes": {"Name": "P"}}}}} [{"x": 1}]'
+    )
+    found, refused = read_regressions(tmp_path)
+    assert [one.what for one in refused] == ["there are no events beside this"]
+    assert found[0].events == ({"Provider_Name": "P"}, {"x": 1})

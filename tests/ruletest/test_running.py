@@ -118,6 +118,7 @@ def test_a_tests_file_that_cannot_be_read_is_a_loss_and_stops_no_other(tmp_path:
 def test_a_file_of_tests_may_be_named_itself(tmp_path: Path) -> None:
     rule_with_tests(tmp_path)
     assert osdetect("test", "--fast", tmp_path / "key.tests.yml").code == 0
+    assert "3 passed" in osdetect("test", "--fast", tmp_path / "key.yml", tmp_path / "key.tests.yml").out
     assert osdetect("check", "--fail-on", "warning", tmp_path).code == 0
 
 
