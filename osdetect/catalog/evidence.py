@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from osdetect.errors import InputError, Where
 
-MAX_BYTES = 64_000_000
+T = TypeVar("T")
+
+MAX_BYTES = 1_000_000_000
 
 
 class State(IntEnum):
@@ -69,23 +71,56 @@ def read_evidence(file: Path) -> Mapping[str, Evidence]:
     Raises:
         InputError: the file cannot be read, or is no such file.
     """
+    return MappingProxyType(_decoded(file, dict[str, Evidence], _FROM_TEST))
+
+
+class _Fired(msgspec.Struct, frozen=True):
+    id: str
+    alerts: int
+
+
+class _Counts(msgspec.Struct, frozen=True):
+    by_rule: tuple[_Fired, ...]
+
+
+class _Scan(msgspec.Struct, frozen=True):
+    scan: _Counts
+
+
+def with_fired(evidence: Mapping[str, Evidence], scan: Path) -> Mapping[str, Evidence]:
+    """The evidence, with the records that each rule matched in a scan.
+
+    Args:
+        evidence: what is known.
+        scan: what `osdetect scan --output json` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or is no such file.
+    """
+    found = dict(evidence)
+    for one in _decoded(scan, _Scan, _FROM_SCAN).scan.by_rule:
+        known = found.get(one.id, NO_EVIDENCE)
+        found[one.id] = msgspec.structs.replace(known, fired=known.fired + one.alerts)
+    return MappingProxyType(found)
+
+
+_FROM_TEST = "write it anew: osdetect test --evidence FILE"
+_FROM_SCAN = "write it anew: osdetect scan FOLDER --output json > FILE"
+
+
+def _decoded(file: Path, kind: type[T], cure: str) -> T:
     try:
         if file.stat().st_size > MAX_BYTES:
-            raise _unusable(file, f"it is larger than {MAX_BYTES:,} bytes")
-        return MappingProxyType(msgspec.json.decode(file.read_bytes(), type=dict[str, Evidence]))
+            raise _unusable(file, f"it is larger than {MAX_BYTES:,} bytes", cure)
+        return msgspec.json.decode(file.read_bytes(), type=kind)
     except OSError as error:
-        raise _unusable(file, str(error.strerror)) from error
+        raise _unusable(file, str(error.strerror), cure) from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _unusable(file, str(error)) from error
+        raise _unusable(file, str(error), cure) from error
 
 
-def _unusable(file: Path, cause: str) -> InputError:
-    return InputError(
-        "this file of evidence cannot be used",
-        cause=cause,
-        cure="write it anew: osdetect test --evidence FILE",
-        where=Where(str(file)),
-    )
+def _unusable(file: Path, cause: str, cure: str) -> InputError:
+    return InputError("this file of evidence cannot be used", cause=cause, cure=cure, where=Where(str(file)))
 
 
 def evidence_json(one: Evidence) -> dict[str, Any]:

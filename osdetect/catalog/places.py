@@ -30,7 +30,7 @@ def call_page(platform: str, call: str) -> str:
     """The page of a platform's API call or operation.
 
     >>> call_page("aws", "CreateApiKey"), call_page("azure", "../Add member")
-    ('calls/aws/createapikey', 'calls/azure/add-member-28c2f1c2c7')
+    ('calls/aws/createapikey', 'calls/azure/add-member-439715a67c')
     """
     return f"calls/{file_name(platform or 'any')}/{file_name(call)}"
 

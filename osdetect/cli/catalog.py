@@ -32,6 +32,14 @@ EvidenceFile = Annotated[
     Path | None,
     typer.Option("--evidence", help="What `osdetect test --evidence FILE` wrote.", metavar="FILE"),
 ]
+ScanFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--scan",
+        help="What `osdetect scan --output json` wrote: rules that fired on data; repeatable.",
+        metavar="FILE",
+    ),
+]
 History = Annotated[
     bool, typer.Option("--history/--no-history", help="Ask git for the changes of each file.")
 ]
@@ -60,6 +68,7 @@ def build(
         Path, typer.Option("--site", "-o", help="The folder that the site is written to.", metavar="FOLDER")
     ] = Path("site"),
     evidence: EvidenceFile = None,
+    scan: ScanFiles = None,
     history: History = True,
     cluster: AskCluster = False,
     namespace: Namespace = NAMESPACE,
@@ -85,6 +94,7 @@ def build(
         rules or (),
         placeholders,
         evidence,
+        scan or (),
         history,
         _hits(namespace, url, ca_certs, insecure=insecure) if cluster else None,
     )
@@ -103,6 +113,7 @@ def show(
         ),
     ] = None,
     evidence: EvidenceFile = None,
+    scan: ScanFiles = None,
     history: History = True,
     cluster: AskCluster = False,
     namespace: Namespace = NAMESPACE,
@@ -127,6 +138,7 @@ def show(
         rules or (),
         placeholders,
         evidence,
+        scan or (),
         history,
         _hits(namespace, url, ca_certs, insecure=insecure) if cluster else None,
     )

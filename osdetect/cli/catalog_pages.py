@@ -15,7 +15,7 @@ from osdetect.catalog.corpus import Corpus
 from osdetect.catalog.coverage import Coverage, coverage_of
 from osdetect.catalog.coverage_page import coverage_page
 from osdetect.catalog.entries import Catalog, Entry, read_catalog
-from osdetect.catalog.evidence import Evidence, Hits, State, read_evidence
+from osdetect.catalog.evidence import Evidence, Hits, State, read_evidence, with_fired
 from osdetect.catalog.history import Histories
 from osdetect.catalog.markdown import markdown
 from osdetect.catalog.navigator import layer
@@ -35,6 +35,7 @@ from osdetect.cli.output import (
 )
 from osdetect.cli.reading import placeholder_values
 from osdetect.errors import InputError, OutputError, Where
+from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 
 
@@ -45,27 +46,30 @@ class Asked:
     rules: Sequence[Path]
     placeholders: Path | None
     evidence: Path | None
+    scans: Sequence[Path]
     history: bool
     hits: Callable[[], Mapping[str, Hits]] | None = None
     """Asks the cluster for the alerts of each rule."""
 
 
-def built(asked: Asked, folder: Path, output: OutputFormat) -> Catalog:
+def built(asked: Asked, site: Path, output: OutputFormat) -> Catalog:
     """Write the site, and print what was written."""
     catalog, pages = _pages(asked)
-    made = Site(folder)
+    made = Site(site)
     with progress_bar("Writing pages") as tell:
         made.rules(pages, tell)
     made.overviews(catalog, pages)
     made.assets()
-    _print_built(made.built(), folder, catalog, output)
+    _print_built(made.built(), site, catalog, output)
     return catalog
 
 
 def shown(asked: Asked, wanted: str, output: ShowFormat) -> Catalog:
     """Print the page of the rule that is named by its id or title, or those of a file's rules."""
     file = Path(wanted) if Path(wanted).is_file() else None
-    rules = [*asked.rules, *([file] if file else [])]
+    rules = list(asked.rules or [folder("rules")])
+    if file and not any(file.resolve().is_relative_to(one.resolve()) for one in rules):
+        rules.append(file)  # a file that is read twice would be refused as its own double
     catalog, pages = _pages(replace(asked, rules=rules))
     for entry in _in_file(catalog, file) if file else (_called(catalog, wanted),):
         page, _ = rule_page_within(pages, entry, lambda _: True)
@@ -113,6 +117,8 @@ def _write(file: Path, content: bytes) -> None:
 
 def _pages(asked: Asked) -> tuple[Catalog, Pages]:
     evidence: Mapping[str, Evidence] = read_evidence(asked.evidence) if asked.evidence else {}
+    for scan in asked.scans:
+        evidence = with_fired(evidence, scan)
     values = placeholder_values(asked.placeholders)
     with progress_bar("Reading rules") as tell:
         catalog = read_catalog(asked.rules, values, tell)
@@ -171,7 +177,7 @@ def _print_rendered(page: Page) -> None:
     console.print(rendered(page))
 
 
-def _print_built(built: Built, folder: Path, catalog: Catalog, output: OutputFormat) -> None:
+def _print_built(built: Built, site: Path, catalog: Catalog, output: OutputFormat) -> None:
     counts = {
         "rules": len(catalog.entries),
         "refused": len(catalog.refused),
@@ -181,6 +187,6 @@ def _print_built(built: Built, folder: Path, catalog: Catalog, output: OutputFor
         "shortened": len(built.shortened),
     }
     if output is OutputFormat.JSON:
-        print_json({**counts, "folder": str(folder), "first": str(folder / "index.html")})
+        print_json({**counts, "folder": str(site), "first": str(site / "index.html")})
     else:
-        print_table(f"Catalog in {folder}", ("what", "number"), [(k, f"{v:,}") for k, v in counts.items()])
+        print_table(f"Catalog in {site}", ("what", "number"), [(k, f"{v:,}") for k, v in counts.items()])

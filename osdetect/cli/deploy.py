@@ -33,32 +33,31 @@ Rules = Annotated[
     ),
 ]
 
+EveryLogSource = Annotated[
+    bool,
+    typer.Option(
+        "--every-log-source",
+        help="Store rules for other log sources than CloudTrail as well; the detector leaves them out.",
+    ),
+]
+RulesShards = Annotated[
+    int,
+    typer.Option(
+        "--rules-shards", help="Shards of the rules index: so many nodes share percolation.", min=1, max=64
+    ),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep what was compiled before.")]
+
 
 def deploy(
     rules: Rules = None,
     pipeline: Pipelines = None,
     target: AutoTarget = "",
     placeholders: Placeholders = None,
-    every_log_source: Annotated[
-        bool,
-        typer.Option(
-            "--every-log-source",
-            help="Store rules for other log sources than CloudTrail as well; the detector leaves them out.",
-        ),
-    ] = False,
+    every_log_source: EveryLogSource = False,
     tuning: TuningFile = None,
-    rules_shards: Annotated[
-        int,
-        typer.Option(
-            "--rules-shards",
-            help="Shards of the rules index: so many nodes share percolation.",
-            min=1,
-            max=64,
-        ),
-    ] = 1,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Neither use nor keep what was compiled before.")
-    ] = False,
+    rules_shards: RulesShards = 1,
+    no_cache: NoCache = False,
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,

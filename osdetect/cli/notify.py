@@ -27,7 +27,7 @@ from osdetect.notify.channel import ChannelWork, Surroundings
 from osdetect.notify.message import trial
 from osdetect.notify.outcome import Sent
 from osdetect.notify.senders import sender
-from osdetect.notify.settings import Channel, Stdout, read_channels
+from osdetect.notify.settings import AnyChannel, Stdout, read_channels
 from osdetect.notify.tell import Told
 from osdetect.status.logs import Log, LogFormat, open_log
 from osdetect.vocabulary import ExitCode
@@ -47,7 +47,7 @@ class _Ended:
     told: list[Told] = field(default_factory=list)
     errors: dict[str, OsdetectError] = field(default_factory=dict)
     """Channels whose work ended because of the cluster."""
-    dead: int = 0
+    dead: list[str] = field(default_factory=list)
 
     def status(self) -> int:
         """The exit code: a failure of the cluster first, then losses."""
@@ -85,7 +85,7 @@ def run(
         if schedule is not None:
             return _keep_on(works, schedule, asked, open_log(log_format, namespace=namespace))
         ended = _Ended()
-        _each_in_a_thread(works, ended, partial(_once, ended))
+        _each_in_a_thread(works, partial(_once, ended), ended.errors.__setitem__)
     _show(ended, output, beside=any(isinstance(channel, Stdout) for channel in found.values()))
     return ExitCode.INTERRUPTED if asked.asked else ended.status()
 
@@ -100,7 +100,6 @@ def check(channels: ChannelsFile = None, namespace: Namespace = NAMESPACE) -> in
     rows, wrong = [], 0
     for name, channel in found.items():
         try:
-            channel.check_secrets(name)
             sender(name, channel, _now)
             said = "ok"
         except UsageError as error:
@@ -135,7 +134,7 @@ def send_trial(
     return ExitCode.LOSS
 
 
-def _works(cluster: Cluster, channels: dict[str, Channel], asked: Asked) -> list[ChannelWork]:
+def _works(cluster: Cluster, channels: dict[str, AnyChannel], asked: Asked) -> list[ChannelWork]:
     base = os.environ.get("OSDETECT_DASHBOARDS_URL", "")
     if base:
         dashboards_link(base, {})  # refuses an address that is none
@@ -148,17 +147,21 @@ def _works(cluster: Cluster, channels: dict[str, Channel], asked: Asked) -> list
     ]
 
 
-def _each_in_a_thread(works: list[ChannelWork], ended: _Ended, do: Callable[[ChannelWork], object]) -> None:
-    """A channel that is slow or dead must not hold up the others."""
+def _each_in_a_thread(
+    works: list[ChannelWork],
+    do: Callable[[ChannelWork], object],
+    failed: Callable[[str, OsdetectError], object],
+) -> None:
+    """A channel that is slow or dead must not hold up the others; one that fails is told at once."""
 
     def safely(work: ChannelWork) -> None:
         try:
             do(work)
         except OsdetectError as error:
-            ended.errors[work.name] = error
-        except Exception as error:  # noqa: BLE001  # told as a defect at the end, as of any command
+            failed(work.name, error)
+        except Exception as error:  # noqa: BLE001  # told as a defect, as of any command
             cause = f"{type(error).__name__}: {error}"
-            ended.errors[work.name] = OsdetectError("osdetect has a defect", cause=cause, cure="report it")
+            failed(work.name, OsdetectError("osdetect has a defect", cause=cause, cure="report it"))
 
     threads = [
         threading.Thread(target=safely, args=(work,), daemon=True, name=f"notify-{work.name}")
@@ -173,7 +176,7 @@ def _each_in_a_thread(works: list[ChannelWork], ended: _Ended, do: Callable[[Cha
 def _once(ended: _Ended, work: ChannelWork) -> None:
     told = work.make_pass()
     ended.told.append(told)
-    ended.dead += len(told.dead)
+    ended.dead += told.dead
 
 
 def _keep_on(works: list[ChannelWork], schedule: Schedule, asked: Asked, log: Log) -> int:
@@ -183,12 +186,14 @@ def _keep_on(works: list[ChannelWork], schedule: Schedule, asked: Asked, log: Lo
         watcher = _Watching(log, work.name, ended)
         keep_passing(schedule, work.make_pass, watcher=watcher, stop=asked, clock=_now)
 
+    def failed(name: str, error: OsdetectError) -> None:
+        ended.errors[name] = error
+        log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
+
     names = [work.name for work in works]
     log.info("notifier started", channels=names, every_s=schedule.every_s, cron=schedule.cron)
-    _each_in_a_thread(works, ended, keep)
-    for name, error in ended.errors.items():
-        log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
-    log.info("notifier stopped", signal=asked.by.name if asked.by else "", dead_letters=ended.dead)
+    _each_in_a_thread(works, keep, failed)
+    log.info("notifier stopped", signal=asked.by.name if asked.by else "", dead_letters=len(ended.dead))
     return ExitCode.INTERRUPTED if asked.by is signal.SIGINT else ended.status()
 
 
@@ -203,7 +208,7 @@ class _Watching:
 
     def pass_ended(self, report: Told, seconds: float) -> None:
         """A line if something was done, or could not be."""
-        self.ended.dead += len(report.dead)
+        self.ended.dead.extend(report.dead)
         if report.taken_in or report.messages or report.dead or report.unreached:
             lost = bool(report.dead or report.unreached)
             (self.log.warning if lost else self.log.info)(

@@ -136,7 +136,7 @@ def _input(paths: Sequence[Path]) -> Iterator[tuple[Sequence[Path], str]]:
     with tempfile.TemporaryDirectory(prefix="osdetect-scenario-") as folder:
         summary = scenarios.generate(Path(folder))
         say(
-            f"no PATH given: a made-up attack, {summary.malicious} of {summary.records:,} records (docs/scenario.md)"
+            f"no PATH given: a made-up attack and an exercise, {summary.malicious} of {summary.records:,} records (docs/scenario.md)"
         )
         yield [Path(folder)], "scenario"
 

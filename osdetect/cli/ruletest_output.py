@@ -18,7 +18,7 @@ from osdetect.cli.output import (
     write_line,
 )
 from osdetect.errors import OutputError
-from osdetect.ruletest import Result, Results, Score, Status, Survivor, total_score
+from osdetect.ruletest import Draft, Result, Results, Score, Status, Survivor, total_score
 from osdetect.ruletest.scoring import difference
 from osdetect.source import printable
 
@@ -140,6 +140,40 @@ def evidence_of(results: Results, scores: Sequence[Score]) -> bytes:
         for one in results.rules
     }
     return orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def write_drafts(drafts: Sequence[Draft], output: OutputFormat) -> None:
+    """What became of each file of tests."""
+    if output is OutputFormat.JSON:
+        print_json([_draft_json(one) for one in drafts])
+        return
+    written = [one for one in drafts if one.text]
+    if written:
+        rows = ((str(one.file), str(one.tests), _score_of(one)) for one in written)
+        print_table("", ("written", "tests", "mutation score"), rows)
+    for one in drafts:
+        for title in one.not_made:
+            write_line(
+                f"not made: {printable(title, 200)}: no record was found that it matches, or it is a correlation"
+            )
+    kept = sum(one.kept for one in drafts)
+    write_line(f"{len(written):,} files written, {kept:,} files of tests were there and stay as they are")
+
+
+def _score_of(draft: Draft) -> str:
+    total = total_score(draft.scores)
+    return "-" if total is None else f"{total:.2f}"
+
+
+def _draft_json(draft: Draft) -> dict[str, Any]:
+    return {
+        "file": str(draft.file),
+        "written": bool(draft.text),
+        "kept": draft.kept,
+        "tests": draft.tests,
+        "score": total_score(draft.scores),
+        "not_made": list(draft.not_made),
+    }
 
 
 def write_file(file: Path, data: bytes) -> None:

@@ -26,5 +26,5 @@ def scenario(
                     "malicious": summary.malicious})  # fmt: skip
     else:
         write_line(
-            f"{summary.records:,} records in {summary.files} files, {summary.malicious} of them the attack: {summary.folder}",
+            f"{summary.records:,} records in {summary.files} files, {summary.malicious} of them the attack and an exercise: {summary.folder}",
         )

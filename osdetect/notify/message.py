@@ -177,7 +177,7 @@ def _cut(value: Any, limit: int) -> Any:
         case str():
             return value if len(value) <= limit else f"{value[: limit - 1]}…"
         case Mapping():
-            return {str(name): _cut(inner, limit) for name, inner in value.items()}
+            return {str(name)[:200]: _cut(inner, limit) for name, inner in value.items()}
         case list():
             return [_cut(inner, limit) for inner in value[:50]]
         case _:

@@ -54,7 +54,11 @@ class Entry:
             if rule.get(name)
         }
         return cls(
-            channel, {"id": "unknown", **kept}, index, alert_id, str(alert.get("@timestamp") or "")[:40]
+            channel,
+            {"id": "unknown", **kept},
+            index,
+            alert_id,
+            str(alert.get("@timestamp") or "")[:40],
         )
 
     @classmethod

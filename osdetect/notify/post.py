@@ -1,6 +1,7 @@
 """One HTTP POST, made by the rules: no redirection is followed, and it ends in time whatever the receiver does."""
 
 import http.client
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -31,16 +32,10 @@ def post(
     receiver: Receiver, headers: Mapping[str, str], body: bytes, clock: Callable[[], datetime]
 ) -> Outcome:
     """Send it and say what came of it."""
-    parts = urlsplit(receiver.url)
-    assert parts.hostname
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context(cafile=receiver.ca_file or None)
-        connection = http.client.HTTPSConnection(
-            parts.hostname, parts.port, timeout=receiver.timeout_s, context=context
-        )
-    else:
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=receiver.timeout_s)
+    try:
+        connection = _connection(receiver)
+    except OSError as error:
+        return Later(f"the authorities of its certificate cannot be read: {error.strerror or error}")
     # The time-out of a socket is for each read: whoever sends a byte now and then would hold us for ever.
     alarm = threading.Timer(receiver.timeout_s, _cut, (connection,))
     alarm.daemon = True
@@ -60,11 +55,22 @@ def post(
         connection.close()
 
 
+def _connection(receiver: Receiver) -> http.client.HTTPConnection:
+    parts = urlsplit(receiver.url)
+    assert parts.hostname
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=receiver.timeout_s)
+    context = ssl.create_default_context(cafile=receiver.ca_file or None)
+    return http.client.HTTPSConnection(
+        parts.hostname, parts.port, timeout=receiver.timeout_s, context=context
+    )
+
+
 def _cut(connection: http.client.HTTPConnection) -> None:
     sock = connection.sock
     if sock is not None:
         try:
-            sock.shutdown(2)
+            sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it ended just now
 

@@ -18,7 +18,7 @@ def revealed(channel: str, name: str, variable: str, file: str) -> str:
         file: the file; empty: none.
 
     Raises:
-        UsageError: both are named, or what is named is not there, is empty, or cannot be read.
+        UsageError: both are named, or what is named is not there, is empty, cannot be sent, or cannot be read.
     """
     if variable and file:
         raise UsageError(
@@ -32,6 +32,11 @@ def revealed(channel: str, name: str, variable: str, file: str) -> str:
         return ""
     if not said.strip():
         raise UsageError(f"the {name} of channel {channel} is empty", cause=f"it is to stand in {place}")
+    if not (said.strip().isascii() and said.strip().isprintable()):
+        raise UsageError(
+            f"the {name} of channel {channel} holds characters that cannot be sent",
+            cause=f"{place} holds control characters or others than ASCII",
+        )
     return said.strip()
 
 

@@ -151,6 +151,9 @@ class Mail(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
         found = {
             "to names nobody": not self.to,
             "port is not from 0 to 65535": not 0 <= self.port <= 65_535,
+            "username holds others than plain ASCII characters": not (
+                self.username.isascii() and (self.username + " ").isprintable()
+            ),
             "a password over an open connection: tls is none": self.tls == "none" and bool(self.username),
         }
         return (*super().problems(), *odd, *(said for said, wrong in found.items() if wrong))
@@ -186,11 +189,15 @@ class Stdout(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     """A line of JSON for each message, on standard output."""
 
 
+AnyChannel = Webhook | Slack | Mail | File | Stdout
+"""A channel of any kind."""
+
+
 class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    channels: dict[str, Webhook | Slack | Mail | File | Stdout]
+    channels: dict[str, AnyChannel]
 
 
-def read_channels(file: Path, namespace: str) -> dict[str, Channel]:
+def read_channels(file: Path, namespace: str) -> dict[str, AnyChannel]:
     """The channels of a settings file, by name; each has a namespace: its own or the one given.
 
     Raises:
@@ -219,7 +226,7 @@ def read_channels(file: Path, namespace: str) -> dict[str, Channel]:
     return {name: _checked(name, channel, namespace) for name, channel in found.channels.items()}
 
 
-def _checked(name: str, channel: Channel, namespace: str) -> Channel:
+def _checked(name: str, channel: AnyChannel, namespace: str) -> AnyChannel:
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be a channel's name",

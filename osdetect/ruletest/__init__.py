@@ -9,9 +9,12 @@ mutants     a rule with one thing changed
 scoring     which of the mutants the tests notice
 samples     values that a test holds for, and values close by
 solving     records for which a tree holds, or two trees differ
+generating  tests made from a rule's tree
+drafts      files of such tests, for rules that have none
 """
 
-from osdetect.ruletest.cases import Case, Cases, cases_of
+from osdetect.ruletest.cases import Case, Cases, cases_of, recorded_cases
+from osdetect.ruletest.drafts import Draft, drafts
 from osdetect.ruletest.junit import junit
 from osdetect.ruletest.results import Result, Results, Status
 from osdetect.ruletest.running import run
@@ -20,13 +23,16 @@ from osdetect.ruletest.scoring import Score, Survivor, scores, total_score
 __all__ = [
     "Case",
     "Cases",
+    "Draft",
     "Result",
     "Results",
     "Score",
     "Status",
     "Survivor",
     "cases_of",
+    "drafts",
     "junit",
+    "recorded_cases",
     "run",
     "scores",
     "total_score",

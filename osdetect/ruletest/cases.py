@@ -8,6 +8,7 @@ from typing import Any, Literal
 from osdetect.errors import RuleError, Where
 from osdetect.sigma import Rule, RuleSet
 from osdetect.sigma.listing import TESTS_SUFFIXES, beside_rule, list_tests
+from osdetect.sigma.regression import read_regressions
 from osdetect.sigma.written_tests import WrittenTest, read_tests
 
 Origin = Literal["osdetect", "sigmahq", "panther"]
@@ -29,8 +30,6 @@ class Case:
     origin: Origin = "osdetect"
     least: int = 1
     """How many of the records must match, if one must: a recorded event may stand among others."""
-    exactly: int | None = None
-    """How many must match, where the test says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class _Target:
 
 def rule_paths(paths: Iterable[Path]) -> tuple[Path, ...]:
     """The paths with the rule's file in the place of a file of tests."""
-    return tuple(_rule_file(path) or path for path in paths)
+    return tuple(dict.fromkeys(_rule_file(path) or path for path in paths))
 
 
 def _rule_file(path: Path) -> Path | None:
@@ -95,6 +94,38 @@ def cases_of(paths: Sequence[Path], rules: RuleSet[Rule]) -> Cases:
             except RuleError as refusal:
                 refused.append(refusal)
     return Cases(tuple(cases), tuple(refused), len(files))
+
+
+def recorded_cases(folders: Iterable[Path], rules: RuleSet[Rule]) -> Cases:
+    """Recorded events in SigmaHQ's layout, for the rules whose ids they name; those of other rules are passed over.
+
+    Raises:
+        InputError: a folder holds none.
+    """
+    known = {rule.id: rule for rule in rules.rules}
+    cases: list[Case] = []
+    refused: list[RuleError] = []
+    files = 0
+    for folder in folders:
+        found, bad = read_regressions(folder)
+        refused += bad
+        files += len(found) + len(bad)
+        cases += [
+            Case(
+                one.rule,
+                known[one.rule].title,
+                one.why,
+                expected=True,
+                records=one.events,
+                correlation=False,
+                where=one.where,
+                origin="sigmahq",
+                least=max(one.matches, 1),
+            )
+            for one in found
+            if one.rule in known
+        ]
+    return Cases(tuple(cases), tuple(refused), files)
 
 
 def targets_of(rules: RuleSet[Rule]) -> dict[str, list[_Target]]:
@@ -157,11 +188,13 @@ def _bound(test: WrittenTest, beside: Sequence[_Target]) -> list[Case]:
             where=test.where,
         )
     return [
-        Case(one.id, one.title, test.why, test.expected, test.records, one.correlation, test.where)
+        Case(
+            one.id, one.title, test.why, test.expected, test.records, one.correlation, test.where, test.layout
+        )
         for one in meant
     ]
 
 
-def tests_file_of(rule_file: Path) -> Path:
+def file_of_tests(rule_file: Path) -> Path:
     """Where the tests of a rule file's rules are, or would be."""
     return next((one for one in beside_rule(rule_file) if one.is_file()), beside_rule(rule_file)[0])

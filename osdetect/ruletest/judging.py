@@ -54,8 +54,7 @@ class Judges:
         """Whether the case's rule matches, or its correlation fires, if these rules match its records."""
         if case.correlation:
             return self._fires(case, matched)
-        count = sum(case.rule in one for one in matched)
-        return count == case.exactly if case.exactly is not None else count >= case.least
+        return sum(case.rule in one for one in matched) >= case.least
 
     def _fires(self, case: Case, matched: Sequence[frozenset[str]]) -> bool:
         matches = [

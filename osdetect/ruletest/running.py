@@ -35,11 +35,28 @@ def run(
     """
     judges = Judges.of(rules)
     stored, refused = _percolated(cases.cases, judges, cluster, on_progress)
-    results = tuple(
-        _result(case, judges, None if stored is None else stored[number], refused)
-        for number, case in enumerate(cases.cases)
-    )
+    results = judged(cases.cases, judges, stored, refused)
     return Results(results, _tested(rules, results), (*rules.refused, *cases.refused), cluster is not None)
+
+
+def judged(
+    cases: Sequence[Case],
+    judges: Judges,
+    stored: Sequence[Matched] | None,
+    refused: Mapping[str, str],
+) -> tuple[Result, ...]:
+    """What each case comes to.
+
+    Args:
+        cases: the tests.
+        judges: evaluator and engine.
+        stored: for each case what the percolator found of each record; None if it was not asked.
+        refused: the rules that the cluster refused, and why.
+    """
+    return tuple(
+        _result(case, judges, None if stored is None else stored[number], refused)
+        for number, case in enumerate(cases)
+    )
 
 
 def _percolated(
@@ -89,9 +106,9 @@ def _why(case: Case, judges: Judges, matched: Matched) -> str:
         (record,) = case.records[:1]
         told = [f"{one.field} {one.test}" for one in evidence(tree, record) or ()]
         return f"it matches: {_listed(told, 'none of its tests keeps it from that')}"
-    if len(case.records) > 1 or case.exactly is not None:
+    if len(case.records) > 1:
         count = sum(case.rule in one for one in matched)
-        return f"{count} of {len(matched)} records match"
+        return f"{count} of {len(matched)} records match, not {case.least}"
     changes = nearest_miss(tree, case.records[0])
     if changes is None:
         return "it does not match: no record can match this rule"

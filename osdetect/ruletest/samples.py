@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any, assert_never
 
 from osdetect.expr import (
@@ -23,6 +24,7 @@ from osdetect.expr import (
     TimePart,
     Wildcard,
 )
+from osdetect.expr.evaluate import holds
 from osdetect.expr.moments import moment_of
 from osdetect.expr.regex_syntax import Unreadable, parse
 from osdetect.expr.regex_tree import Atomic, Chars, Choice, Edge, Look, Node, Repeat
@@ -64,7 +66,7 @@ def values_at(field: str, leaves: Iterable[Leaf[str]], *, cloudtrail: bool) -> t
         named = {text.lower() for test in own if (text := _named(test))}
         said = {value.lower() for value in known}
         found = [v for v in found if not isinstance(v, str) or v.lower() in named | said]
-        found += _told_apart(known, own)
+        found += _told_apart(field, tuple(own))
     return tuple({repr(value): value for value in found}.values())
 
 
@@ -72,14 +74,19 @@ def _named(test: Test) -> str:
     return test.text if isinstance(test, Equals) else ""
 
 
-def _told_apart(known: Sequence[str], tests: Sequence[Test]) -> list[str]:
+@lru_cache(maxsize=4_096)
+def _told_apart(field: str, tests: tuple[Test, ...]) -> tuple[str, ...]:
     """Of the known values one for each way in which the tests can come out."""
-    from osdetect.expr.evaluate import holds  # noqa: PLC0415
+    groups = [frozenset(known_values(field))]
+    for test in tests:
+        held = _held(field, test)
+        groups = [part for group in groups for part in (group & held, group - held) if part]
+    return tuple(sorted(map(min, groups)))
 
-    ways: dict[tuple[bool, ...], str] = {}
-    for value in known:
-        ways.setdefault(tuple(holds("x", test, {"x": value}) for test in tests), value)
-    return list(ways.values())
+
+@lru_cache(maxsize=4_096)
+def _held(field: str, test: Test) -> frozenset[str]:
+    return frozenset(value for value in known_values(field) if holds("x", test, {"x": value}))
 
 
 def _values(test: Test) -> Iterator[Any]:

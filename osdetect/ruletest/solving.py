@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from osdetect.expr import ANYWHERE, All, AnyOf, Expr, Leaf, Not, SameAs, evaluate, leaves, simplify
 from osdetect.expr.explanation import nearest_miss
+from osdetect.expr.values import resolve
 from osdetect.ruletest.samples import values_at
 from osdetect.ruletest.skeleton import Record, with_value
 
@@ -14,7 +15,7 @@ Tree = Expr[str]
 _ROUNDS = 60
 _ALTERNATIVES = 400
 """Ways to match that are looked at of one rule."""
-_PAIRS = 20_000
+_PAIRS = 1_500
 """Records with two fields changed that are tried to tell two trees apart."""
 _KEYWORD_AT = "requestParameters.description"
 """Where a keyword is put, which may stand anywhere."""
@@ -25,6 +26,8 @@ class Space:
     """The values to try in each field that some trees ask for."""
 
     values: Mapping[str, tuple[Any, ...]]
+    same: tuple[tuple[str, str], ...] = ()
+    """Pairs of fields that some test compares with one another."""
 
     @staticmethod
     def of(*trees: Tree, cloudtrail: bool) -> "Space":
@@ -32,12 +35,15 @@ class Space:
         every = tuple(dict.fromkeys(leaf for tree in trees for leaf in leaves(tree)))
         fields = dict.fromkeys(leaf.field for leaf in every)
         fields.update(dict.fromkeys(leaf.test.path for leaf in every if isinstance(leaf.test, SameAs)))
-        return Space({field: values_at(field, every, cloudtrail=cloudtrail) for field in fields})
+        same = tuple((leaf.field, leaf.test.path) for leaf in every if isinstance(leaf.test, SameAs))
+        return Space({field: values_at(field, every, cloudtrail=cloudtrail) for field in fields}, same)
 
     def changes(self, record: Mapping[str, Any], field: str) -> Iterator[Record]:
         """The record with each of the values in the field."""
         at = _KEYWORD_AT if field == ANYWHERE else field
-        for value in self.values.get(field, ()):
+        others = (path for own, path in self.same if own == field)
+        told = (value for path in others for value in resolve(record, path) or ())
+        for value in (*self.values.get(field, ()), *told):
             changed = with_value(record, at, value)
             if changed is not None:
                 yield changed
@@ -134,7 +140,7 @@ def telling_apart(one: Tree, other: Tree, pool: tuple[Record, ...], space: Space
 
 def _directed(one: Tree, other: Tree, pool: tuple[Record, ...], space: Space) -> Record | None:
     for wanted in (All((Not(one), other)), All((one, Not(other)))):
-        for record in pool[:5]:
+        for record in pool[:2]:
             found = matching(simplify(wanted), record, space)
             if found is not None and evaluate(one, found) is not evaluate(other, found):
                 return found
@@ -144,7 +150,7 @@ def _directed(one: Tree, other: Tree, pool: tuple[Record, ...], space: Space) ->
 def _by_pairs(one: Tree, other: Tree, pool: tuple[Record, ...], space: Space) -> Record | None:
     tried = (
         changed
-        for record in pool[:3]
+        for record in pool[:1]
         for left, right in combinations(space.values, 2)
         for changed in _both(record, left, right, space)
     )

@@ -10,7 +10,7 @@ for benchmarks that want many. The same arguments give the same bytes.
     identities  the userIdentity element of each kind of caller
     records     a whole record from a call, a caller, a place and a moment
     background  the company's ordinary work, a weighted table
-    story       the attack, a table of steps, one file an act
+    story       the attack and, after it, an exercise: tables of steps, one file an act
     delivery    records to gzip files and their names; the digest file
     generator   puts these together
 """

@@ -1,7 +1,6 @@
 """A record made from another: values set and taken away by dotted paths, as tests of rules say them."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 Record = dict[str, Any]
@@ -14,6 +13,8 @@ class NoSuchPlace(ValueError):
 def changed(record: Mapping[str, Any], change: Mapping[str, Any]) -> Record:
     """The record with a new value at each path; objects on the way are made where there are none.
 
+    What is not on a path is shared with the record that was given.
+
     Raises:
         NoSuchPlace: a path leads through a value that is no object, or behind the end of a list.
 
@@ -22,9 +23,9 @@ def changed(record: Mapping[str, Any], change: Mapping[str, Any]) -> Record:
     >>> changed({"a": [{"b": 1}], "x.y": 1}, {"a.0.b": 2, "x.y": 2})
     {'a': [{'b': 2}], 'x.y': 2}
     """
-    made = deepcopy(dict(record))
+    made: Record = dict(record)
     for path, value in change.items():
-        _set(made, path, deepcopy(value))
+        made = _with(made, path, value)
     return made
 
 
@@ -37,9 +38,9 @@ def without(record: Mapping[str, Any], paths: tuple[str, ...]) -> Record:
     >>> without({"a": {"b": 1, "c": 2}, "d": 3}, ("a.b", "d"))
     {'a': {'c': 2}}
     """
-    made = deepcopy(dict(record))
+    made: Record = dict(record)
     for path in paths:
-        _remove(made, path)
+        made = _without(made, path)
     return made
 
 
@@ -53,21 +54,14 @@ def _head(place: Any, path: str) -> str:
     return parts[0]
 
 
-def _set(place: Any, path: str, value: Any) -> None:
+def _with(place: Any, path: str, value: Any) -> Any:
     key = _head(place, path)
     rest = path[len(key) + 1 :]
     if isinstance(place, list):
         at = _index(place, key, path)
-        if rest:
-            place[at] = _opened(place[at], path)
-            _set(place[at], rest, value)
-        else:
-            place[at] = value
-    elif rest:
-        place[key] = _opened(place.get(key), path)
-        _set(place[key], rest, value)
-    else:
-        place[key] = value
+        inner = _with(_opened(place[at], path), rest, value) if rest else value
+        return [*place[:at], inner, *place[at + 1 :]]
+    return {**place, key: _with(_opened(place.get(key), path), rest, value) if rest else value}
 
 
 def _opened(inner: Any, path: str) -> Any:
@@ -86,19 +80,14 @@ def _index(place: list[Any], key: str, path: str) -> int:
     return int(key)
 
 
-def _remove(place: Any, path: str) -> None:
+def _without(place: Any, path: str) -> Any:
     key = _head(place, path)
     rest = path[len(key) + 1 :]
     if isinstance(place, list):
         at = _index(place, key, path)
-        if rest:
-            _remove(place[at], rest)
-        else:
-            del place[at]
-        return
+        return [*place[:at], *([_without(place[at], rest)] if rest else []), *place[at + 1 :]]
     if not isinstance(place, dict) or key not in place:
         raise NoSuchPlace(f"there is nothing at {path!r}")
     if rest:
-        _remove(place[key], rest)
-    else:
-        del place[key]
+        return {**place, key: _without(place[key], rest)}
+    return {name: value for name, value in place.items() if name != key}

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from osdetect.errors import RuleError, Where
 from osdetect.sigma.record_changes import NoSuchPlace, Record, changed, without
@@ -33,6 +33,7 @@ class WrittenTest:
     sequence: bool
     """Whether it was written with `events`, as a correlation's test is."""
     where: Where
+    layout: Literal["osdetect", "panther"] = "osdetect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,9 @@ class _Reading:
         if not isinstance(data, dict):
             self.refused.append(document.error("tests are a map", cure=f"its keys are {', '.join(_TOP)}"))
             return
+        if "Tests" in data:
+            self._labelled(document, data["Tests"])
+            return
         try:
             _only(document, (), data, _TOP)
             base = _record(document, ("base",), data["base"]) if "base" in data else None
@@ -105,6 +109,14 @@ class _Reading:
                     self.tests.append(_test(document, (key, number), given, base, expected=expected))
                 except RuleError as refusal:
                     self.refused.append(refusal)
+
+    def _labelled(self, document: "Document", given: Any) -> None:
+        """A list of labelled events as Panther's rules have it; the file's other keys are about its own rule."""
+        for number, one in enumerate(self._list(document, "Tests", given)):
+            try:
+                self.tests.append(_labelled(document, ("Tests", number), one))
+            except RuleError as refusal:
+                self.refused.append(refusal)
 
     def _list(self, document: "Document", key: str, given: Any) -> list[Any]:
         if isinstance(given, list):
@@ -141,6 +153,22 @@ def _test(document: "Document", at: Place, given: Any, base: Record | None, *, e
     where = document.error("", at=at).where
     assert where is not None  # an error of a document has a place
     return WrittenTest(" ".join(why.split()), expected, rule.strip().lower(), records, sequence, where)
+
+
+def _labelled(document: "Document", at: Place, given: Any) -> WrittenTest:
+    match given:
+        case {"Name": str(name), "ExpectedResult": bool(expected), "Log": dict(log)} if log:
+            where = document.error("", at=at).where
+            assert where is not None  # an error of a document has a place
+            record = _record(document, (*at, "Log"), log)
+            return WrittenTest(name, expected, "", (record,), sequence=False, where=where, layout="panther")
+        case _:
+            raise document.error(
+                "a labelled event has Name, ExpectedResult and Log",
+                at=at,
+                cause="this lacks one of them, or has it in another form",
+                cure="write ExpectedResult: true or false, and Log: with the record",
+            )
 
 
 def _sequence(

@@ -293,7 +293,7 @@ def _rights(patient: Patient) -> Iterator[Finding]:
 def _reads(namespace: str) -> Sequence[tuple[str, tuple[str, str]]]:
     events = f"{EVENTS_PREFIX}{namespace}-*"
     return (
-        ("find the live release", ("GET", f"/_alias/{RULES_ALIAS}")),
+        ("find the live release", ("GET", f"/{RULES_PREFIX}*/_alias/{RULES_ALIAS}")),
         ("read the release's mapping", ("GET", f"/{RULES_PREFIX}*/_mapping")),
         ("read the rules", ("GET", f"/{RULES_PREFIX}*/_search")),
         ("see whether the alerts template is there", ("GET", "/_index_template/osdetect-alerts")),

@@ -113,6 +113,7 @@ def raise_alarm(
     alert = hashlib.sha256(f"heartbeat\0{namespace}\0{target}\0{window}".encode()).hexdigest()[:40]
     index = f"{ALERTS_PREFIX}{namespace}-{due.astimezone(UTC).strftime('%Y.%m')}"
     source = _alert(namespace, target, last, limit_s=limit_s, due=due, now=now)
+    source["osdetect"]["id"] = alert
     return alert if cluster.create_document(index, alert, source) is not None else None
 
 

@@ -15,6 +15,8 @@ from osdetect.status.heartbeat import PassMark, read_mark
 from osdetect.status.lag import ShardLag, lags
 from osdetect.vocabulary import DEADLETTER_PREFIX, RULES_ALIAS, RUNS_PREFIX
 
+_NAMES_ASKED = 50
+"""Names in one request: they stand in its path."""
 RECENT = timedelta(hours=24)
 """Dead letters of this time count as losses; older ones are shown."""
 
@@ -180,10 +182,8 @@ def examine(
 
 
 def _gaps(cluster: Cluster, target: str, found: Iterable[ShardLag], cursors: Iterable[CursorSeen]) -> Gaps:
-    everything = cluster.request(
-        "GET", "/_cat/indices", params={"format": "json", "h": "uuid", "expand_wildcards": "all"}
-    )
-    there = {one["uuid"] for one in everything}
+    detecting = [one for one in cursors if one.purpose == DETECT]
+    there = _uuids(cluster, {one.index for one in detecting})
     params = {"format": "json", "h": "index", "expand_wildcards": "closed"}
     closed = cluster.request(
         "GET", f"/_cat/indices/{quote(target, safe='*,-._')}", params=params, accept=(400, 403, 404)
@@ -192,15 +192,21 @@ def _gaps(cluster: Cluster, target: str, found: Iterable[ShardLag], cursors: Ite
         without_cursor=tuple(sorted({one.index for one in found if not one.started and one.checkpoint >= 0})),
         closed=tuple(sorted(one["index"] for one in closed)) if isinstance(closed, list) else (),
         of_deleted=tuple(
-            sorted(
-                {
-                    f"{one.index} ({one.index_uuid})"
-                    for one in cursors
-                    if one.purpose == DETECT and one.index_uuid not in there
-                }
-            )
+            sorted({f"{one.index} ({one.index_uuid})" for one in detecting if one.index_uuid not in there})
         ),
     )
+
+
+def _uuids(cluster: Cluster, names: set[str]) -> set[str]:
+    """The uuids of the indices of these names that are there; no others are asked for: not everybody may see them."""
+    ordered = sorted(names)
+    params = {"filter_path": "*.settings.index.uuid", "ignore_unavailable": "true", "expand_wildcards": "all"}
+    uuids: set[str] = set()
+    for start in range(0, len(ordered), _NAMES_ASKED):
+        asked = quote(",".join(ordered[start : start + _NAMES_ASKED]), safe=",-._")
+        reply = cluster.request("GET", f"/{asked}/_settings", params=params)
+        uuids |= {one["settings"]["index"]["uuid"] for one in reply.values() if isinstance(one, dict)}
+    return uuids
 
 
 def _last_runs(cluster: Cluster, namespace: str, size: int) -> tuple[dict[str, Any], ...]:

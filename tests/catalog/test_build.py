@@ -137,6 +137,18 @@ def test_what_tests_said_stands_on_the_page_and_in_coverage(
     assert "yes: 12 records" in page
     assert "no: 2 of 3 pass" in (site / "rules" / f"{rule_id(2)}.html").read_text(encoding="utf-8")
     capfd.readouterr()
+    scan = tmp_path / "scan.json"
+    scan.write_text(
+        json.dumps({"scan": {"by_rule": [{"id": rule_id(3), "alerts": 5}]}, "alerts": []}), encoding="utf-8"
+    )
+    again = _built(
+        rules, tmp_path / "again", "--evidence", str(file), "--scan", str(scan), "--scan", str(scan)
+    )
+    found = [_page(again, number)["evidence"] for number in (1, 3)]
+    assert [(one["state"], one["fired"]) for one in found] == [("fired", 12), ("fired", 10)]
+    capfd.readouterr()
+    assert run(["catalog", "build", str(rules), "-o", str(tmp_path), "--scan", str(file)]) == 4
+    assert "osdetect scan" in capfd.readouterr().err
     file.write_text('{"x": {"tests": "many"}}', encoding="utf-8")
     assert run(["catalog", "build", str(rules), "-o", str(tmp_path), "--evidence", str(file)]) == 4
     assert "this file of evidence cannot be used" in capfd.readouterr().err
@@ -214,3 +226,19 @@ def _alerts(cluster: Cluster, folder: Path) -> None:
     ]
     put_records(cluster, "osdetect-cloudtrail-t-2024.05", [*events, record(4)])
     detected(cluster)
+
+
+def test_show_by_file_title_or_id_and_what_is_not_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rules = write_rules(tmp_path / "rules", [KEY, KEY])
+    shown = []
+    for named in (str(rules / "rule_1.yml"), rule_id(1), "made-up rule 1"):
+        assert run(["catalog", "show", named, str(rules), "--no-history", "--output", "json"]) == 0
+        shown.append(json.loads(capfd.readouterr().out))
+    assert shown[0] == shown[1] == shown[2]
+    assert [one["title"] for one in shown[0]["same_action"]["rules"]] == ["Made-up rule 2"]
+    assert run(["catalog", "show", "made-up", str(rules), "--no-history"]) == 4
+    said = capfd.readouterr().err
+    assert "no rule is called 'made-up'" in said
+    assert "Made-up rule 1; Made-up rule 2" in said

@@ -90,7 +90,10 @@ def test_what_is_left_out_is_said(hostile_site: Path) -> None:
 def test_the_terminal_shows_no_text_that_commands_it(
     name: str, form: str, rules: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["catalog", "show", str(rules / f"{name}.yml"), "--output", form, "--no-history"]) == 0
+    assert (
+        run(["catalog", "show", str(rules / f"{name}.yml"), str(rules), "--output", form, "--no-history"])
+        == 0
+    )
     shown = capfd.readouterr().out
     assert not HIDDEN.search(shown)
     if form == "markdown":

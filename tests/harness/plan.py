@@ -133,7 +133,7 @@ def plan(seed: int) -> Plan:
         seed=seed,
         workers=rng.randint(1, 4),
         lease_s=rng.randint(1, 2),
-        batches=rng.randint(5, 8),
+        batches=rng.randint(4, 6),
         largest=rng.choice((4_000, 30_000, 100_000)),
         shards=rng.randint(1, 2),
         replicas=rng.randint(0, 1),

@@ -107,6 +107,8 @@ def _each_command_as_its_own_user(node: RunningNode, osdetect: Osdetect, folder:
         ("loader", "load", folder / "log.json"),
         ("detector", "detect", "--once"),
         ("detector", "hunt", rule_id(1)),
+        ("detector", "status"),
+        ("detector", "tuning"),
     ):
         assert ran(user, *arguments).status == ExitCode.OK, (user, arguments)
     (listed,) = ran("viewer", "alerts", "list", "-o", "ndjson").out.splitlines()

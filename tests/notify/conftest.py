@@ -14,8 +14,12 @@ __all__ = ["nowhere", "osdetect"]
 
 
 @pytest.fixture
-def cluster(fresh_cluster: str) -> Iterator[Cluster]:
-    with connect(fresh_cluster) as made:
+def cluster(node_url: str) -> Iterator[Cluster]:
+    """The templates stay from test to test, which saves most of the time; what is stored does not."""
+    with connect(node_url) as made:
+        found = made.request("GET", "/_cat/indices/osdetect-*", params={"format": "json", "h": "index"})
+        if found:
+            made.request("DELETE", "/" + ",".join(one["index"] for one in found))
         install(made)
         yield made
 

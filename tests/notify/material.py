@@ -11,7 +11,7 @@ from osdetect.notify.channel import ChannelWork, Surroundings
 from osdetect.notify.message import Message
 from osdetect.notify.outcome import Outcome, Sent
 from osdetect.notify.senders import sender
-from osdetect.notify.settings import Channel, Webhook
+from osdetect.notify.settings import AnyChannel, Stdout, Webhook
 from tests.alerts.material import NAMESPACE, alert, alert_id, put
 
 INDEX = f"osdetect-alerts-{NAMESPACE}-2024.05"
@@ -37,7 +37,7 @@ def hook(url: str, **settings: Any) -> Webhook:
 
 def work(
     cluster: Cluster,
-    channel: Channel,
+    channel: AnyChannel,
     clock: Clock,
     *,
     name: str = "soc",
@@ -64,13 +64,10 @@ class Kept:
         return [one for message in self.messages for one in message.ids]
 
 
-def plain(level: str = "informational", **settings: Any) -> Channel:
+def plain(level: str = "informational", **settings: Any) -> Stdout:
     """A channel for `Kept`."""
     made = {"kind": "stdout", "level": level, "namespace": NAMESPACE, "history": True, **settings}
-    return msgspec.convert(made, _Stdout)
-
-
-from osdetect.notify.settings import Stdout as _Stdout  # noqa: E402
+    return msgspec.convert(made, Stdout)
 
 
 def of_rule(number: int, rule: str = "rule-x", **words: Any) -> dict[str, Any]:

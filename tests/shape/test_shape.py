@@ -25,7 +25,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "benchmarks").rg
 MAX_FILE = 400
 MAX_FUNCTION = 60
 NO_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "base", "core", "misc", "manager"})
-WITH_DOCTESTS = ("check", "expr", "compiler", "schema", "sigma", "source", "cli.detect")
+WITH_DOCTESTS = ("catalog", "check", "expr", "compiler", "schema", "sigma", "source", "cli.detect")
 
 
 def _name(path: Path) -> str:

@@ -1,0 +1,223 @@
+"""The detection loop on events of which at most 5 % match, with every visible AWS rule: against plain bulk requests and single documents.
+
+    python benchmarks/loop.py [--records N] [--batches N] [--heap MB] [--growth]
+
+On one embedded node, in one run: plain bulk requests store the events, two under way; then `Detector` judges them, from a
+fresh cursor each time, as a backlog (each way of finding candidates, and the cheapest), in live batches of 1,000 and 10,000 (each stored,
+refreshed and then timed), and one document a percolate request on a part of them. With --growth also by 100, 1,000 and 10,000 rules made of
+ours, and with rules of other products beside. Rules come from OSDETECT_SHARED, or are the project's own.
+
+Ordinary records of the scenario are varied; of those that some rule matches only so many are kept as make 5 % of all.
+Exit status 1 when a target is missed: live batches as fast as bulk, the backlog 5 times, and 100 times one document a request.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import orjson
+from detect import drop
+from growth import grown_rules
+from records import Timed, shared_rules, timed
+
+from osdetect import scenario
+from osdetect.cli.rules import compile_rules
+from osdetect.cluster import Cluster, Connection
+from osdetect.deploy import deploy
+from osdetect.detect import DetectOptions, Detector, Method, RunReport
+from osdetect.documents.event import event_document
+from osdetect.documents.stored_rule import StoredRule
+from osdetect.expr.engine import Engine
+from osdetect.node import NodeOptions, Profile, RunningNode, start, stop
+
+NODE = "benchmark-loop"
+HITS = 0.05
+INDEX = "osdetect-cloudtrail-bench-2026.03"
+LIVE = "osdetect-cloudtrail-live-2026.03"
+BULK_EVENTS = 5_000
+SINGLES = 300
+TARGETS = {"live 1,000": 1.0, "live 10,000": 1.0, "backlog": 5.0, "of single": 100.0}
+
+
+def made_records(count: int, rules: Sequence[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Ordinary records, of which at most `HITS` match."""
+    engine = Engine.of(rules)
+    kept = hits = 0
+    for record in scenario.iter_records(seed=7, background_count=count * 10):
+        if engine.match(record):
+            if hits >= HITS * (kept + 1):
+                continue
+            hits += 1
+        kept += 1
+        yield record
+        if kept == count:
+            return
+
+
+def actions(index: str, records: Sequence[dict[str, Any]]) -> list[bytes]:
+    """What stores each record's event in the index."""
+    lines = []
+    now = datetime.now(UTC).isoformat()
+    for record in records:
+        raw = orjson.dumps(record)
+        made = event_document(raw, record, namespace="bench", by_day=False, ingested=now)
+        lines.append(
+            b'{"create":{"_index":"%b","_id":"%b"}}\n%b\n' % (index.encode(), made.id.encode(), made.source)
+        )
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every measurement needs."""
+
+    cluster: Cluster
+    node: RunningNode
+
+    def bulk(self, lines: Sequence[bytes]) -> Timed:
+        """Store them, two requests under way."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # beside what it is for
+
+        parts = [lines[at : at + BULK_EVENTS] for at in range(0, len(lines), BULK_EVENTS)]
+
+        def send() -> None:
+            with ThreadPoolExecutor(2) as senders:
+                for outcomes in senders.map(
+                    lambda part: self.cluster.bulk(part, params={"pipeline": "_none"}), parts
+                ):
+                    assert all(one.created for one in outcomes)
+
+        return timed(send, self.node.pid)
+
+    def detector(self, method: Method | None = None, index: str = INDEX) -> tuple[Detector, str]:
+        """One that has judged nothing yet, and its namespace."""
+        namespace = f"d{uuid.uuid4().hex[:12]}"
+        options = DetectOptions(namespace, index, method=method)
+        return Detector(self.cluster, options, lambda: datetime.now(UTC)), namespace
+
+    def backlog(self, method: Method | None = None, index: str = INDEX) -> tuple[Timed, RunReport]:
+        """Everything that is there, judged from the first event."""
+        detector, namespace = self.detector(method, index)
+        reports: list[RunReport] = []
+        took = timed(lambda: reports.append(detector.make_pass("r", lambda *_: None)), self.node.pid)
+        drop(self.cluster, f"osdetect-alerts-{namespace}-*")
+        return took, reports[0]
+
+    def live(self, lines: Sequence[bytes], size: int, batches: int) -> float:
+        """Events a second of passes over one new batch each; storing it is not counted. The first pass is not, either."""
+        detector, namespace = self.detector(index=LIVE)
+        rates = []
+        for number in range(batches + 1):
+            part = lines[number * size : (number + 1) * size]
+            self.bulk(part)
+            began = time.perf_counter()
+            report = detector.make_pass(f"r{number}", lambda *_: None)
+            if number:
+                rates.append(report.counts.events / (time.perf_counter() - began))
+            assert report.counts.events == len(part)
+        drop(self.cluster, f"osdetect-alerts-{namespace}-*")
+        drop(self.cluster, LIVE)
+        return median(rates)
+
+
+def rate(took: Timed, events: int) -> float:
+    """Events a second."""
+    return events / took.wall
+
+
+def show(name: str, per_s: float, bulk: float, took: Timed | None, events: int, note: str = "") -> None:
+    """A row: rate, its ratio to bulk, processor time an event."""
+    cpu = f"{took.client_cpu / events * 1e6:>9.1f}{took.node_cpu / events * 1e6:>9.1f}" if took else " " * 18
+    print(f"{name:<36}{per_s:>10,.0f}{per_s / bulk:>9.2f}{cpu}  {note}", flush=True)
+
+
+def measure(bench: Bench, records: Sequence[dict[str, Any]], batches: int) -> dict[str, float]:
+    """Print each figure; the ratios that have targets."""
+    lines = actions(INDEX, records)
+    bench.bulk(lines[: len(lines) // 4])  # to warm up
+    drop(bench.cluster, INDEX)
+    stored = bench.bulk(lines)
+    bulk = rate(stored, len(lines))
+    print(f"{'':<36}{'events/s':>10}{'of bulk':>9}{'client us':>9}{'node us':>9}")
+    show("plain bulk", bulk, bulk, stored, len(lines))
+    bench.backlog()  # to warm up
+    rates = {}
+    for method in (None, Method.SEARCH, Method.IN_PROCESS, Method.PERCOLATE):
+        took, report = bench.backlog(method)
+        rates[method] = rate(took, len(lines))
+        note = f"{report.counts.matches:,} alerts"
+        show(f"backlog, {method or 'the cheapest way'}", rates[method], bulk, took, len(lines), note)
+    live_lines = actions(LIVE, records)
+    lives = {}
+    for size in (1_000, 10_000):
+        number = max(1, min(batches, len(records) // size - 1))
+        lives[size] = bench.live(live_lines, size, number)
+        show(f"live batches of {size:,}", lives[size], bulk, None, 0)
+    bench.bulk(live_lines[:SINGLES])
+    single, _ = bench.backlog(Method.PERCOLATE_EACH, LIVE)
+    drop(bench.cluster, LIVE)
+    one = rate(single, SINGLES)
+    show("one document a request", one, bulk, single, SINGLES)
+    return {
+        "live 1,000": lives[1_000] / bulk,
+        "live 10,000": lives[10_000] / bulk,
+        "backlog": rates[None] / bulk,
+        "of single": rates[None] / one,
+    }
+
+
+def growth(bench: Bench, events: int) -> None:
+    """What more rules cost: ours in copies that ask for other calls, and rules of other products beside."""
+    base = 0.0
+    for number in (100, 1_000, 10_000):
+        with tempfile.TemporaryDirectory() as made:
+            compiled = compile_rules([grown_rules(Path(made), number)]).compiled
+        deploy(bench.cluster, compiled, on_progress=lambda *_: None)
+        bench.backlog()
+        took, report = bench.backlog()
+        base = base or took.wall
+        print(
+            f"{report.rules:>6,} rules: {events / took.wall:>9,.0f} events/s, {took.wall / base:.2f} times the first"
+        )
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--batches", type=int, default=9)
+    parser.add_argument("--heap", type=int, default=2048, help="of the node, in MB")
+    parser.add_argument("--growth", action="store_true", help="also by more and more rules")
+    given = parser.parse_args()
+    public = shared_rules()
+    compiled = compile_rules([public] if public else []).compiled
+    stored = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in compiled]
+    records = list(made_records(given.records, [(one.id, one.tree) for one in stored]))
+    profile = Profile.THROUGHPUT
+    node = start(NodeOptions(name=NODE, ephemeral=True, profile=profile, heap_mb=given.heap))
+    try:
+        cluster = Cluster.connect(Connection(url=node.url))
+        deploy(cluster, compiled, on_progress=lambda *_: None)
+        print(f"{len(records):,} events, {len(compiled)} rules, heap {given.heap} MB, {os.cpu_count()} cores")
+        bench = Bench(cluster, node)
+        ratios = measure(bench, records, given.batches)
+        if given.growth:
+            growth(bench, len(records))
+    finally:
+        stop(NODE)
+    for name, ratio in ratios.items():
+        print(f"{name}: {ratio:.2f} (target {TARGETS[name]:g})")
+    return 0 if all(ratio >= TARGETS[name] for name, ratio in ratios.items()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
