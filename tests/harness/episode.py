@@ -52,9 +52,8 @@ class Outcome:
 class Stage:
     """Where one episode is played at a time: a listener at the named points, a process that workers are forked from."""
 
-    def __init__(self, ground: Ground, name: str, points: Points, forker: Forker) -> None:
-        self._ground, self._name, self._points, self._forker = ground, name, points, forker
-        self._episodes = 0
+    def __init__(self, ground: Ground, points: Points, forker: Forker) -> None:
+        self._ground, self._points, self._forker = ground, points, forker
 
     @staticmethod
     @contextmanager
@@ -68,16 +67,15 @@ class Stage:
             }
             forker = Forker(environment, variant)
             try:
-                yield Stage(ground, name, points, forker)
+                yield Stage(ground, points, forker)
             finally:
                 forker.close()
 
     def play(self, plan: Plan) -> Outcome:
         """Play an episode."""
         started = time.monotonic()
-        self._episodes += 1
-        namespace = f"{self._name}{self._episodes}"
         ground = self._ground
+        namespace = ground.fresh_namespace()
         with ground.up():
             targets = Targets(ground.url, namespace, plan)
         injector = Injector(plan.faults)

@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -32,6 +33,7 @@ class Ground:
         self._node: RunningNode | None = None
         self._changed = threading.Condition()
         self._users, self._down = 0, False
+        self._numbers = count(1)
         self._restarted: set[Callable[[], None]] = set()
         self._deploying, self._second_live = threading.Lock(), False
         self.folder = folder
@@ -58,6 +60,10 @@ class Ground:
     ) -> None:
         stop(self._options.name)
         shutil.rmtree(node_place(self._options.name).directory, ignore_errors=True)
+
+    def fresh_namespace(self) -> str:
+        """A name that no episode had yet on this node."""
+        return f"e{next(self._numbers)}"
 
     def cpu_s(self) -> float:
         """Processor seconds that the node used, since it was last started."""
