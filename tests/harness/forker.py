@@ -36,8 +36,8 @@ def _start(log: str, arguments: list[str], *, narrow: bool) -> int:
         return pid
     if narrow:
         pages: Any = importlib.import_module("osdetect.follow.pages")
-        pages.FIRST_PAGE = pages.LARGEST_PAGE = pages.SMALLEST_PAGE = 6
-        flood.FEWEST, flood.MOST = 4, 8
+        pages.FIRST_PAGE = pages.LARGEST_PAGE = pages.SMALLEST_PAGE = 8
+        flood.FEWEST, flood.MOST = 4, 7
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)

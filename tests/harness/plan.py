@@ -141,7 +141,7 @@ def plan(seed: int) -> Plan:
         stream=rng.random() < 0.5,
         reborn=rng.random() < 0.6,
         method=rng.choice(METHODS),
-        narrow=rng.random() < 0.4,
+        narrow=rng.random() < 0.3,
         deploy=rng.random() < 0.4,
         restart=seed % RESTART_EVERY == RESTART_EVERY - 1,
         faults=tuple(_fault(rng) for _ in range(rng.randint(8, 16))),
