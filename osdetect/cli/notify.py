@@ -85,7 +85,7 @@ def run(
         if schedule is not None:
             return _keep_on(works, schedule, asked, open_log(log_format, namespace=namespace))
         ended = _Ended()
-        _each_in_a_thread(works, ended, partial(_once, ended))
+        _each_in_a_thread(works, partial(_once, ended), ended.errors.__setitem__)
     _show(ended, output, beside=any(isinstance(channel, Stdout) for channel in found.values()))
     return ExitCode.INTERRUPTED if asked.asked else ended.status()
 
@@ -147,17 +147,21 @@ def _works(cluster: Cluster, channels: dict[str, AnyChannel], asked: Asked) -> l
     ]
 
 
-def _each_in_a_thread(works: list[ChannelWork], ended: _Ended, do: Callable[[ChannelWork], object]) -> None:
-    """A channel that is slow or dead must not hold up the others."""
+def _each_in_a_thread(
+    works: list[ChannelWork],
+    do: Callable[[ChannelWork], object],
+    failed: Callable[[str, OsdetectError], object],
+) -> None:
+    """A channel that is slow or dead must not hold up the others; one that fails is told at once."""
 
     def safely(work: ChannelWork) -> None:
         try:
             do(work)
         except OsdetectError as error:
-            ended.errors[work.name] = error
-        except Exception as error:  # noqa: BLE001  # told as a defect at the end, as of any command
+            failed(work.name, error)
+        except Exception as error:  # noqa: BLE001  # told as a defect, as of any command
             cause = f"{type(error).__name__}: {error}"
-            ended.errors[work.name] = OsdetectError("osdetect has a defect", cause=cause, cure="report it")
+            failed(work.name, OsdetectError("osdetect has a defect", cause=cause, cure="report it"))
 
     threads = [
         threading.Thread(target=safely, args=(work,), daemon=True, name=f"notify-{work.name}")
@@ -182,11 +186,13 @@ def _keep_on(works: list[ChannelWork], schedule: Schedule, asked: Asked, log: Lo
         watcher = _Watching(log, work.name, ended)
         keep_passing(schedule, work.make_pass, watcher=watcher, stop=asked, clock=_now)
 
+    def failed(name: str, error: OsdetectError) -> None:
+        ended.errors[name] = error
+        log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
+
     names = [work.name for work in works]
     log.info("notifier started", channels=names, every_s=schedule.every_s, cron=schedule.cron)
-    _each_in_a_thread(works, ended, keep)
-    for name, error in ended.errors.items():
-        log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
+    _each_in_a_thread(works, keep, failed)
     log.info("notifier stopped", signal=asked.by.name if asked.by else "", dead_letters=len(ended.dead))
     return ExitCode.INTERRUPTED if asked.by is signal.SIGINT else ended.status()
 

@@ -89,7 +89,7 @@ class Pass:
 
     def __init__(self, work: Work, follower: Follower) -> None:
         self._work, self._follower = work, follower
-        self._of_owed: dict[tuple[str, ...], Work] = {}
+        self._parts: dict[frozenset[str], Work] = {}
         self.counts = Counts()
         self.shards = 0
         self.left_to_others: set[str] = set()
@@ -153,18 +153,33 @@ class Pass:
         return False
 
     def _judge_new(self, held: Held) -> None:
-        shard, flood = held.shard, Flood(held.cursor.owed)
-        after = self._beginning(held)
-        for batch in self._work.finder.batches(Wanted(shard, after, shard.checkpoint)):
+        flood = Flood(held.cursor.owed)
+        after: int | None = self._beginning(held)
+        while after is not None and after < held.shard.checkpoint:
+            after = self._judge_until_flood(held, flood, after)
+        self.put_off |= flood.rules
+
+    def _judge_until_flood(self, held: Held, flood: Flood, after: int) -> int | None:
+        """Judge behind `after` until one more rule is put off, or to the end.
+
+        What is put off is not looked for any more either: a search that finds every event would fetch every event.
+
+        Returns:
+            The sequence number dealt with; None when the shard is not held any more.
+        """
+        put_off, end = flood.rules, held.shard.checkpoint
+        work = self._work if not put_off else self._by(frozenset(self._work.release.rules) - put_off)
+        for batch in work.finder.batches(Wanted(held.shard, after, end)):
             flood.begin(after)
-            self.counts += judge_batch(self._work, batch, flood)
+            self.counts += judge_batch(work, batch, flood)
             flood.end(batch.upto, batch.events)
             if not self._move(held, batch.upto, flood.owed(batch.upto)):
-                return
+                return None
             after = batch.upto
+            if flood.rules != put_off:
+                return after
         # The last numbers may be of documents that are deleted.
-        self._move(held, shard.checkpoint, flood.owed(shard.checkpoint))
-        self.put_off |= flood.rules
+        return end if self._move(held, end, flood.owed(end)) else None
 
     def _beginning(self, held: Held) -> int:
         """The sequence number to judge behind; that of a shard that was never judged follows from the options."""
@@ -198,19 +213,19 @@ class Pass:
         self._work.progress.more(sum(one.upto - one.after for one in waiting.cursor.owed))
         return self._hold(waiting, pay)
 
-    def _work_for(self, rules: tuple[str, ...]) -> Work:
+    def _by(self, rules: frozenset[str]) -> Work:
         """The work by these rules only; those that are in no release any more are owed nothing."""
-        if rules not in self._of_owed:
+        if rules not in self._parts:
             work = self._work
-            left = {name: rule for name, rule in work.release.rules.items() if name in rules}
+            left = {key: rule for key, rule in work.release.rules.items() if key in rules}
             release = replace(work.release, rules=left)
             finder = Finder(work.cluster, release, work.options.method)
-            self._of_owed[rules] = replace(work, release=release, finder=finder)
-        return self._of_owed[rules]
+            self._parts[rules] = replace(work, release=release, finder=finder)
+        return self._parts[rules]
 
     def _pay_first(self, held: Held, until: float) -> None:
         owed, *later = held.cursor.owed
-        part = self._work_for(owed.rules)
+        part = self._by(frozenset(owed.rules))
         if part.release.rules:
             for batch in part.finder.batches(Wanted(held.shard, owed.after, owed.upto)):
                 self.counts += judge_batch(part, batch, None).of_owed()

@@ -56,6 +56,7 @@ def test_all_examples_are_looked_at() -> None:
         "osdetect-detect.service",
         "osdetect-detect@.service",
         "osdetect-detect-once.service",
+        "osdetect-notify.service",
         "osdetect",
         "detector.yaml",
         "cronjob.yaml",
@@ -65,9 +66,11 @@ def test_all_examples_are_looked_at() -> None:
 @pytest.mark.parametrize(("name", "words"), LINES, ids=[f"{name}-{n}" for n, (name, _) in enumerate(LINES)])
 def test_each_command_line_is_one_that_the_program_takes(name: str, words: list[str]) -> None:
     commands: Any = typer.main.get_command(app)
-    command = commands.commands[words[0]]
-    given = command.make_context(words[0], list(words[1:])).params
-    if words[0] == "detect":
+    command, rest = commands.commands[words[0]], list(words[1:])
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    given = command.make_context(words[0], rest).params
+    if words[0] in ("detect", "notify"):
         when = {option: given[option] for option in ("once", "every", "cron", "jitter")}
         assert (read_schedule(**when) is None) == ("--once" in words), name
 

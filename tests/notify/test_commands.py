@@ -138,6 +138,13 @@ def test_without_templates_it_says_what_to_install(
     ran = osdetect("notify", "run", "--once", "--channels", file, "--url", fresh_cluster)
     assert ran.status == ExitCode.CLUSTER
     assert "osdetect deploy" in ran.err
+    ran = osdetect("notify", "run", "--every", "1s", "--channels", file, "--url", fresh_cluster)
+    assert ran.status == ExitCode.CLUSTER
+    assert [json.loads(line)["event"] for line in ran.err.splitlines()] == [
+        "notifier started",
+        "channel ended",
+        "notifier stopped",
+    ]
 
 
 def test_check_names_every_channel_that_cannot_be_used(
