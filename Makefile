@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check test-long bench lock docs clean
+.PHONY: help demo test check test-long faults bench lock docs clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -29,6 +29,9 @@ browser: $(VENV)/dev.ready
 
 test-long: $(VENV)/dev.ready ## The tests that take many minutes
 	$(PYTEST) -m long --timeout 3600
+
+faults: $(VENV)/dev.ready ## 1,000 episodes of the fault harness (docs/faults.md)
+	$(BIN)/python -m tests.harness --episodes 1000
 
 bench: $(VENV)/dev.ready ## Measure: load, compile, detect, the loop, a flood (benchmarks/README.md)
 	$(BIN)/python benchmarks/load.py

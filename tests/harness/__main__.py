@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.harness.episode import Outcome
 from tests.harness.ground import Ground
 from tests.harness.lanes import LANES, episodes, summary
+from tests.harness.plan import harsh, plan
 from tests.harness.variants import VARIANTS
 
 
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument(
         "--variant", default="", choices=sorted(VARIANTS), help="a detector that is wrong on purpose"
     )
+    parser.add_argument("--harsh", action="store_true", help="kill the node in each, and let it lose writes")
     given = parser.parse_args()
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.episodes)
     folder = Path(tempfile.mkdtemp(prefix="osdetect-faults-"))
@@ -32,7 +34,8 @@ def main() -> int:
     began = time.monotonic()
     try:
         with Ground(folder) as ground:
-            for outcome in episodes(ground, seeds, variant=given.variant, lanes=min(given.lanes, len(seeds))):
+            plans = [harsh(seed) if given.harsh else plan(seed) for seed in seeds]
+            for outcome in episodes(ground, plans, variant=given.variant, lanes=min(given.lanes, len(seeds))):
                 outcomes.append(outcome)
                 sys.stdout.write(outcome.told() + "\n")
                 sys.stdout.flush()

@@ -162,6 +162,7 @@ class _Run:
             self._ground.deploy_other()
             self.done["deploy"] += 1
         if self._plan.restart:
+            time.sleep(3.0)  # workers go on into what is not written to the disk yet
             self._ground.restart()
         for writer in self._writers:
             writer.join()
@@ -175,6 +176,8 @@ class _Run:
     def catch_up(self) -> str:
         """Wait until every cursor is at its checkpoint and no worker is stopped; gives what is not, in the end."""
         self._injector.calm = True
+        with self._ground.up():
+            self._targets.sync()
         ends = time.monotonic() + CATCH_UP_S
         while True:
             with self._ground.up():

@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +16,6 @@ from osdetect.cluster import Cluster
 from osdetect.node import NodeOptions, RunningNode, configure, start, stop
 from osdetect.node.places import node_place
 from osdetect.node.ports import is_free
-from osdetect.node.processes import alive
-from osdetect.node.state import read_state
 from tests.faults.material import ask, connect
 from tests.harness.material import RULES, Judge
 from tests.harness.targets import install_stream_template
@@ -118,12 +114,10 @@ class Ground:
                 self._changed.notify_all()
 
     def _kill_and_start(self) -> None:
-        state = read_state(node_place(self._options.name).state_file)
         assert self._node is not None
-        assert state is not None
-        os.kill(self._node.pid, signal.SIGKILL)
-        while alive(state.process):
-            time.sleep(0.01)
+        process = psutil.Process(self._node.pid)
+        process.kill()
+        process.wait(30)
         self._node = _start_as_sixteen(self._options)
         ask(self.url, "GET", "/_cluster/health?wait_for_status=yellow&timeout=60s")
 

@@ -8,25 +8,25 @@ from contextlib import ExitStack
 
 from tests.harness.episode import Outcome, Stage
 from tests.harness.ground import Ground
-from tests.harness.plan import plan
+from tests.harness.plan import Plan
 
 LANES = 5
 
 
 def episodes(
-    ground: Ground, seeds: Iterable[int], *, variant: str = "", lanes: int = LANES
+    ground: Ground, plans: Iterable[Plan], *, variant: str = "", lanes: int = LANES
 ) -> Iterator[Outcome]:
-    """Play the seeds' episodes; gives each outcome as it comes. Whoever stops asking ends it behind those at hand."""
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    """Play the plans' episodes; gives each outcome as it comes. Whoever stops asking ends it behind those at hand."""
+    waiting: queue.SimpleQueue[Plan] = queue.SimpleQueue()
     ended: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
     enough = threading.Event()
-    for seed in seeds:
-        waiting.put(seed)
+    for plan in plans:
+        waiting.put(plan)
 
     def run(stage: Stage) -> None:
         try:
             while not enough.is_set():
-                ended.put(stage.play(plan(waiting.get_nowait())))
+                ended.put(stage.play(waiting.get_nowait()))
         except queue.Empty:
             ended.put(None)
         except BaseException as error:  # noqa: BLE001  # raised again by who asks for outcomes

@@ -1,7 +1,7 @@
 """What happens in an episode, drawn from a seed: the same seed gives the same plan."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
@@ -133,7 +133,7 @@ def plan(seed: int) -> Plan:
         seed=seed,
         workers=rng.randint(1, 4),
         lease_s=rng.randint(1, 2),
-        batches=rng.randint(5, 8),
+        batches=rng.randint(4, 6),
         largest=rng.choice((4_000, 30_000, 100_000)),
         shards=rng.randint(1, 2),
         replicas=rng.randint(0, 1),
@@ -147,6 +147,14 @@ def plan(seed: int) -> Plan:
         faults=tuple(_fault(rng) for _ in range(rng.randint(8, 16))),
         blows=tuple(_blow(rng) for _ in range(rng.randint(3, 6))),
     )
+
+
+def harsh(seed: int) -> Plan:
+    """The same for an index that acknowledges before it has written to the disk, on a node that is killed.
+
+    What is lost then had sequence numbers, and other events get them.
+    """
+    return replace(plan(seed), restart=True, durability="async", shards=1, largest=4_000, batches=14)
 
 
 def _fault(rng: Random) -> Fault:

@@ -50,7 +50,8 @@ class Targets:
         self.pattern = f"osdetect-cloudtrail-{namespace}-*,faults-{namespace}-*"
         prefix = f"faults-{namespace}"
         own = self._made(OWN, f"osdetect-cloudtrail-{namespace}-2024.05", {})
-        translog = {"translog.durability": plan.durability, "translog.sync_interval": "500ms"}
+        interval = "60s" if plan.restart else "500ms"
+        translog = {"translog.durability": plan.durability, "translog.sync_interval": interval}
         plain = self._made(PLAIN, f"{prefix}-plain", translog, mappings=_SLOW)
         reborn = self._made(REBORN, f"{prefix}-reborn", {})
         reborn.lock = threading.Lock()
@@ -83,6 +84,10 @@ class Targets:
     def roll_over(self) -> None:
         """Go on in a new index."""
         ask(self._url, "POST", f"/{self.by(ROLLING).name}/_rollover")
+
+    def sync(self) -> None:
+        """Let the index that is lazy to write to the disk write all."""
+        ask(self._url, "POST", f"/{self.by(PLAIN).name}/_flush?force=true")
 
     def replace(self) -> str:
         """Delete an index and make it again; gives the uuid that went. The caller holds its lock."""

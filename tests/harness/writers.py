@@ -125,7 +125,8 @@ class Writer(threading.Thread):
         for action, item in zip(actions, items, strict=True):
             (answer,) = item.values()
             status = int(answer["status"])
-            if status in _PASSING:
+            # A node that has just started knows no alias for a moment.
+            if status in _PASSING or answer.get("error", {}).get("type") == "invalid_index_name_exception":
                 again.append(action.event)
             elif action.operation == "delete" or status in (200, 201, 409):
                 if action.operation != "delete":
