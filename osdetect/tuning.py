@@ -14,6 +14,8 @@ from typing import Any
 from osdetect.expr import Expr, from_json, to_json
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_OF_CHECK = "ignore"
+"""What `osdetect check` is not to say of the rule (docs/check.md) stands in the same attribute."""
 LONGEST_WINDOW_S = 31 * 86_400
 MOST_FIELDS = 10
 
@@ -137,7 +139,7 @@ def settings(given: object) -> Tuning:
     """
     if not isinstance(given, Mapping):
         raise ValueError("it must be a map")  # noqa: TRY004  # a fault of what was written, not of the program
-    unknown = sorted(set(map(str, given)) - {"mode", "suppress"})
+    unknown = sorted(set(map(str, given)) - {"mode", "suppress", _OF_CHECK})
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not known; there are mode and suppress")
     word = given.get("mode", Mode.ALERT.value)

@@ -62,6 +62,14 @@ Recorded = Annotated[
         metavar="DIR",
     ),
 ]
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data",
+        help="CloudTrail files or folders: count the records that each rule matches; repeatable.",
+        metavar="PATH",
+    ),
+]
 Generate = Annotated[
     bool,
     typer.Option(
@@ -83,6 +91,7 @@ def ruletest(
     mutation: Mutation = False,
     min_score: MinScore = None,
     regression: Recorded = None,
+    data: Data = None,
     generate: Generate = False,
     overwrite: Overwrite = False,
     url: Url = None,
@@ -116,14 +125,15 @@ def ruletest(
         )
     results = _run(cases, rule_set, fast=fast, url=url, ca_certs=ca_certs, insecure=insecure)
     scores = _scores(cases, rule_set) if mutation or min_score is not None else None
+    matched = _fired(rule_set, data) if data else None
     if junit is not None:
         shown.write_file(junit, testing.junit(results).encode())
     if evidence is not None:
-        shown.write_file(evidence, shown.evidence_of(results, scores or ()))
-    shown.write(results, scores, output, verbose=verbose)
+        shown.write_file(evidence, shown.evidence_of(results, scores or (), matched))
+    shown.write(results, scores, matched, output, verbose=verbose)
     total = testing.total_score(scores or ())
     too_low = min_score is not None and (total is None or total < min_score)
-    bad: Sequence[object] = (*results.bad, *results.refused)
+    bad: Sequence[object] = (*results.bad, *results.refused, *(matched.refused if matched else ()))
     return ExitCode.LOSS if bad or too_low or (require_tests and results.untested) else ExitCode.OK
 
 
@@ -151,6 +161,11 @@ def _cases(paths: Sequence[Path], recorded: Sequence[Path], rules: RuleSet[Rule]
     return testing.Cases(
         (*beside.cases, *others.cases), (*beside.refused, *others.refused), beside.files + others.files
     )
+
+
+def _fired(rules: RuleSet[Rule], data: Sequence[Path]) -> testing.Fired:
+    with progress_bar("Judging records") as tell:
+        return testing.fired(rules.rules, data, tell)
 
 
 def _scores(cases: testing.Cases, rules: RuleSet[Rule]) -> tuple[testing.Score, ...]:

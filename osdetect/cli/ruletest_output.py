@@ -18,7 +18,7 @@ from osdetect.cli.output import (
     write_line,
 )
 from osdetect.errors import OutputError
-from osdetect.ruletest import Draft, Result, Results, Score, Status, Survivor, total_score
+from osdetect.ruletest import Draft, Fired, Result, Results, Score, Status, Survivor, total_score
 from osdetect.ruletest.scoring import difference
 from osdetect.source import printable
 
@@ -27,11 +27,18 @@ _COLOURS = {Status.FAILED: "red", Status.DISAGREED: "bold red", Status.NOT_RUN: 
 _SURVIVORS = 5
 
 
-def write(results: Results, scores: Sequence[Score] | None, output: OutputFormat, *, verbose: bool) -> None:
+def write(
+    results: Results,
+    scores: Sequence[Score] | None,
+    matched: Fired | None,
+    output: OutputFormat,
+    *,
+    verbose: bool,
+) -> None:
     """The results on standard output, what was refused on standard error."""
-    print_refusals(results.refused, all_of_them=verbose)
+    print_refusals((*results.refused, *(matched.refused if matched else ())), all_of_them=verbose)
     if output is OutputFormat.JSON:
-        print_json(results_json(results, scores))
+        print_json(results_json(results, scores, matched))
         return
     if results.bad:
         print_table("", ("result", "rule", "test", "place"), map(_row, results.bad))
@@ -41,6 +48,9 @@ def write(results: Results, scores: Sequence[Score] | None, output: OutputFormat
         _list_untested(results, all_of_them=verbose)
     if scores is not None:
         _write_scores(scores, all_of_them=verbose)
+    if matched is not None:
+        count = sum(one.rule in matched.counts for one in results.rules)
+        write_line(f"{count:,} of {len(results.rules):,} rules match some of {matched.records:,} records")
     write_line(_summary(results))
 
 
@@ -105,15 +115,17 @@ def _survivor_lines(survivor: Survivor) -> Iterator[str]:
     yield f"      noticed by {where}, from a record of the tests: {printable(changed, 600)}"
 
 
-def results_json(results: Results, scores: Sequence[Score] | None) -> dict[str, Any]:
+def results_json(results: Results, scores: Sequence[Score] | None, matched: Fired | None) -> dict[str, Any]:
     """The results for machines."""
     mutation = (
         {}
         if scores is None
         else {"mutation": {"score": total_score(scores), "rules": [one.to_json() for one in scores]}}
     )
+    told = {} if matched is None else {"data": {"records": matched.records, "fired": dict(matched.counts)}}
     return {
         **mutation,
+        **told,
         "tests": len(results.results),
         **{status.name.lower(): results.count(status) for status in Status},
         "percolated": results.percolated,
@@ -127,7 +139,7 @@ def results_json(results: Results, scores: Sequence[Score] | None) -> dict[str, 
     }
 
 
-def evidence_of(results: Results, scores: Sequence[Score]) -> bytes:
+def evidence_of(results: Results, scores: Sequence[Score], matched: Fired | None) -> bytes:
     """What is proven of each rule, as the catalog reads it."""
     scored = {one.rule: one.score for one in scores}
     told = {
@@ -135,7 +147,7 @@ def evidence_of(results: Results, scores: Sequence[Score]) -> bytes:
             "tests": one.tests,
             "passed": one.passed,
             "mutation_score": scored.get(one.rule),
-            "fired": 0,
+            "fired": matched.counts.get(one.rule, 0) if matched else 0,
         }
         for one in results.rules
     }

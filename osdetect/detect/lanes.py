@@ -94,6 +94,7 @@ class Pass:
         self.shards = 0
         self.left_to_others: set[str] = set()
         """Ids of cursors of shards that another worker holds, or took from this one."""
+        self._flooded = False
         self.put_off: set[str] = set()
         """Rules that were put off."""
         self.passed_over = 0
@@ -125,11 +126,15 @@ class Pass:
         at = crc32(self._follower.worker.encode()) % max(
             1, len(shards)
         )  # each worker begins at a place of its own
-        work = [one for one in self._follower.look(shards[at:] + shards[:at]) if one.has_work]
+        looked = self._follower.look(shards[at:] + shards[:at])
+        work = [one for one in looked if one.has_work]
+        self._flooded = False
         self._work.progress.more(sum(one.behind for one in work))
         for one in work:
             if one.behind:
                 self._hold(one, self._judge_new)
+        if not (self._flooded or any(one.cursor.owed for one in work)):
+            return ()
         return tuple(one for one in self._follower.look(shards) if one.cursor.owed)
 
     def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
@@ -158,6 +163,7 @@ class Pass:
         while after is not None and after < held.shard.checkpoint:
             after = self._judge_until_flood(held, flood, after)
         self.put_off |= flood.rules
+        self._flooded = self._flooded or bool(flood.rules)
 
     def _judge_until_flood(self, held: Held, flood: Flood, after: int) -> int | None:
         """Judge behind `after` until one more rule is put off, or to the end.
@@ -173,7 +179,8 @@ class Pass:
             flood.begin(after)
             self.counts += judge_batch(work, batch, flood)
             flood.end(batch.upto, batch.events)
-            if not self._move(held, batch.upto, flood.owed(batch.upto)):
+            last = batch.upto >= end
+            if not self._move(held, batch.upto, flood.owed(batch.upto), last=last):
                 return None
             after = batch.upto
             if flood.rules != put_off:
@@ -192,12 +199,12 @@ class Pass:
             self._move(held, begin, held.cursor.owed)
         return begin
 
-    def _move(self, held: Held, seq_no: int, owed: tuple[Owed, ...]) -> bool:
+    def _move(self, held: Held, seq_no: int, owed: tuple[Owed, ...], *, last: bool = False) -> bool:
         passed = seq_no - held.cursor.seq_no
         if passed == 0:
             return True
         reached("before-move")
-        if not held.move(seq_no, owed=owed):
+        if not held.move(seq_no, owed=owed, last=last):
             return False
         reached("after-move")
         self._work.progress.add(passed)

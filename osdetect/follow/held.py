@@ -45,8 +45,13 @@ class Held:
         """Where the shard stands, as last written."""
         return self._cursor
 
-    def move(self, seq_no: int, *, owed: tuple[Owed, ...] | None = None) -> bool:
+    def move(self, seq_no: int, *, owed: tuple[Owed, ...] | None = None, last: bool = False) -> bool:
         """Put the cursor to `seq_no`, and what is owed to `owed` if given, in one write that renews the lease too.
+
+        Args:
+            seq_no: the sequence number dealt with.
+            owed: all that is owed then; None: what was.
+            last: the work is done: the same write lets others take the shard.
 
         Returns:
             False when the shard is not held any more: what was judged since is judged again by who holds it now.
@@ -56,16 +61,20 @@ class Held:
         """
         with self._lock:
             wanted = self._cursor if owed is None else replace(self._cursor, owed=owed)
-            return self._write(replace(wanted.at(seq_no), lease=self._renewed()))
+            return self._write(replace(wanted.at(seq_no), lease=None if last else self._renewed()))
 
     def renew(self) -> bool:
         """Tell the others that work goes on; false when the shard is not held any more."""
         with self._lock:
+            if self._cursor.lease is None:
+                return not self.lost
             return self._write(replace(self._cursor, lease=self._renewed()))
 
     def release(self) -> bool:
-        """Let others take the shard; false when it was not held any more."""
+        """Let others take the shard; false when it was lost before."""
         with self._lock:
+            if self._cursor.lease is None:
+                return not self.lost
             return self._write(replace(self._cursor, lease=None))
 
     @contextmanager

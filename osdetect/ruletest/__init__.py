@@ -5,6 +5,7 @@ judging     what the evaluator and the engine say of a case's records
 percolated  what the percolator says, by a rules index that lives as long as the run
 results     what became of each case
 junit       the results as JUnit XML
+fired       which rules match which records of real data
 mutants     a rule with one thing changed
 scoring     which of the mutants the tests notice
 samples     values that a test holds for, and values close by
@@ -15,6 +16,7 @@ drafts      files of such tests, for rules that have none
 
 from osdetect.ruletest.cases import Case, Cases, cases_of, recorded_cases
 from osdetect.ruletest.drafts import Draft, drafts
+from osdetect.ruletest.fired import Fired, fired
 from osdetect.ruletest.junit import junit
 from osdetect.ruletest.results import Result, Results, Status
 from osdetect.ruletest.running import run
@@ -24,6 +26,7 @@ __all__ = [
     "Case",
     "Cases",
     "Draft",
+    "Fired",
     "Result",
     "Results",
     "Score",
@@ -31,6 +34,7 @@ __all__ = [
     "Survivor",
     "cases_of",
     "drafts",
+    "fired",
     "junit",
     "recorded_cases",
     "run",

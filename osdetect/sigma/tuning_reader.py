@@ -49,6 +49,8 @@ def filter_exception(document: "Document") -> ExceptionWords | None:
     if ATTRIBUTE not in document.data:
         return None
     given = document.data[ATTRIBUTE]
+    if isinstance(given, dict) and set(given) == {"ignore"}:  # for `osdetect check`
+        return None
     words = given.get("exception") if isinstance(given, dict) and set(given) == {"exception"} else None
     expires = words.get("expires") if isinstance(words, dict) else None
     day = _day(expires)

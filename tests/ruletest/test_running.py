@@ -1,5 +1,6 @@
 """`osdetect test` as a program: what passes, what fails, what is written, and the exit codes."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -148,6 +149,21 @@ def test_correlations_are_tested_by_events(tmp_path: Path) -> None:
     results = run(cases_of([tmp_path], rules), rules, None)
     assert [(one.case.why, one.status) for one in results.bad] == []
     assert sum(one.case.correlation for one in results.results) == 3
+
+
+def test_records_that_rules_match_are_counted_as_evidence(tmp_path: Path) -> None:
+    rule_with_tests(tmp_path)
+    identity, call = {"userIdentity": {"userName": "ann"}}, {"eventSource": "iam.amazonaws.com"}
+    names = ("CreateAccessKey", "CreateAccessKey", "GetUser")
+    records = [{**identity, **call, "eventName": name, "eventID": str(n)} for n, name in enumerate(names)]
+    (tmp_path / "log.json").write_text(json.dumps({"Records": records}))
+    file = tmp_path / "e.json"
+    done = osdetect("test", "--fast", tmp_path, "--data", tmp_path / "log.json", "--evidence", file)
+    assert done.code == 0, done.err
+    assert "1 of 1 rules match some of 3 records" in done.out
+    assert [one.fired for one in read_evidence(file).values()] == [2]
+    (tmp_path / "log.json").write_text("{")
+    assert osdetect("test", "--fast", tmp_path, "--data", tmp_path / "log.json").code == 1
 
 
 @pytest.mark.node
