@@ -3,6 +3,7 @@
 import base64
 import json
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,11 @@ def _each_command_as_its_own_user(node: RunningNode, osdetect: Osdetect, folder:
         ("detector", "tuning"),
     ):
         assert ran(user, *arguments).status == ExitCode.OK, (user, arguments)
-    (listed,) = ran("viewer", "alerts", "list", "-o", "ndjson").out.splitlines()
+    found: list[str] = []
+    until = time.monotonic() + 15  # a viewer may not refresh: alerts are seen at the index's own refresh
+    while not found and time.monotonic() < until:
+        found = ran("viewer", "alerts", "list", "-o", "ndjson").out.splitlines()
+    (listed,) = found
     short = json.loads(listed)["id"][:12]
     assert ran("viewer", "alerts", "show", short, "--event").status == ExitCode.OK
     assert forbidden("viewer", "alerts", "ack", short)
