@@ -18,6 +18,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,8 +86,6 @@ class Bench:
 
     def bulk(self, lines: Sequence[bytes]) -> Timed:
         """Store them, two requests under way."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # beside what it is for
-
         parts = [lines[at : at + BULK_EVENTS] for at in range(0, len(lines), BULK_EVENTS)]
 
         def send() -> None:

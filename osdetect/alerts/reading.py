@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from osdetect.cluster import Cluster, Version
+from osdetect.cluster import Cluster, Version, every_page
+from osdetect.documents.alert import in_order
 from osdetect.vocabulary import ALERTS_PREFIX
 
 PAGE = 1_000
@@ -13,14 +14,6 @@ _IDS_PAGE = 10_000
 _KEPT = "30m"
 """How long a snapshot outlives the last question to it: somebody may think before confirming."""
 _ANY = {"ignore_unavailable": "true", "allow_no_indices": "true"}
-_ORDER = (
-    "@timestamp",
-    "osdetect.source.index",
-    "osdetect.source.shard",
-    "osdetect.source.seq_no",
-    "rule.id",
-)
-"""Newest event first, and then by what tells any two alerts apart, so that no page boundary can lose one."""
 SHORTEST_PREFIX = 4
 
 
@@ -80,29 +73,25 @@ class Snapshot:
         self, query: Mapping[str, Any], *, size: int = PAGE, source: bool = True
     ) -> Iterator[Sequence[Mapping[str, Any]]]:
         """The hits of the query, newest first, page by page until there are no more."""
-        after: list[object] | None = None
-        while self._id is not None:
-            body = {
-                "size": size,
-                "query": query,
-                "_source": source,
-                "sort": [{name: {"order": "desc", "unmapped_type": "keyword"}} for name in _ORDER],
-                "seq_no_primary_term": True,
-                "track_total_hits": False,
-                **({"search_after": after} if after else {}),
-            }
-            hits = self._ask(body)["hits"]["hits"]
-            if hits:
-                yield hits
-            if len(hits) < size:
-                return
-            after = hits[-1]["sort"]
+        if self._id is None:
+            return
+        body = {
+            "size": size,
+            "query": query,
+            "_source": source,
+            "sort": in_order("desc"),
+            "seq_no_primary_term": True,
+            "track_total_hits": False,
+        }
+        yield from every_page(self._cluster, "/_search", self._pinned(body))
 
     def _ask(self, body: Mapping[str, Any]) -> Any:
         # A point in time answers in parts when a shard is gone: what is missing must not look like "no alerts".
         params = {"allow_partial_search_results": "false"}
-        asked = {**body, "pit": {"id": self._id, "keep_alive": _KEPT}}
-        return self._cluster.request("POST", "/_search", params=params, body=asked)
+        return self._cluster.request("POST", "/_search", params=params, body=self._pinned(body))
+
+    def _pinned(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        return {**body, "pit": {"id": self._id, "keep_alive": _KEPT}}
 
 
 def found_by_id(cluster: Cluster, namespace: str, asked: Sequence[str]) -> dict[str, tuple[FoundAlert, ...]]:

@@ -2,10 +2,9 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from osdetect import alerts as triage
-from osdetect.cli.scan import moment
+from osdetect.cli.times import instant
 from osdetect.cluster import Cluster
 from osdetect.errors import InputError, UsageError
 from osdetect.vocabulary import Level
@@ -95,9 +94,8 @@ def chosen(
 
 
 def _instant(text: str, option: str) -> str:
-    if not text:
-        return ""
-    return datetime.fromtimestamp(moment(text, option) / 1_000_000, UTC).isoformat()
+    told = instant(text, option)
+    return told.isoformat() if told else ""
 
 
 def _one_of(text: str, what: str, known: Sequence[str]) -> None:

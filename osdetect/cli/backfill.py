@@ -1,7 +1,7 @@
 """`osdetect backfill`: history judged by deployed rules."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,14 +11,12 @@ from osdetect.cli.detect import LeaseS, Target
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_json, progress_bar, say
 from osdetect.cli.run_output import print_run
-from osdetect.cli.scan import moment
+from osdetect.cli.times import instant
 from osdetect.detect import DetectOptions
 from osdetect.detect.backfill import Backfill, BackfillOptions
 from osdetect.documents.event import check_namespace
 from osdetect.errors import UsageError
 from osdetect.vocabulary import ExitCode
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 From = Annotated[
     str, typer.Option("--from", help="Events at this time (eventTime, UTC) or later.", metavar="TIME")
@@ -66,8 +64,8 @@ def backfill(
             "say what to judge again", cure="give --from and --to, --rules, or --new-rules; see --help"
         )
     options = BackfillOptions(
-        start=_time(start, "--from"),
-        end=_time(end, "--to"),
+        start=instant(start, "--from"),
+        end=instant(end, "--to"),
         rules=tuple(rules or ()),
         new_rules=new_rules,
         events_per_s=rate,
@@ -90,7 +88,3 @@ def backfill(
     if job.waited_s:
         say(f"note: waited {job.waited_s:.0f} s for the live detector")
     return print_run(report)
-
-
-def _time(text: str, option: str) -> datetime | None:
-    return _EPOCH + timedelta(microseconds=moment(text, option)) if text else None

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -17,9 +17,9 @@ from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_json, progress_bar, say
 from osdetect.cli.run_output import print_run
-from osdetect.cli.scan import moment
 from osdetect.cli.signals import Asked, asked_by_signals
 from osdetect.cli.tended import Tended
+from osdetect.cli.times import instant
 from osdetect.cli.watching import Logged, Losses, Shown, Watching
 from osdetect.cluster import Cluster
 from osdetect.detect import DetectOptions, Detector, Method, RunReport
@@ -33,7 +33,6 @@ from osdetect.status.logs import Log, LogFormat, open_log
 from osdetect.status.metrics import Metrics
 from osdetect.vocabulary import ExitCode
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 Once = Annotated[bool, typer.Option("--once", help="One pass, then exit.")]
@@ -126,7 +125,7 @@ def detect(
         target=target,
         lease_s=lease_s,
         method=method,
-        since=_EPOCH + timedelta(microseconds=moment(since, "--since")) if since else None,
+        since=instant(since, "--since"),
     )
     with asked_by_signals() as asked, connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
         cluster.hurry_when(lambda: asked.asked, asked.wait)

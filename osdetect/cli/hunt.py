@@ -18,7 +18,7 @@ from osdetect.cli.dialects import Pipelines
 from osdetect.cli.hunted_rules import hunted
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Url
 from osdetect.cli.output import LISTED, print_error, print_table, progress_bar, say, write_line
-from osdetect.cli.scan import moment
+from osdetect.cli.times import instant
 from osdetect.detect.hunt import Hunt, HuntOptions, Span
 from osdetect.detect.judge import Alert
 from osdetect.documents.alert import RunReference
@@ -100,7 +100,7 @@ def hunt(
     options = HuntOptions(
         namespace=check_namespace(namespace),
         target=target or f"{EVENTS_PREFIX}{namespace}-*",
-        span=Span(_time(since, "--from"), _time(until, "--to")),
+        span=Span(instant(since, "--from"), instant(until, "--to")),
     )
     if options.span.since and options.span.until and options.span.since >= options.span.until:
         raise UsageError("no event is in this span", cause="--to is not after --from")
@@ -197,10 +197,6 @@ def _unjudged(made: Hunt) -> Sequence[OsdetectError]:
         )
         for one in made.unjudged
     ]
-
-
-def _time(text: str, option: str) -> datetime | None:
-    return datetime.fromtimestamp(moment(text, option) / 1_000_000, UTC) if text else None
 
 
 def _inverse(when: str) -> str:

@@ -1,13 +1,12 @@
 """`osdetect scan`: CloudTrail files judged on the spot, without a node."""
 
 import os
-import re
 import signal
 import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,15 +20,12 @@ from osdetect.cli import scan_output as shown
 from osdetect.cli.options import Verbose
 from osdetect.cli.output import err, print_error, say
 from osdetect.cli.rules import rules_cache
+from osdetect.cli.times import moment
 from osdetect.compiler.ruleset import CompiledRules, compile_files
 from osdetect.errors import InputError, OsdetectError, OutputError, UsageError
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 from osdetect.vocabulary import ExitCode, Level
-
-_DATE = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
-)
 
 Paths = Annotated[
     list[Path],
@@ -133,27 +129,6 @@ def scan(
                 say(f"note: {len(compiled.read.correlations)} correlation rules are not judged by scan")
             _write(found, compiled, output, timeline, limit, verbose=verbose)
     return _status(found.report, compiled, fail_on)
-
-
-def moment(text: str, option: str) -> int:
-    """A time on the command line in microseconds since 1970; UTC where it does not say.
-
-    Raises:
-        UsageError: it is none.
-
-    >>> moment("2023-07-10", "--since") == moment("2023-07-10T02:00:00+02:00", "--since")
-    True
-    """
-    with suppress(ValueError, OverflowError):
-        if _DATE.fullmatch(text):
-            said = datetime.fromisoformat(text)
-            told = int((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1_000_000)
-            if told >= 0:
-                return told
-    raise UsageError(
-        f"{text!r} is no time for {option}",
-        cure=f"write {option} 2024-05-01 or {option} 2024-05-01T12:00:00Z",
-    )
 
 
 def _workers(jobs: int, files: scanning.ScanFiles) -> int:

@@ -136,7 +136,7 @@ def _show(found: Status, problems: tuple[str, ...]) -> None:
 
 def _row(one: ShardLag, found: Status) -> tuple[str, ...]:
     lease = one.lease
-    at_work = "" if lease is None else lease.worker + (" (expired)" if lease.expired(found.now) else "")
+    at_work = "" if lease is None else lease.worker + (" (expired)" if lease.over(found.now) else "")
     return (
         one.index,
         str(one.shard),

@@ -9,6 +9,7 @@
 from osdetect.cluster.bulk import ItemOutcome, create_action, index_action, replace_action
 from osdetect.cluster.connection import Connection
 from osdetect.cluster.door import Cluster
+from osdetect.cluster.paging import every_page
 from osdetect.cluster.reply import read_json
 from osdetect.cluster.store import StoredDocument, Version
 
@@ -19,6 +20,7 @@ __all__ = [
     "StoredDocument",
     "Version",
     "create_action",
+    "every_page",
     "index_action",
     "read_json",
     "replace_action",

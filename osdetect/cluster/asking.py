@@ -15,5 +15,6 @@ class Asks(Protocol):
         params: Mapping[str, Any] | None = None,
         body: Any = None,
         accept: tuple[int, ...] = (),
+        repeat: bool = True,
     ) -> Any:
         """See `osdetect.cluster.door.Cluster.request`."""

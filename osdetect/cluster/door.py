@@ -37,16 +37,11 @@ class _Orjson:
         return data if isinstance(data, (str, bytes)) else orjson.dumps(data).decode()
 
 
-class _Text:
-    """A serializer that leaves replies as they came."""
-
-    mimetype = "application/json"
+class _Text(_Orjson):
+    """The same, but replies are left as they came."""
 
     def loads(self, text: str) -> str:
         return text
-
-    def dumps(self, data: Any) -> Any:
-        return data if isinstance(data, (str, bytes)) else orjson.dumps(data).decode()
 
 
 class Cluster:
@@ -277,7 +272,7 @@ class Cluster:
         return store.replace(self, index, doc_id, source, version)
 
 
-def _client(connection: Connection, serializer: _Orjson | _Text | None = None) -> "OpenSearch":
+def _client(connection: Connection, serializer: _Orjson | None = None) -> "OpenSearch":
     from opensearchpy import OpenSearch  # noqa: PLC0415  # importing it costs half a second
 
     tls: dict[str, Any] = {}

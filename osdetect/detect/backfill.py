@@ -22,8 +22,8 @@ from osdetect.detect.report import Counts, RunReport
 from osdetect.detect.run import require_templates, store_run
 from osdetect.documents.alert import RunReference, happened_at
 from osdetect.documents.state import DETECT
-from osdetect.errors import ClusterUnavailable, UsageError
-from osdetect.follow import Follower, Held, Shard, Waiting, Wanted, make_visible, shards_of, this_worker
+from osdetect.errors import UsageError
+from osdetect.follow import Held, Shard, Wanted, make_visible, shards_of
 
 _LOOK_S = 2.0
 """How often it is seen whether a live worker is at work."""
@@ -92,22 +92,12 @@ class Backfill:
         self._clock, self._sleep = clock, sleep
         self.release = _chosen(cluster, options)
         self.job = _job_name(self.release, detect, options)
-        self._follower = self._following(f"backfill-{self.job}")
-        self._live = self._following(DETECT)
+        self._follower = detect.follower(cluster, f"backfill-{self.job}", clock)
+        self._live = detect.follower(cluster, DETECT, clock)
         self._finder = Finder(cluster, self.release, detect.method)
         self._looked = 0.0
         self.waited_s = 0.0
         """How long the live loop was let go first, in seconds."""
-
-    def _following(self, purpose: str) -> Follower:
-        return Follower(
-            self._cluster,
-            purpose=purpose,
-            namespace=self._detect.namespace,
-            worker=self._detect.worker or this_worker(),
-            lease_s=self._detect.lease_s,
-            clock=self._clock,
-        )
 
     def run(self, run_id: str, on_progress: Callable[[int, int], None]) -> RunReport:
         """Judge what the job has not judged yet.
@@ -135,10 +125,13 @@ class Backfill:
         waiting = [one for one in self._follower.look(shards) if one.behind]
         work.progress.more(sum(one.behind for one in waiting))
         counts, left = Counts(), 0
+
+        def judge(held: Held) -> None:
+            nonlocal counts
+            counts += self._judge(work, held)
+
         for one in waiting:
-            done, ours = self._judge_shard(work, one)
-            counts += done
-            left += not ours
+            left += not self._follower.hold(one, judge)
         work.progress.finish()
         report = RunReport(
             id=run_id,
@@ -153,20 +146,6 @@ class Backfill:
         )
         store_run(self._cluster, self._detect, report, started, self._clock(), purpose="backfill")
         return report
-
-    def _judge_shard(self, work: Work, waiting: Waiting) -> tuple[Counts, bool]:
-        held = self._follower.take(waiting)
-        if held is None:
-            return Counts(), False
-        try:
-            with held.renewing():
-                counts = self._judge(work, held)
-        except ClusterUnavailable:
-            raise  # the lease expires by itself
-        except BaseException:
-            held.release()
-            raise
-        return counts, held.release()
 
     def _judge(self, work: Work, held: Held) -> Counts:
         shard, counts = held.shard, Counts()

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from osdetect.cluster import Cluster
 from osdetect.errors import UsageError
-from osdetect.follow import Shard
+from osdetect.follow import Shard, only
 
 _TIMES = ("@timestamp", "eventTime")
 
@@ -29,11 +29,7 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
         "_source": False,
         "track_total_hits": False,
     }
-    params = {
-        "preference": f"_shards:{shard.number}|_primary",
-        "filter_path": "hits.hits._seq_no",
-        "allow_partial_search_results": "false",
-    }
+    params = {**only(shard), "filter_path": "hits.hits._seq_no"}
     reply = cluster.request("POST", f"/{shard.index}/_search", params=params, body=body)
     hits = reply.get("hits", {}).get("hits", ())
     return int(hits[0]["_seq_no"]) - 1 if hits else shard.checkpoint

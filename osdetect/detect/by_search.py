@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from osdetect.cluster import Cluster
-from osdetect.detect.release import Release
+from osdetect.detect.release import Release, stored_rules
 from osdetect.follow import StoredEvent, Wanted, pages
 from osdetect.vocabulary import EVENTS_PREFIX
 
 CLAUSES = 900
 """Clauses of one search; OpenSearch takes 1,024 by default (setting indices.query.bool.max_clause_count)."""
-_PAGE = 500
 
 Query = Mapping[str, Any]
 
@@ -40,7 +39,8 @@ def search_groups(cluster: Cluster, release: Release) -> tuple[Query, ...] | Non
 
     None when a rule has no search query or one that alone is too large: then searching would miss its events.
     """
-    return groups_of(_stored_queries(cluster, release.index), release)
+    stored = stored_rules(cluster, release.index, ["search"])
+    return groups_of(((rule_id, source.get("search")) for rule_id, source in stored), release)
 
 
 def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Query, ...] | None:
@@ -72,24 +72,6 @@ def found(cluster: Cluster, wanted: Wanted, groups: Sequence[Query]) -> Iterator
                 yield fresh
 
 
-def count(cluster: Cluster, wanted: Wanted) -> int:
-    """How many documents the window has.
-
-    Raises:
-        ClusterError: they could not be counted.
-    """
-    bounds: Query = {"range": {"_seq_no": {"gt": wanted.after, "lte": wanted.upto}}}
-    query = bounds if wanted.query is None else {"bool": {"filter": [bounds, wanted.query]}}
-    body = {"size": 0, "query": query, "track_total_hits": True}
-    params = {
-        "preference": f"_shards:{wanted.shard.number}|_primary",
-        "filter_path": "hits.total.value",
-        "allow_partial_search_results": "false",
-    }
-    reply = cluster.request("POST", f"/{wanted.shard.index}/_search", params=params, body=body, accept=(404,))
-    return int(reply.get("hits", {}).get("total", {}).get("value", 0))
-
-
 def clauses(query: Any) -> int:
     """At most how many clauses Lucene counts in a query (OpenSearch docs, "Search settings").
 
@@ -117,21 +99,3 @@ def _grouped(queries: Sequence[Query]) -> Iterator[Query]:
         group.append(query)
         size += more
     yield {"bool": {"should": group, "minimum_should_match": 1}}
-
-
-def _stored_queries(cluster: Cluster, index: str) -> Iterator[tuple[str, Any]]:
-    after: list[object] | None = None
-    while True:
-        body = {
-            "size": _PAGE,
-            "_source": ["search"],
-            "sort": [{"rule.id": "asc"}],
-            **({"search_after": after} if after else {}),
-        }
-        params = {"allow_partial_search_results": "false"}
-        hits = cluster.request("POST", f"/{index}/_search", params=params, body=body)["hits"]["hits"]
-        for hit in hits:
-            yield hit["_id"], hit["_source"].get("search")
-        if len(hits) < _PAGE:
-            return
-        after = hits[-1]["sort"]

@@ -67,7 +67,6 @@ class Costs:
 
     def __init__(self, rules: int) -> None:
         self._of = dict(FIRST)
-        self._fetch = FETCH
         self._share = FIRST_SHARE
         self._engine_s = rules * ENGINE_RULE_S
         self._regret_s = 0.0
@@ -100,7 +99,7 @@ class Costs:
 
     def reading_s(self, events: int) -> float:
         """Expected seconds for reading events and judging them in this process."""
-        return self._fetch.seconds(events) + self._of[Method.IN_PROCESS].seconds(events)
+        return FETCH.seconds(events) + self._of[Method.IN_PROCESS].seconds(events)
 
     def took(self, method: Method, events: int, seconds: float) -> None:
         """A batch took so long."""

@@ -143,12 +143,7 @@ class Hunt:
             yield from self._judged(page)
 
     def _judged(self, page: Sequence[StoredEvent]) -> Iterator[Alert]:
-        dialect = self._release.dialect
-        events = (
-            [StoredEvent(event.at, source=dialect.opened(event.source)) for event in page]
-            if dialect.json_text
-            else page
-        )
+        events = self._release.opened(page)
         for verdict in judge(
             self._in_span(self._engine.candidates(events)), self._release, self._options.namespace, self._run
         ):

@@ -18,7 +18,7 @@ from osdetect.detect.report import Counts
 from osdetect.detect.storing import Storing
 from osdetect.documents.alert import RunReference
 from osdetect.documents.state import Owed
-from osdetect.errors import ClusterError, ClusterUnavailable
+from osdetect.errors import ClusterError
 from osdetect.follow import Follower, Held, Waiting, Wanted, make_visible, missing_shards, reached, shards_of
 
 LIVE_S = 2.0
@@ -123,9 +123,8 @@ class Pass:
         make_visible(self._work.cluster, shards)
         self.not_judged = tuple(missing_shards(self._work.cluster, self._work.options.watched(), shards))
         self.shards = len(shards)
-        at = crc32(self._follower.worker.encode()) % max(
-            1, len(shards)
-        )  # each worker begins at a place of its own
+        # Each worker begins at a place of its own.
+        at = crc32(self._follower.worker.encode()) % max(1, len(shards))
         looked = self._follower.look(shards[at:] + shards[:at])
         work = [one for one in looked if one.has_work]
         self._flooded = False
@@ -139,23 +138,12 @@ class Pass:
 
     def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
         """Do the work on the shard if it can be had; whether it was ours to the end."""
-        held = self._follower.take(waiting)
-        if held is None:
-            self.left_to_others.add(waiting.cursor.id)
-            return False
-        try:
-            with held.renewing():
-                work(held)
-        except ClusterUnavailable:
-            raise  # the lease expires by itself: a cluster that is away takes no release either
-        except BaseException:
-            held.release()
-            raise
-        if held.release():
+        ours = self._follower.hold(waiting, work)
+        if ours:
             self.left_to_others.discard(waiting.cursor.id)
-            return True
-        self.left_to_others.add(waiting.cursor.id)
-        return False
+        else:
+            self.left_to_others.add(waiting.cursor.id)
+        return ours
 
     def _judge_new(self, held: Held) -> None:
         flood = Flood(held.cursor.owed)

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import Query, count, found, search_groups, searchable
+from osdetect.detect.by_search import Query, found, search_groups, searchable
 from osdetect.detect.costs import Costs, Method
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release
 from osdetect.documents.dialect import RAW
 from osdetect.errors import ClusterError, ClusterRefused
-from osdetect.follow import StoredEvent, Wanted, pages, reached
+from osdetect.follow import StoredEvent, Wanted, count, pages, reached
 
 _SMALLEST_WINDOW = 2_000
 _FIRST_WINDOW = 20_000
@@ -103,7 +103,7 @@ class Finder:
             nonlocal hits
             for page in found(self._cluster, wanted, groups):
                 hits += len(page)
-                yield from self._ready().candidates(self._opened(page))
+                yield from self._ready().candidates(self._release.opened(page))
 
         try:
             yield from watch.each(pairs())
@@ -120,7 +120,7 @@ class Finder:
     def _read(self, wanted: Wanted) -> Iterator[Batch]:
         for page in pages(self._cluster, wanted):
             reached("page-read")
-            opened = self._opened(page)
+            opened = self._release.opened(page)
             method = self._method_for(len(page))
             yield Batch(page[-1].at.seq_no, len(page), method, self._timed(method, opened))
 
@@ -142,13 +142,6 @@ class Finder:
         if self._engine is None:
             self._engine = InProcess(self._release)
         return self._engine
-
-    def _opened(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
-        """The events with the objects for which they have JSON text."""
-        dialect = self._release.dialect
-        if not dialect.json_text:
-            return events
-        return [StoredEvent(event.at, source=dialect.opened(event.source)) for event in events]
 
 
 class _Watch:

@@ -1,9 +1,12 @@
 """What a detector watches, and how."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from osdetect.cluster import Cluster
 from osdetect.detect.costs import Method
+from osdetect.follow import Follower, this_worker
 from osdetect.vocabulary import DEFAULT_NAMESPACE, EVENTS_PREFIX
 
 
@@ -27,3 +30,14 @@ class DetectOptions:
     def watched(self) -> str:
         """The target, or the default one."""
         return self.target or f"{EVENTS_PREFIX}{self.namespace}-*"
+
+    def follower(self, cluster: Cluster, purpose: str, clock: Callable[[], datetime]) -> Follower:
+        """This worker as a follower of the namespace's cursors of a purpose."""
+        return Follower(
+            cluster,
+            purpose=purpose,
+            namespace=self.namespace,
+            worker=self.worker or this_worker(),
+            lease_s=self.lease_s,
+            clock=clock,
+        )

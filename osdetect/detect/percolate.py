@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, every_page
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.release import FOR_CLOUDTRAIL, Release
 from osdetect.errors import ClusterError, ClusterRefused
@@ -99,30 +99,19 @@ def _percolate(
     cluster: Cluster, release: Release, documents: Sequence[bytes], *, repeat: bool
 ) -> list[tuple[str, ...]]:
     """For each document the ids of its rules, by one request (OpenSearch docs, "Percolate query")."""
-    size = min(PAGE, max(1, len(release.rules)))
     batch = [orjson.Fragment(document) for document in documents]
     query = {"bool": {"filter": [*FOR_CLOUDTRAIL, {"percolate": {"field": "query", "documents": batch}}]}}
-    params = {
-        "filter_path": "hits.hits._id,hits.hits.fields,hits.hits.sort",
-        "allow_partial_search_results": "false",
+    body = {
+        "size": min(PAGE, max(1, len(release.rules))),
+        "_source": False,
+        "query": query,
+        "sort": [{"rule.id": "asc"}],
+        "track_total_hits": False,
     }
+    params = {"filter_path": "hits.hits._id,hits.hits.fields,hits.hits.sort"}
     found: list[list[str]] = [[] for _ in documents]
-    after: list[object] | None = None
-    while True:
-        body = {
-            "size": size,
-            "_source": False,
-            "query": query,
-            "sort": [{"rule.id": "asc"}],
-            "track_total_hits": False,
-            **({"search_after": after} if after else {}),
-        }
-        path = f"/{release.index}/_search"
-        reply = cluster.request("POST", path, params=params, body=orjson.dumps(body), repeat=repeat)
-        hits = reply.get("hits", {}).get("hits", [])
+    for hits in every_page(cluster, f"/{release.index}/_search", body, params=params, repeat=repeat):
         for hit in hits:
             for slot in hit["fields"]["_percolator_document_slot"]:
                 found[slot].append(str(hit["_id"]))
-        if len(hits) < size:
-            return [tuple(ids) for ids in found]
-        after = hits[-1]["sort"]
+    return [tuple(ids) for ids in found]

@@ -1,13 +1,14 @@
 """The live release: the rules as deployed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, every_page
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import ClusterRefused, RuleError
+from osdetect.follow import StoredEvent
 from osdetect.schema.projection import Projection
 from osdetect.tuning import Mode
 from osdetect.vocabulary import RULES_ALIAS, RULES_PREFIX
@@ -42,6 +43,12 @@ class Release:
         """The release's own part of the index name."""
         return self.index.removeprefix(RULES_PREFIX)
 
+    def opened(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
+        """The events with the objects for which they have JSON text in the release's dialect."""
+        if not self.dialect.json_text:
+            return events
+        return [StoredEvent(event.at, source=self.dialect.opened(event.source)) for event in events]
+
 
 def live_release(cluster: Cluster) -> Release:
     """Read the deployed rules for CloudTrail.
@@ -60,33 +67,38 @@ def read_release(cluster: Cluster, index: str) -> Release:
     """
     rules: dict[str, StoredRule] = {}
     unreadable: list[RuleError] = []
-    after: list[object] | None = None
-    while True:
-        body = {
-            "size": PAGE,
-            "query": {"bool": {"filter": list(FOR_CLOUDTRAIL)}},
-            "_source": ["rule", "threat", "detection"],
-            "sort": [{"rule.id": "asc"}],
-            **({"search_after": after} if after else {}),
-        }
-        params = {"allow_partial_search_results": "false"}
-        hits = cluster.request("POST", f"/{index}/_search", params=params, body=body)["hits"]["hits"]
-        for hit in hits:
-            try:
-                rules[hit["_id"]] = StoredRule.from_source(hit["_id"], hit["_source"])
-            except RuleError as error:
-                unreadable.append(_unreadable(hit["_id"], error))
-        if len(hits) < PAGE:
-            on = {name: rule for name, rule in rules.items() if rule.tuning.mode is not Mode.OFF}
-            return Release(
-                index=index,
-                rules=on,
-                switched_off=tuple(rule for name, rule in rules.items() if name not in on),
-                unreadable=tuple(unreadable),
-                projection=Projection.of(on.values()),
-                dialect=_dialect(cluster, index),
-            )
-        after = hits[-1]["sort"]
+    for rule_id, source in stored_rules(cluster, index, ["rule", "threat", "detection"]):
+        try:
+            rules[rule_id] = StoredRule.from_source(rule_id, source)
+        except RuleError as error:
+            unreadable.append(_unreadable(rule_id, error))
+    on = {name: rule for name, rule in rules.items() if rule.tuning.mode is not Mode.OFF}
+    return Release(
+        index=index,
+        rules=on,
+        switched_off=tuple(rule for name, rule in rules.items() if name not in on),
+        unreadable=tuple(unreadable),
+        projection=Projection.of(on.values()),
+        dialect=_dialect(cluster, index),
+    )
+
+
+def stored_rules(
+    cluster: Cluster, index: str, fields: Sequence[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The id and these fields of each rule for CloudTrail of a rules index, in order of the ids.
+
+    Raises:
+        ClusterError: they cannot be read.
+    """
+    body = {
+        "size": PAGE,
+        "query": {"bool": {"filter": list(FOR_CLOUDTRAIL)}},
+        "_source": list(fields),
+        "sort": [{"rule.id": "asc"}],
+    }
+    for hits in every_page(cluster, f"/{index}/_search", body):
+        yield from ((hit["_id"], hit["_source"]) for hit in hits)
 
 
 def _dialect(cluster: Cluster, index: str) -> Dialect:

@@ -16,7 +16,7 @@ from osdetect.detect.report import RunReport
 from osdetect.documents.alert import RunReference
 from osdetect.documents.state import DETECT
 from osdetect.errors import ClusterRefused
-from osdetect.follow import Follower, Shard, shards_of, this_worker
+from osdetect.follow import Shard, shards_of
 from osdetect.vocabulary import RUNS_PREFIX
 
 Clock = Callable[[], datetime]
@@ -35,14 +35,7 @@ class Detector:
             clock: gives the time, in UTC.
         """
         self._cluster, self._options, self._clock = cluster, options, clock
-        self._follower = Follower(
-            cluster,
-            purpose=DETECT,
-            namespace=options.namespace,
-            worker=options.worker or this_worker(),
-            lease_s=options.lease_s,
-            clock=clock,
-        )
+        self._follower = options.follower(cluster, DETECT, clock)
         self._live: tuple[tuple[Shard, ...], Release, Finder] | None = None
 
     def make_pass(self, run_id: str, on_progress: Tell) -> RunReport:

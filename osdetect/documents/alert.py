@@ -70,6 +70,24 @@ def alert_index(namespace: str, event: Mapping[str, Any], dialect: Dialect = RAW
     return f"{ALERTS_PREFIX}{namespace}-{happened.strftime('%Y.%m') if happened else UNDATED}"
 
 
+_ORDER = (
+    "@timestamp",
+    "osdetect.source.index",
+    "osdetect.source.shard",
+    "osdetect.source.seq_no",
+    "rule.id",
+)
+
+
+def in_order(direction: str) -> list[dict[str, Any]]:
+    """How a search sorts alerts: by time, and then by what tells any two apart, so that no page boundary can lose one.
+
+    Args:
+        direction: `asc` or `desc`.
+    """
+    return [{name: {"order": direction, "unmapped_type": "keyword"}} for name in _ORDER]
+
+
 def alert_document(
     words: Mapping[str, Any],
     event: Mapping[str, Any],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _LONGEST_LEASE_S = 86_400.0
@@ -29,6 +29,25 @@ class Lease:
     length_s: float
     at: datetime
     """When it was taken or last renewed, by that worker's clock."""
+
+    def over(self, now: datetime) -> bool:
+        """Whether it has surely expired: it is two lengths old by the clocks of both. One as far in the future is not believed."""
+        return abs(now - self.at) >= timedelta(seconds=2 * self.length_s)
+
+    @staticmethod
+    def stored(said: object) -> "Lease | None":
+        """The lease that a cursor's document says; none when it is not readable: anybody may take the shard then."""
+        match said:
+            case {"worker": str(worker), "length_s": (int() | float()) as length, "at": str(at)}:
+                try:
+                    moment = datetime.fromisoformat(at)
+                except ValueError:
+                    return None
+                if not 0 < length <= _LONGEST_LEASE_S:  # NaN is neither
+                    return None
+                return Lease(worker, float(length), moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+            case _:
+                return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +104,7 @@ class Cursor:
         match source.get("cursor"):
             case {"seq_no": int(seq_no), "owed": list(owed), **rest} if seq_no >= -1:
                 read = [_owed(one) for one in owed]
-                lease = _lease(rest.get("lease"))
+                lease = Lease.stored(rest.get("lease"))
                 known = tuple(one for one in read if one is not None)
                 if len(known) == len(read):
                     return replace(self, seq_no=seq_no, owed=known, lease=lease)
@@ -100,20 +119,5 @@ def _owed(said: object) -> Owed | None:
     match said:
         case {"rules": list(rules), "after": int(after), "upto": int(upto)}:
             return Owed(tuple(map(str, rules)), after, upto)
-        case _:
-            return None
-
-
-def _lease(said: object) -> Lease | None:
-    """The lease; none when it is not readable: anybody may take the shard then."""
-    match said:
-        case {"worker": str(worker), "length_s": (int() | float()) as length, "at": str(at)}:
-            try:
-                moment = datetime.fromisoformat(at)
-            except ValueError:
-                return None
-            if not 0 < length <= _LONGEST_LEASE_S:  # NaN is neither
-                return None
-            return Lease(worker, float(length), moment if moment.tzinfo else moment.replace(tzinfo=UTC))
         case _:
             return None

@@ -15,9 +15,9 @@ be harmless when it is written again; alerts are, by their ids.
 
 from osdetect.follow.follower import Follower, Waiting
 from osdetect.follow.held import Held
-from osdetect.follow.pages import StoredEvent, Wanted, pages
+from osdetect.follow.pages import StoredEvent, Wanted, count, pages
 from osdetect.follow.points import reached
-from osdetect.follow.shards import Shard, make_visible, missing_shards, shards_of
+from osdetect.follow.shards import Shard, make_visible, missing_shards, only, shards_of
 from osdetect.follow.worker import this_worker
 
 __all__ = [
@@ -27,8 +27,10 @@ __all__ = [
     "StoredEvent",
     "Waiting",
     "Wanted",
+    "count",
     "make_visible",
     "missing_shards",
+    "only",
     "pages",
     "reached",
     "shards_of",

@@ -8,12 +8,12 @@ no two clocks are compared, but by a run that watches only once (`Follower.may_t
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from osdetect.cluster import Cluster, Version
 from osdetect.documents.state import Cursor, Lease
-from osdetect.errors import ClusterRefused
+from osdetect.errors import ClusterRefused, ClusterUnavailable
 from osdetect.follow.held import Held, write
 from osdetect.follow.points import reached
 from osdetect.follow.shards import Shard
@@ -96,14 +96,14 @@ class Follower:
         """Whether nobody else is at the shard.
 
         A lease is expired when this worker saw it unchanged for its whole length, or, for a run that looks only once,
-        when it is two lengths old by the clocks of both; one that is as far in the future is not believed either.
+        when it is over (`Lease.over`).
         """
         lease = waiting.cursor.lease
         if lease is None or lease.worker == self.worker:
             return True
         since = self._seen.get(waiting.cursor.id)
         unchanged = since is not None and self._monotonic() - since[1] >= lease.length_s
-        return unchanged or abs(self._clock() - lease.at) >= timedelta(seconds=2 * lease.length_s)
+        return unchanged or lease.over(self._clock())
 
     def take(self, waiting: Waiting) -> Held | None:
         """Hold the shard; None when another worker was faster or holds it.
@@ -121,6 +121,26 @@ class Follower:
         reached("lease-taken")
         fresh = waiting.version is None
         return Held(self._cluster, waiting.shard, cursor, version, self._clock, fresh=fresh)
+
+    def hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
+        """Do the work on the shard if it can be had, renewing its lease meanwhile; whether it was held to the end.
+
+        Raises:
+            ClusterUnavailable: the lease then expires by itself: a cluster that is away takes no release either.
+            Exception: whatever the work raises; the shard is let go first.
+        """
+        held = self.take(waiting)
+        if held is None:
+            return False
+        try:
+            with held.renewing():
+                work(held)
+        except ClusterUnavailable:
+            raise
+        except BaseException:
+            held.release()
+            raise
+        return held.release()
 
     def _read(self, shards: Sequence[Shard]) -> Iterator[Waiting]:
         fresh = [

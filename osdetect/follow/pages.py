@@ -1,7 +1,7 @@
 """The documents of one shard in a range of sequence numbers, in order, page by page, each read only when asked for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from osdetect.cluster import Cluster, read_json
 from osdetect.cluster.background import in_background
 from osdetect.documents.alert import EventReference
 from osdetect.errors import ClusterError, ClusterRefused
-from osdetect.follow.shards import Shard, still_there
+from osdetect.follow.shards import Shard, only, still_there
 
 FIRST_PAGE = 1_000
 SMALLEST_PAGE = 50
@@ -77,6 +77,11 @@ class Wanted:
     query: Mapping[str, Any] | None = None
     """Only documents that this query finds."""
 
+    def bounded(self) -> dict[str, Any]:
+        """The query for all of them."""
+        bounds: dict[str, Any] = {"range": {"_seq_no": {"gt": self.after, "lte": self.upto}}}
+        return bounds if self.query is None else {"bool": {"filter": [bounds, self.query]}}
+
 
 def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]:
     """The documents that are wanted.
@@ -106,6 +111,18 @@ def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]
             return
 
 
+def count(cluster: Cluster, wanted: Wanted) -> int:
+    """How many documents are wanted.
+
+    Raises:
+        ClusterError: they could not be counted.
+    """
+    body = {"size": 0, "query": wanted.bounded(), "track_total_hits": True}
+    params = {**only(wanted.shard), "filter_path": "hits.total.value"}
+    reply = cluster.request("POST", f"/{wanted.shard.index}/_search", params=params, body=body, accept=(404,))
+    return int(reply.get("hits", {}).get("total", {}).get("value", 0))
+
+
 def _page(cluster: Cluster, wanted: Wanted, after: int, size: int) -> tuple[tuple[StoredEvent, ...], int]:
     """A page and the size that was asked for in the end."""
     while True:
@@ -123,19 +140,14 @@ def _asked(
     cluster: Cluster, wanted: Wanted, after: int, size: int, *, repeat: bool
 ) -> tuple[StoredEvent, ...]:
     shard = wanted.shard
-    bounds: dict[str, Any] = {"range": {"_seq_no": {"gt": after, "lte": wanted.upto}}}
     body = {
         "size": size,
-        "query": bounds if wanted.query is None else {"bool": {"filter": [bounds, wanted.query]}},
+        "query": replace(wanted, after=after).bounded(),
         "sort": [{"_seq_no": "asc"}],
         "seq_no_primary_term": True,
         "track_total_hits": False,
     }
-    params = {
-        "preference": f"_shards:{shard.number}|_primary",
-        "filter_path": "hits.hits._id,hits.hits._seq_no,hits.hits._source",
-        "allow_partial_search_results": "false",  # a part would move the cursor over what is not in it
-    }
+    params = {**only(shard), "filter_path": "hits.hits._id,hits.hits._seq_no,hits.hits._source"}
     text = cluster.request_text("POST", f"/{shard.index}/_search", params=params, body=body, repeat=repeat)
     found = tuple(_read(text, shard))
     return found if found and still_there(cluster, shard) else ()

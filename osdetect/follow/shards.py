@@ -25,6 +25,14 @@ class Shard:
     """The global checkpoint: -1 when the shard never had an operation."""
 
 
+def only(shard: Shard) -> dict[str, str]:
+    """Parameters of a search that asks the primary of one shard, and gives all of the answer or none."""
+    return {
+        "preference": f"_shards:{shard.number}|_primary",
+        "allow_partial_search_results": "false",  # a part would move the cursor over what is not in it
+    }
+
+
 def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
     """The shards of an index, a pattern, an alias or a data stream, in a fixed order.
 

@@ -51,14 +51,15 @@ class Collector:
         return sum(self._shard(one, standing, stop) for one in waiting if not stop())
 
     def _shard(self, waiting: Waiting, standing: Standing, stop: Callable[[], bool]) -> int:
-        held = self.follower.take(waiting)
-        if held is None:  # another worker is at it
-            return 0
-        with held.renewing():
+        made = 0
+
+        def take_in(held: Held) -> None:
+            nonlocal made
             made, finished = self._pages(held, standing, stop)
-        if finished and held.cursor.seq_no < held.shard.checkpoint:
-            held.move(held.shard.checkpoint)
-        held.release()
+            if finished and held.cursor.seq_no < held.shard.checkpoint:
+                held.move(held.shard.checkpoint)
+
+        self.follower.hold(waiting, take_in)  # if another worker is at it, the alerts are its own
         return made
 
     def _pages(self, held: Held, standing: Standing, stop: Callable[[], bool]) -> tuple[int, bool]:

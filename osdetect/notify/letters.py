@@ -1,10 +1,11 @@
 """Messages that were given up: dead letters, beside those of records and alerts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from osdetect.cluster import Cluster, Version
+from osdetect.cluster import Cluster, Version, every_page
 from osdetect.errors import ClusterRefused
 from osdetect.notify.message import Message, iso
 from osdetect.vocabulary import DEADLETTER_PREFIX
@@ -49,32 +50,25 @@ def letters(cluster: Cluster, namespace: str) -> Iterator[Letter]:
     """
     index = _index(namespace)
     cluster.request("POST", f"/{index}/_refresh", accept=(404,))
-    after: list[object] | None = None
-    while True:
-        body = {
-            "size": _PAGE,
-            "query": {"term": {"source": SOURCE}},
-            "sort": [{"_seq_no": "asc"}],
-            "seq_no_primary_term": True,
-            **({"search_after": after} if after else {}),
-        }
-        params = {"allow_partial_search_results": "false"}
-        reply = cluster.request("POST", f"/{index}/_search", params=params, body=body, accept=(404,))
-        hits = reply.get("hits", {}).get("hits", [])
-        for hit in hits:
-            source = hit["_source"]
-            message = Message.stored(source.get("record"))
-            if message is None:
-                raise ClusterRefused(
-                    f"the dead letter {hit['_id']} of {index} cannot be read", cure="delete it"
-                )
-            version = Version(hit["_seq_no"], hit["_primary_term"])
-            yield Letter(
-                message, str(source.get("@timestamp", "")), str(source.get("reason", "")), version, hit["_id"]
-            )
-        if len(hits) < _PAGE:
-            return
-        after = hits[-1]["sort"]
+    body = {
+        "size": _PAGE,
+        "query": {"term": {"source": SOURCE}},
+        "sort": [{"_seq_no": "asc"}],
+        "seq_no_primary_term": True,
+    }
+    for hits in every_page(cluster, f"/{index}/_search", body, accept=(404,)):
+        yield from (_letter(index, hit) for hit in hits)
+
+
+def _letter(index: str, hit: Mapping[str, Any]) -> Letter:
+    source = hit["_source"]
+    message = Message.stored(source.get("record"))
+    if message is None:
+        raise ClusterRefused(f"the dead letter {hit['_id']} of {index} cannot be read", cure="delete it")
+    version = Version(hit["_seq_no"], hit["_primary_term"])
+    return Letter(
+        message, str(source.get("@timestamp", "")), str(source.get("reason", "")), version, hit["_id"]
+    )
 
 
 def forget(cluster: Cluster, letter: Letter) -> None:

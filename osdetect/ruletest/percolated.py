@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from osdetect.cluster import Cluster, index_action
+from osdetect.cluster import Cluster, every_page, index_action
 from osdetect.compiler import Compiled, compile_rule
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
@@ -60,23 +60,12 @@ class Percolator:
         found: list[set[str]] = [set() for _ in documents]
         batch = [orjson.Fragment(document) for document in documents]
         query = {"percolate": {"field": "query", "documents": batch}}
-        after: list[Any] | None = None
-        while True:
-            body = {
-                "size": _PAGE,
-                "_source": False,
-                "query": query,
-                "sort": [{"rule.id": "asc"}],
-                **({"search_after": after} if after else {}),
-            }
-            reply = self.cluster.request("POST", f"/{self.index}/_search", body=orjson.dumps(body))
-            hits = reply["hits"]["hits"]
+        body = {"size": _PAGE, "_source": False, "query": query, "sort": [{"rule.id": "asc"}]}
+        for hits in every_page(self.cluster, f"/{self.index}/_search", body):
             for hit in hits:
                 for slot in hit["fields"]["_percolator_document_slot"]:
                     found[slot].add(str(hit["_id"]))
-            if len(hits) < _PAGE:
-                return [frozenset(one) for one in found]
-            after = hits[-1]["sort"]
+        return [frozenset(one) for one in found]
 
 
 @contextmanager

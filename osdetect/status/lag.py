@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.documents.state import DETECT
-from osdetect.follow import Shard
-from osdetect.status.cursors import CursorSeen, LeaseSeen
+from osdetect.documents.state import DETECT, Lease
+from osdetect.follow import Shard, only
+from osdetect.status.cursors import CursorSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ShardLag:
     """Age of the oldest of them; None when there is none, or none that says when it came."""
     owed: int
     owed_events: int
-    lease: LeaseSeen | None
+    lease: Lease | None
 
     def to_json(self, now: datetime) -> dict[str, Any]:
         """For machines."""
@@ -47,9 +47,9 @@ class ShardLag:
             if lease is None
             else {
                 "worker": lease.worker,
-                "at": lease.at.isoformat() if lease.at else None,
+                "at": lease.at.isoformat(),
                 "length_s": lease.length_s,
-                "expired": lease.expired(now),
+                "expired": lease.over(now),
             },
         }
 
@@ -104,11 +104,7 @@ def _unjudged(cluster: Cluster, shard: Shard, after: int) -> tuple[int, float | 
             "happened": {"min": {"field": "@timestamp"}},
         },
     }
-    params = {
-        "preference": f"_shards:{shard.number}|_primary",
-        "allow_partial_search_results": "false",
-    }
-    reply = cluster.request("POST", f"/{index}/_search", params=params, body=body, accept=(404,))
+    reply = cluster.request("POST", f"/{index}/_search", params=only(shard), body=body, accept=(404,))
     if "hits" not in reply:  # deleted since its shards were listed: nothing waits there
         return 0, None
     aggregated: Mapping[str, Any] = reply.get("aggregations", {})

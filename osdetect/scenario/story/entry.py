@@ -146,7 +146,7 @@ ENTRY: tuple[Step, ...] = (
         Call(
             "bedrock",
             "InvokeModel",
-            parameters={"modelId": "anthropic.claude-3-5-sonnet-20240620-v1:0"},
+            parameters={"modelId": "amazon.titan-text-express-v1"},
             read_only=True,
             error="AccessDenied",
         ),
