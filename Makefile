@@ -49,7 +49,7 @@ lock: $(VENV)/dev.ready ## Resolve the dependencies again; commit what changes i
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
 		--extra embedded --group build pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
-		--constraint requirements/run.txt --extra embedded --extra fast --group dev pyproject.toml -o requirements/dev.txt
+		--constraint requirements/run.txt --extra embedded --extra fast --extra aws --extra keyring --group dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
 		--group convert pyproject.toml -o requirements/convert.txt
 
