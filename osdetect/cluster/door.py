@@ -216,7 +216,7 @@ class Cluster:
             status = error.status_code if isinstance(error.status_code, int) else 0
             if status in accept:
                 return error.info
-            raise from_status(status, error.info, f"{method} {path}") from error
+            raise from_status(status, error.info, f"{method} {path}", sent=self._connection.sent) from error
         except theirs.SerializationError as error:
             raise no_json(error, self.url) from error
 

@@ -16,6 +16,19 @@ import orjson
 from osdetect.resources import folder
 from osdetect.vocabulary import OWNER
 
+_OF_THE_CLUSTER = (
+    "cluster:*",
+    "indices:admin/template/*",
+    "indices:admin/index_template/*",
+    "indices:data/read/mget",
+    "indices:data/read/msearch",
+    "indices:data/read/mtv",
+    "indices:data/read/scroll",
+    "indices:data/write/bulk",
+    "indices:data/write/reindex",
+)
+"""Actions that the plugin asks a role's cluster permissions for, whatever index they are about."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexRights:
@@ -67,8 +80,9 @@ class Role:
         >>> [r.word for r in shipped_roles() if r.allows("indices:data/write/index", "osdetect-outbox-default")]
         ['notifier']
         """
-        granted = any(fnmatchcase(action, pattern) for pattern in self.cluster)
-        return granted or any(
+        if any(fnmatchcase(action, pattern) for pattern in _OF_THE_CLUSTER):
+            return any(fnmatchcase(action, pattern) for pattern in self.cluster)
+        return any(
             any(fnmatchcase(action, pattern) for pattern in one.actions)
             and (not index or any(fnmatchcase(index, pattern) for pattern in one.patterns))
             for one in self.indices
