@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OLDEST = (2, 19)
 """The oldest OpenSearch that osdetect is tested for."""
+_LINES = ("_bulk", "_msearch")
+"""Requests whose body is JSON on lines."""
 
 
 class _Orjson:
@@ -208,7 +210,7 @@ class Cluster:
                 path,
                 params={**(params or {}), "request_timeout": timeout_s or self._connection.timeout_s},
                 body=body,
-                headers={"content-type": "application/x-ndjson"} if path.endswith("_bulk") else None,
+                headers={"content-type": "application/x-ndjson"} if path.endswith(_LINES) else None,
             )
         except theirs.ConnectionError as error:
             raise from_connection(error, self.url) from error
