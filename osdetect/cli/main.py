@@ -16,6 +16,7 @@ from osdetect.cli import (
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
+    config,
     coverage,
     deploy,
     detect,
@@ -34,6 +35,7 @@ from osdetect.cli import (
 )
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
+from osdetect.settings import choose_profile
 from osdetect.vocabulary import ExitCode
 
 app = typer.Typer(
@@ -63,6 +65,7 @@ app.add_typer(notify.app, name="notify")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(coverage.coverage)
+app.add_typer(config.app, name="config")
 app.command()(scan.scan)
 app.command()(scenario.scenario)
 
@@ -79,8 +82,13 @@ def _options(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
     ] = False,
+    profile: Annotated[
+        str,
+        typer.Option("--profile", help="Settings of this name. [$OSDETECT_PROFILE]", metavar="NAME"),
+    ] = "",
 ) -> None:
-    pass
+    if profile:
+        choose_profile(profile)
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:

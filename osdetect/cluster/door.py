@@ -288,7 +288,7 @@ def _client(connection: Connection, serializer: _Orjson | None = None) -> "OpenS
         }
     return OpenSearch(
         [connection.url],
-        http_auth=(connection.username, connection.secret()) if connection.username else None,
+        http_auth=connection.credentials,
         max_retries=0,
         serializer=serializer or _Orjson(),
         serializers={"application/json": serializer or _Orjson()},
