@@ -6,7 +6,7 @@ representation, and none goes through opensearch-py's own settings, which send p
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from osdetect.errors import ClusterRefused, UsageError
@@ -67,9 +67,15 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """AWS Signature Version 4, by opensearch-py's signer and botocore."""
+    """AWS Signature Version 4, by botocore.
 
-    signer: Callable[[str, str, Any], Mapping[str, str]]
+    Not by opensearch-py's own signer: that one signs a space in a query as `+`, where AWS's rules want `%20`.
+    """
+
+    service: str
+    region: str
+    keys: Any = field(repr=False)
+    """botocore's credentials; they renew themselves."""
 
     @property
     def words(self) -> str:
@@ -78,16 +84,24 @@ class Signed:
 
     def __call__(self, method: str, url: str, body: Any) -> Mapping[str, str]:
         """The headers for one request."""
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415  # an extra, and slow
+        from botocore.auth import SigV4Auth  # noqa: PLC0415  # an extra, and slow
+        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
+        made: Any = AWSRequest  # botocore is untyped
+        signing: Any = SigV4Auth
+        request = made(method=method, url=url, data=body)
         try:
-            return self.signer(method, url, body)
+            signer = signing(self.keys.get_frozen_credentials(), self.service, self.region)
+            request.headers["X-Amz-Content-SHA256"] = signer.payload(request)
+            signer.add_auth(request)
         except BotoCoreError as error:  # credentials that ran out, and cannot be renewed
             raise ClusterRefused(
                 "the request cannot be signed for AWS",
                 cause=f"{type(error).__name__}: {error}"[:300],
                 cure="sign in to AWS again, or check OSDETECT_AWS_PROFILE",
             ) from None
+        return dict(request.headers.items())
 
 
 def signed(service: str, region: str, profile: str) -> Signed:
@@ -108,8 +122,6 @@ def signed(service: str, region: str, profile: str) -> Signed:
         raise UsageError(
             "signing for AWS needs packages that are not installed", cure="pip install 'osdetect[aws]'"
         ) from None
-    from opensearchpy import Urllib3AWSV4SignerAuth  # noqa: PLC0415  # importing it costs half a second
-
     made: Any = Session  # boto3 is untyped
     try:
         session = made(profile_name=profile or None, region_name=region or None)
@@ -125,4 +137,4 @@ def signed(service: str, region: str, profile: str) -> Signed:
         )
     if not chosen:
         raise UsageError("the AWS region is not known", cure="set OSDETECT_AWS_REGION")
-    return Signed(Urllib3AWSV4SignerAuth(credentials, chosen, service))
+    return Signed(service, chosen, credentials)

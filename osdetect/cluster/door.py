@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode
 
 import orjson
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
@@ -204,11 +205,13 @@ class Cluster:
     ) -> Any:
         import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second
 
+        # The client would write a space as +, which signatures do not survive.
+        query = f"?{urlencode(params, quote_via=quote)}" if params else ""
         try:
             return client.transport.perform_request(
                 method,
-                path,
-                params={**(params or {}), "request_timeout": timeout_s or self._connection.timeout_s},
+                path + query,
+                params={"request_timeout": timeout_s or self._connection.timeout_s},
                 body=body,
                 headers={"content-type": "application/x-ndjson"} if path.endswith(_LINES) else None,
             )
