@@ -30,6 +30,7 @@ from osdetect.cli import (
     ruletest,
     scan,
     scenario,
+    security,
     status,
     tuning,
 )
@@ -65,6 +66,7 @@ app.add_typer(notify.app, name="notify")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(coverage.coverage)
+app.add_typer(security.app, name="security")
 app.add_typer(config.app, name="config")
 app.command()(scan.scan)
 app.command()(scenario.scenario)

@@ -10,6 +10,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_d
 
 from osdetect.cluster import bulk, store
 from osdetect.cluster.connection import Connection
+from osdetect.cluster.credentials import Credentials
 from osdetect.cluster.reply import read_json
 from osdetect.cluster.translate import from_connection, from_status, no_json
 from osdetect.errors import ClusterRefused, OsdetectError
@@ -95,6 +96,13 @@ class Cluster:
     def url(self) -> str:
         """The cluster's URL; it never holds credentials."""
         return self._connection.url
+
+    def as_somebody_else(self, credentials: Credentials) -> "Cluster":
+        """The same cluster, asked with other credentials and no certificate of ours."""
+        other = self._connection.model_copy(
+            update={"credentials": credentials, "client_cert": None, "client_key": None}
+        )
+        return Cluster(_client(other), other, self.version)
 
     def hurry_when(self, asked: Callable[[], bool], wait: Callable[[float], object]) -> None:
         """Once `asked` says so, repeat nothing any more: a failure in passing is one at once.
