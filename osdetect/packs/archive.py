@@ -117,7 +117,10 @@ def _require_small_directory(stream: IO[bytes], gate: Gate) -> None:
     at = end.rfind(_END)
     if at < 0 or len(end) < at + 22:
         raise _unreadable(gate, "its list of files is not there: it ends early")
-    if _END_64 in end[max(0, at - 20) : at] or int.from_bytes(end[at + 12 : at + 16], "little") > _MAX_DIRECTORY:
+    if (
+        _END_64 in end[max(0, at - 20) : at]
+        or int.from_bytes(end[at + 12 : at + 16], "little") > _MAX_DIRECTORY
+    ):
         raise gate.too_much("its list of files is larger than any pack's")
     stream.seek(0)
 

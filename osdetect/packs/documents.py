@@ -68,8 +68,6 @@ class RuleFile:
 
     entry: Entry
     rules: tuple[PackRule, ...]
-    shares: bool
-    """Whether its documents share words, so that one's text alone does not say what it says."""
 
 
 def digest_of(text: str) -> str:
@@ -87,7 +85,7 @@ def rule_files(entries: Iterable[Entry]) -> tuple[tuple[RuleFile, ...], tuple[Ru
         found = read_documents(entry, refused)
         rules = tuple(rule for document in found if (rule := _rule(document, entry.path)) is not None)
         if rules:
-            files.append(RuleFile(entry, rules, _shares(entry)))
+            files.append(RuleFile(entry, rules))
     return tuple(files), tuple(refused)
 
 
@@ -107,16 +105,12 @@ def read_documents(entry: Entry, refused: list[RuleError]) -> tuple[Document, ..
     return tuple(found)
 
 
-def _shares(entry: Entry) -> bool:
-    return bool(re.search(rb"(?m)^[\"']?action[\"']?\s*:", entry.data))
-
-
 def _rule(document: Document, path: str) -> PackRule | None:
     data = document.data
     kind = next((one for one in RuleKind if _SECTION[one] in data), None)
     if kind is None:
         return None
-    logsource = _logsource(document)
+    logsource = logsource_in(document)
     return PackRule(kind, identity(document, logsource), path, data, text_of(document), logsource)
 
 
@@ -127,7 +121,8 @@ _SECTION = {
 }
 
 
-def _logsource(document: Document) -> LogSource:
+def logsource_in(document: Document) -> LogSource:
+    """What a document says it is for; empty where it says so in no words."""
     given = document.data.get("logsource")
     words = given if isinstance(given, dict) else {}
     return LogSource(

@@ -43,7 +43,9 @@ def downloaded(
         except ssl.SSLCertVerificationError as error:
             raise _failed(url, f"its certificate is not trusted: {error.verify_message}") from error
         except urllib.error.HTTPError as error:
-            raise _failed(url, f"the server answers {error.code} {printable(str(error.reason), 80)}") from error
+            raise _failed(
+                url, f"the server answers {error.code} {printable(str(error.reason), 80)}"
+            ) from error
         except urllib.error.URLError as error:
             reason = error.reason
             if isinstance(reason, ssl.SSLCertVerificationError):
@@ -58,7 +60,13 @@ class _OnlySafely(urllib.request.HTTPRedirectHandler):
     """A redirection is followed if it stays with https."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
     ) -> urllib.request.Request | None:
         """The request to go on with.
 

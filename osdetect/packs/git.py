@@ -82,7 +82,9 @@ class _Git:
             "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-commit-graph",
             "--", _address(self._source), self._source.ref or "HEAD",
         )  # fmt: skip
-        said = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", "FETCH_HEAD^{commit}").strip()
+        said = self._run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", "FETCH_HEAD^{commit}"
+        ).strip()
         if not _COMMIT.fullmatch(said):
             raise self._refused("what the ref names is no commit")
         return said.decode()
@@ -232,11 +234,20 @@ def _wanted(tree: bytes, gate: Gate) -> Iterator[tuple[str, str]]:
         mode, _, identity, size = head.split()
         path = name.decode("utf-8", "surrogateescape")
         if mode == b"160000":
-            gate.refuse(path, "this is a submodule", "other repositories are not fetched", "add it as a pack of its own")
+            gate.refuse(
+                path,
+                "this is a submodule",
+                "other repositories are not fetched",
+                "add it as a pack of its own",
+            )
         elif mode == b"120000":
-            gate.refuse(path, "this is a link", "links are not followed", "put the file itself into the repository")
+            gate.refuse(
+                path, "this is a link", "links are not followed", "put the file itself into the repository"
+            )
         elif gate.passes(path) and (most := gate.wants(path)):
             if int(size) > most:
-                gate.refuse(path, f"this file is larger than {most >> 10:,} KiB", cure="split it in the source")
+                gate.refuse(
+                    path, f"this file is larger than {most >> 10:,} KiB", cure="split it in the source"
+                )
             else:
                 yield identity.decode(), path

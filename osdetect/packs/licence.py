@@ -14,7 +14,10 @@ DETECTION_RULE_LICENCE = "DRL-1.1"
 _TEXTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
-        (DETECTION_RULE_LICENCE, r"detection rule license(?: \(drl\))? 1\.1|detection rule license \(drl\) v?1\.1"),
+        (
+            DETECTION_RULE_LICENCE,
+            r"detection rule license(?: \(drl\))? 1\.1|detection rule license \(drl\) v?1\.1",
+        ),
         ("DRL-1.0", r"detection rule license(?: \(drl\))? 1\.0"),
         ("Elastic-2.0", r"elastic license 2\.0"),
         ("AGPL-3.0", r"gnu affero general public license\s+version 3"),

@@ -105,14 +105,18 @@ class Gate:
             InputError: there are too many of these.
         """
         if len(self.refused) >= MAX_REFUSED:
-            raise self.too_much(f"more than {MAX_REFUSED:,} of its files are refused, the first: {self.refused[0]}")
+            raise self.too_much(
+                f"more than {MAX_REFUSED:,} of its files are refused, the first: {self.refused[0]}"
+            )
         self.refused.append(RuleError(what, cause=cause, cure=cure, where=Where(printable(path, 300))))
 
     def passes(self, path: str) -> bool:
         """Whether a path stays below the folder that it is written to, and can be a name there."""
         wrong = _wrong_path(path)
         if wrong:
-            self.refuse(path, "this path is not taken", wrong, "rename it in the source, or leave it out there")
+            self.refuse(
+                path, "this path is not taken", wrong, "rename it in the source, or leave it out there"
+            )
         return not wrong
 
     def wants(self, path: str) -> int:

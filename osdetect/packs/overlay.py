@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from osdetect.errors import RuleError
-from osdetect.packs.documents import PackRule, digest_of, identity, read_documents
+from osdetect.packs.documents import PackRule, digest_of, identity, logsource_in, read_documents
 from osdetect.packs.folder import read_folder
 from osdetect.packs.limits import Gate
 from osdetect.sigma.listing import holds_tests
 from osdetect.sigma.record_changes import NoSuchPlace, changed, without
-from osdetect.sigma.rule import LogSource
 from osdetect.sigma.selections import text_of
 from osdetect.sigma.yaml_text import Document
 
@@ -77,7 +76,12 @@ def read_overlays(folder: Path) -> Mapping[str, Overlay]:
 
 
 def _placed(refusal: RuleError, folder: Path) -> RuleError:
-    return RuleError(f"an overlay in {folder} cannot be read: {refusal.what}", cause=refusal.cause, cure=refusal.cure, where=refusal.where)
+    return RuleError(
+        f"an overlay in {folder} cannot be read: {refusal.what}",
+        cause=refusal.cause,
+        cure=refusal.cure,
+        where=refusal.where,
+    )
 
 
 def _overlay(document: Document, file: str) -> Overlay:
@@ -85,13 +89,30 @@ def _overlay(document: Document, file: str) -> Overlay:
     word = data.get("overlay")
     if word is None:
         if "detection" not in data and "correlation" not in data and "filter" not in data:
-            raise document.error("this overlay is neither a rule nor a change of one", cure="give it overlay: patch or overlay: disable")
-        return Overlay(Action.REPLACE, identity(document, LogSource()), file, text_of(document), document, {}, ())
+            raise document.error(
+                "this overlay is neither a rule nor a change of one",
+                cure="give it overlay: patch or overlay: disable",
+            )
+        return Overlay(
+            Action.REPLACE,
+            identity(document, logsource_in(document)),
+            file,
+            text_of(document),
+            document,
+            {},
+            (),
+        )
     if word not in {Action.PATCH, Action.DISABLE}:
-        raise document.error("overlay must be patch or disable", at=("overlay",), cure="a whole rule needs no such key")
+        raise document.error(
+            "overlay must be patch or disable", at=("overlay",), cure="a whole rule needs no such key"
+        )
     unknown = next((key for key in data if key not in _KEYS), None)
     if unknown is not None:
-        raise document.error(f"{unknown!r} is no part of an overlay", at=(unknown,), cure=f"its parts are {', '.join(sorted(_KEYS))}")
+        raise document.error(
+            f"{unknown!r} is no part of an overlay",
+            at=(unknown,),
+            cure=f"its parts are {', '.join(sorted(_KEYS))}",
+        )
     named = data.get("id")
     if not isinstance(named, str) or not named.strip():
         raise document.error("an overlay needs the id of the rule that it is about", at=("id",))
@@ -101,15 +122,27 @@ def _overlay(document: Document, file: str) -> Overlay:
 
 def _changes(document: Document, action: Action) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     change, remove = document.data.get("change") or {}, document.data.get("remove") or []
-    if not isinstance(change, dict) or not isinstance(remove, list) or not all(isinstance(one, str) for one in remove):
+    if (
+        not isinstance(change, dict)
+        or not isinstance(remove, list)
+        or not all(isinstance(one, str) for one in remove)
+    ):
         raise document.error("change is a map of paths to values, remove a list of paths", at=("change",))
     if action is Action.PATCH and not change and not remove:
         raise document.error("this patch changes nothing", cure="give it change: or remove:")
     if action is Action.DISABLE and (change or remove):
-        raise document.error("an overlay that disables a rule changes nothing in it", at=("overlay",), cure="write overlay: patch")
+        raise document.error(
+            "an overlay that disables a rule changes nothing in it",
+            at=("overlay",),
+            cure="write overlay: patch",
+        )
     kept = next((one for one in (*change, *remove) if one.split(".")[0] in _KEPT), None)
     if kept is not None:
-        raise document.error(f"a patch does not change {kept!r}", cause="the pack's licence and its authors' names are kept", cure="put a rule of your own beside the pack's")
+        raise document.error(
+            f"a patch does not change {kept!r}",
+            cause="the pack's licence and its authors' names are kept",
+            cure="put a rule of your own beside the pack's",
+        )
     return change, tuple(remove)
 
 

@@ -61,7 +61,9 @@ def source_of(location: str, *, kind: Kind | None = None, ref: str = "", folder:
     if found is Kind.FOLDER and _is_remote(location):
         raise UsageError("a folder is on this machine", cause=f"this is a URL: {printable(location)}")
     if found is not Kind.GIT and ref:
-        raise UsageError("--ref is for git repositories", cause=f"this is read as a source of the kind {found}")
+        raise UsageError(
+            "--ref is for git repositories", cause=f"this is read as a source of the kind {found}"
+        )
     if ref and (not _REF.fullmatch(ref) or ".." in ref or "@{" in ref):
         raise UsageError(f"--ref {printable(ref)!r} is no branch, tag or commit")
     inside = folder.strip("/")
