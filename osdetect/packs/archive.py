@@ -74,7 +74,7 @@ def _read_tar(stream: IO[bytes], gate: Gate) -> None:
         with tarfile.open(fileobj=bounded, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
             while member := archive.next():
                 gate.count()
-                archive.members = []  # its list of all of them is not needed, and would grow with the archive
+                archive.members.clear()  # type: ignore[attr-defined]  # its list of all of them is not needed, and would grow with the archive
                 _take_member(archive, member, gate)
         if bounded.last.strip(b"\0"):  # where a header should be is none: tarfile takes that for the end
             raise _unreadable(gate, "it ends early, or is damaged in the middle")

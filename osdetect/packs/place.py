@@ -19,9 +19,10 @@ from pathlib import Path
 
 import orjson
 
-from osdetect.errors import InputError, OutputError
+from osdetect.errors import InputError, OutputError, UsageError
 from osdetect.packs.lock import Pack, lock_bytes, pack_from, read_lock
 from osdetect.packs.manifest import MANIFEST
+from osdetect.packs.source import check_name
 from osdetect.packs.swap import exchange
 
 FOLDER = "packs"
@@ -158,9 +159,21 @@ def held(root: Path) -> Iterator[Place]:
 
 
 def _journaled(journal: Path) -> tuple[str, Pack | None]:
-    """What was under way. The journal is written as a whole or not at all."""
-    read = orjson.loads(journal.read_bytes())
-    return read["name"], pack_from(read["name"], read["pack"]) if read["pack"] else None
+    """What was under way. The journal is written as a whole or not at all.
+
+    Raises:
+        InputError: somebody else wrote to it.
+    """
+    try:
+        read = orjson.loads(journal.read_bytes())
+        name = check_name(read["name"])
+        return name, pack_from(name, read["pack"]) if read["pack"] else None
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
+        raise InputError(
+            "the journal of the packs is damaged",
+            cause=str(journal),
+            cure="delete it; then: osdetect packs list",
+        ) from error
 
 
 def _content(folder: Path) -> str:

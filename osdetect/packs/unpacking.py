@@ -1,7 +1,7 @@
 """A stream that is being unpacked, read with bounds: a small archive can be made to become any number of bytes."""
 
+import gzip
 import io
-from typing import IO
 
 from osdetect.packs.limits import MAX_SOURCE_BYTES, Gate
 
@@ -17,7 +17,7 @@ _STEP = 1 << 16
 class Unpacking(io.RawIOBase):
     """What tarfile reads from. It counts, and goes forward only."""
 
-    def __init__(self, inflated: IO[bytes], packed: int, gate: Gate) -> None:
+    def __init__(self, inflated: gzip.GzipFile, packed: int, gate: Gate) -> None:
         super().__init__()
         self._inflated = inflated
         self._most = min(MAX_SOURCE_BYTES, max(_FREE, packed * MAX_RATIO))

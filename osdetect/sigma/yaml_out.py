@@ -14,10 +14,10 @@ class _Plain(yaml.SafeDumper):
 
 
 def yaml_of(data: Any) -> str:
-    """The text of one document.
+    r"""The text of one document.
 
     >>> yaml_of({"title": "Keys", "tags": ["attack.t1098"]})
-    'title: Keys\\ntags:\\n- attack.t1098\\n'
+    'title: Keys\ntags:\n- attack.t1098\n'
     """
     text = yaml.dump(data, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
     return str(text)
