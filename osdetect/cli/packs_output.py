@@ -16,7 +16,8 @@ def print_change(change: Change | Failed, *, verbose: bool) -> None:
         say(f"the pack {change.name} stays as it was")
         return
     pack = change.pack
-    print_refusals(change.refused, all_of_them=verbose)
+    if change.written or verbose:  # told when the pack was made as it is
+        print_refusals(change.refused, all_of_them=verbose)
     for conflict in change.conflicts:
         _print_conflict(conflict, pack.name, verbose=verbose)
     for sign, rules in (("+", change.added), ("~", change.changed), ("-", change.removed)):

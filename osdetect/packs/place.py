@@ -98,7 +98,8 @@ class Place:
                 name, pack = _journaled(journal)
                 self._settle(self._brought_together(name, pack))
         else:
-            self._sweep()
+            with _writing(self.folder):
+                self._sweep()
 
     def _brought_together(self, name: str, pack: Pack | None) -> dict[str, Pack]:
         others = {one: held for one, held in self.packs.items() if one != name}
@@ -131,6 +132,8 @@ class Place:
     def _sweep(self) -> None:
         for left in self.folder.glob(f"{_NEW}*"):
             _delete(left)
+        for file in (self.folder / _JOURNAL, self.lock_file):
+            _beside(file).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -183,8 +186,13 @@ def _content(folder: Path) -> str:
         return ""
 
 
+def _beside(file: Path) -> Path:
+    """Where a file is written before it gets its name."""
+    return file.with_name(f"{file.name}.new")
+
+
 def _replace(file: Path, data: bytes) -> None:
-    beside = file.with_name(f"{file.name}.new")
+    beside = _beside(file)
     with beside.open("wb") as stream:
         stream.write(data)
         stream.flush()
