@@ -6,12 +6,10 @@ are searched, and an event there that neither of them stamped is always found.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from osdetect.cluster import Cluster
 from osdetect.detect.release import Release, stored_rules
-from osdetect.follow import StoredEvent, Wanted, pages
 from osdetect.vocabulary import EVENTS_PREFIX
 
 CLAUSES = 900
@@ -54,22 +52,6 @@ def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Quer
             wanted.remove(rule_id)
             queries.append(query)
     return None if wanted else tuple(_grouped(queries))
-
-
-def found(cluster: Cluster, wanted: Wanted, groups: Sequence[Query]) -> Iterator[tuple[StoredEvent, ...]]:
-    """The events of a window that some group finds, each once, page by page.
-
-    Raises:
-        ClusterError: a search could not be made.
-    """
-    seen: set[int] = set()
-    for group in groups:
-        query = group if wanted.query is None else {"bool": {"filter": [wanted.query, group]}}
-        for page in pages(cluster, replace(wanted, query=query)):
-            fresh = tuple(event for event in page if event.at.seq_no not in seen)
-            seen.update(event.at.seq_no for event in fresh)
-            if fresh:
-                yield fresh
 
 
 def clauses(query: Any) -> int:

@@ -106,9 +106,9 @@ class Costs:
         self._of[method] = self._of[method].corrected(events, seconds)
 
     def searched(self, events: int, groups: int, hits: int, seconds: float) -> None:
-        """A window of events took so long by search, of which so many were found and read."""
+        """The searches of a window of events took so long, and gave so many of them."""
         if events:
             self._share += (hits / events - self._share) * _SHARE
-            alone = max(0.0, seconds - self.reading_s(hits))
+            alone = max(0.0, seconds - FETCH.seconds(hits))
             search = self._of[Method.SEARCH]
             self._of[Method.SEARCH] = search.corrected(events, alone / groups)

@@ -16,8 +16,8 @@ from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release
 from osdetect.detect.report import Counts
 from osdetect.detect.storing import Storing
-from osdetect.documents.alert import RunReference
 from osdetect.documents.state import Owed
+from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterError
 from osdetect.follow import Follower, Held, Waiting, Wanted, make_visible, missing_shards, reached, shards_of
 

@@ -13,8 +13,8 @@ from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_index, read_release
 from osdetect.detect.report import RunReport
-from osdetect.documents.alert import RunReference
 from osdetect.documents.state import DETECT
+from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterRefused
 from osdetect.follow import Shard, shards_of
 from osdetect.vocabulary import RUNS_PREFIX

@@ -1,6 +1,6 @@
 """The documents of one shard in a range of sequence numbers, in order, page by page, each read only when asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ import msgspec
 
 from osdetect.cluster import Cluster, read_json
 from osdetect.cluster.background import in_background
-from osdetect.documents.alert import EventReference
+from osdetect.documents.told import EventReference
 from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.follow.shards import Shard, only, still_there
 
@@ -48,14 +48,16 @@ class StoredEvent:
         return self._source
 
 
-class _Hit(msgspec.Struct, gc=False, frozen=True):
+class Hit(msgspec.Struct, gc=False, frozen=True):
+    """A hit of a search, its document unread."""
+
     id: str = msgspec.field(name="_id")
     seq_no: int = msgspec.field(name="_seq_no")
     source: msgspec.Raw = msgspec.field(name="_source", default=msgspec.Raw(b"{}"))
 
 
 class _Hits(msgspec.Struct):
-    hits: list[_Hit] = []
+    hits: list[Hit] = []
 
 
 class _Reply(msgspec.Struct):
@@ -63,6 +65,8 @@ class _Reply(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Reply)
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What is raised by a reply whose documents' texts cannot be kept as they are (`read_json` reads more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +106,14 @@ def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]
         page, asked = coming.result()
         if not page:
             return
-        last, after = len(page) < asked, page[-1].at.seq_no
+        after = page[-1].at.seq_no
+        last = len(page) < asked or after >= wanted.upto
         if not last:
-            size = min(_next_size(page), asked * 2)
+            size = min(next_size(page), asked * 2)
             coming = in_background(partial(_page, cluster, wanted, after, size))
         yield page
         if last:
             return
-
-
-def count(cluster: Cluster, wanted: Wanted) -> int:
-    """How many documents are wanted.
-
-    Raises:
-        ClusterError: they could not be counted.
-    """
-    body = {"size": 0, "query": wanted.bounded(), "track_total_hits": True}
-    params = {**only(wanted.shard), "filter_path": "hits.total.value"}
-    reply = cluster.request("POST", f"/{wanted.shard.index}/_search", params=params, body=body, accept=(404,))
-    return int(reply.get("hits", {}).get("total", {}).get("value", 0))
 
 
 def _page(cluster: Cluster, wanted: Wanted, after: int, size: int) -> tuple[tuple[StoredEvent, ...], int]:
@@ -154,20 +147,31 @@ def _asked(
 
 
 def _read(text: str, shard: Shard) -> Iterator[StoredEvent]:
-    def at(key: str, seq_no: int) -> EventReference:
-        return EventReference(shard.index, shard.index_uuid, key, shard.number, seq_no)
-
     try:
         hits = _decoder.decode(text).hits.hits
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        for hit in read_json(text).get("hits", {}).get("hits", ()):
-            yield StoredEvent(at(hit["_id"], hit["_seq_no"]), source=hit.get("_source", {}))
-    else:
-        for hit in hits:
-            yield StoredEvent(at(hit.id, hit.seq_no), bytes(hit.source))
+    except UNREADABLE:
+        return read_objects(read_json(text).get("hits", {}).get("hits", ()), shard)
+    return read_hits(hits, shard)
 
 
-def _next_size(page: tuple[StoredEvent, ...]) -> int:
+def read_hits(hits: Iterable[Hit], shard: Shard) -> Iterator[StoredEvent]:
+    """The events of a search's hits in the shard."""
+    for hit in hits:
+        yield StoredEvent(_at(shard, hit.id, hit.seq_no), bytes(hit.source))
+
+
+def read_objects(hits: Iterable[Mapping[str, Any]], shard: Shard) -> Iterator[StoredEvent]:
+    """The same of hits that were read as JSON, for want of a text that could be kept."""
+    for hit in hits:
+        yield StoredEvent(_at(shard, hit["_id"], hit["_seq_no"]), source=hit.get("_source", {}))
+
+
+def _at(shard: Shard, key: str, seq_no: int) -> EventReference:
+    return EventReference(shard.index, shard.index_uuid, key, shard.number, seq_no)
+
+
+def next_size(page: Sequence[StoredEvent], bytes_of_page: int = PAGE_BYTES) -> int:
+    """How many documents like these are a page of so many bytes."""
     some = page[:200]
     each = max(1, sum(len(event.raw) or _UNKNOWN_BYTES for event in some) // len(some))
-    return max(SMALLEST_PAGE, min(LARGEST_PAGE, PAGE_BYTES // each))
+    return max(SMALLEST_PAGE, min(LARGEST_PAGE, bytes_of_page // each))
