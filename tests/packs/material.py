@@ -69,7 +69,7 @@ class Repository:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
 
-    def commit(self, files: Mapping[str, str] = {}, remove: tuple[str, ...] = ()) -> str:  # noqa: B006  # only read
+    def commit(self, files: Mapping[str, str] = {}, remove: tuple[str, ...] = ()) -> str:  # only read
         self.write(files)
         for path in remove:
             (self.folder / path).unlink()

@@ -218,9 +218,7 @@ def test_a_file_that_is_too_large_is_refused_alone(
 
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
-def test_an_archive_that_ends_early_is_refused(
-    packs: Packs, tmp_path: Path, kind: str, keep: float
-) -> None:
+def test_an_archive_that_ends_early_is_refused(packs: Packs, tmp_path: Path, kind: str, keep: float) -> None:
     files = {f"{number}.yml": rule(f"Rule{number}") for number in range(50)}
     file = tmp_path / f"cut.{kind}"
     (zipped if kind == "zip" else tarred)(file, files)
