@@ -1,0 +1,1 @@
+"""Dashboards for OpenSearch Dashboards: built from one description, checked, imported, and read back."""
