@@ -4,7 +4,6 @@ from osdetect.dashboards.content import (
     ALERTS,
     DEAD,
     DEADLETTERS,
-    ENTITY,
     EVENTS,
     MATCHES,
     OVERVIEW,
@@ -27,6 +26,7 @@ from osdetect.dashboards.description import (
     Row,
     Terms,
 )
+from osdetect.dashboards.entity import ENTITY
 
 _LATEST = Measure(Calculation.MAX, "@timestamp", "latest")
 

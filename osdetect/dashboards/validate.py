@@ -177,6 +177,8 @@ def _content(one: Mapping[str, Any], patterns: Mapping[str, Fields]) -> Iterator
             yield from _visualization(_json(attributes.get("visState")) or {}, fields, patterns)
         case "dashboard":
             yield from _panels(_json(attributes.get("panelsJSON")) or ())
+        case _:
+            return
     searched = _json(attributes.get("kibanaSavedObjectMeta", {}).get("searchSourceJSON"))
     if one.get("type") in ATTRIBUTES and searched is None:
         yield "kibanaSavedObjectMeta.searchSourceJSON is not JSON as text"
