@@ -7,7 +7,7 @@ cell counts the alerts that name both, and only if ATT&CK has the technique unde
 from typing import Any
 
 from osdetect.dashboards.description import Heat
-from osdetect.schema.attack import matrix, tactic
+from osdetect.schema.attack import Tactic, matrix, tactic, tactics
 
 TACTICS, TECHNIQUES = "threat.tactic.id", "threat.technique.id"
 SCHEMA = "https://vega.github.io/schema/vega/v5.json"
@@ -68,15 +68,14 @@ def _alerts(heat: Heat) -> dict[str, Any]:
 
 
 def _owners() -> dict[str, Any]:
-    """Which techniques ATT&CK has under each tactic; under one that was given up, those of its successors."""
+    """Which techniques ATT&CK has under each tactic. Rules tagged before 2026 name one that was given up: it has its successors'."""
     owners: dict[str, dict[str, str]] = {}
     for stands, techniques in matrix():
         owners.setdefault(stands.id, {}).update({one.id: one.name for one in techniques})
-    evasion = tactic("defense-evasion")  # rules that were tagged before 2026 name it
-    for successor in map(tactic, evasion.now if evasion else ()):
-        assert evasion
-        if successor:
-            owners.setdefault(evasion.id, {}).update(owners.get(successor.id, {}))
+    for retired in _retired():
+        under = owners.setdefault(retired.id, {})
+        for successor in filter(None, map(tactic, retired.now)):
+            under.update(owners[successor.id])
     values = [
         {"pair": f"{tactic_id}/{technique}", "name": name}
         for tactic_id, techniques in owners.items()
@@ -85,10 +84,16 @@ def _owners() -> dict[str, Any]:
     return {"name": "owners", "values": values}
 
 
+def _retired() -> list[Tactic]:
+    return [found for tag in tactics() if (found := tactic(tag)) and found.now]
+
+
 def _tactics() -> dict[str, Any]:
-    evasion = tactic("defense-evasion")
-    listed = [stands for stands, _ in matrix()] + ([evasion] if evasion else [])
-    return {"name": "tactics", "values": [{"tactic": one.id, "column": one.name} for one in listed]}
+    """The columns: one for each id. A tactic that was renamed kept its own."""
+    named = {one.id: one.name for one in (*_retired(), *(stands for stands, _ in matrix()))}
+    order = [stands.id for stands, _ in matrix()]
+    listed = sorted(named, key=lambda identity: order.index(identity) if identity in order else len(order))
+    return {"name": "tactics", "values": [{"tactic": one, "column": named[one]} for one in listed]}
 
 
 def _cells() -> list[dict[str, Any]]:
