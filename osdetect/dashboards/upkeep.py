@@ -77,7 +77,7 @@ ATTACK = Board(
 )
 
 RULE_HEALTH = Board(
-    "rules",
+    "rule-health",
     "osdetect: rule health",
     "Which rules are deployed, what they cost, and what became of their alerts",
     (
@@ -185,7 +185,7 @@ RULE_HEALTH = Board(
 )
 
 HEALTH = Board(
-    "health",
+    "ingest",
     "osdetect: ingest and lag",
     "Whether events come in, how long alerts take, and what was lost",
     (

@@ -33,7 +33,9 @@ Stored = dict[tuple[str, str], dict[str, Any]]
 class DashboardsServer:
     """Listens on a port of 127.0.0.1 until it is closed."""
 
-    def __init__(self, *, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, base: str = "") -> None:
+    def __init__(
+        self, *, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, base: str = ""
+    ) -> None:
         self.user, self.password, self.base = user, password, base
         self.stored: Stored = {}
         self.settings: dict[str, Any] = {}
@@ -75,7 +77,9 @@ class DashboardsServer:
             return 404, {"statusCode": 404, "message": "Not Found"}
         match method, parts.path.removeprefix(self.base):
             case "POST", "/api/saved_objects/_import":
-                return self._import(headers, body, overwrite=parse_qs(parts.query).get("overwrite") == ["true"])
+                return self._import(
+                    headers, body, overwrite=parse_qs(parts.query).get("overwrite") == ["true"]
+                )
             case "POST", "/api/saved_objects/_bulk_get":
                 return 200, {"saved_objects": [self._get(one) for one in json.loads(body)]}
             case "GET", "/api/opensearch-dashboards/settings":
@@ -117,12 +121,17 @@ class DashboardsServer:
             for one in good:
                 kept = self.before_store(copy.deepcopy(one))
                 if kept is not None:
-                    self.stored[one["type"], one["id"]] = {**kept, "migrationVersion": {one["type"]: "7.10.0"}}
+                    self.stored[one["type"], one["id"]] = {
+                        **kept,
+                        "migrationVersion": {one["type"]: "7.10.0"},
+                    }
         result = {"success": not errors, "successCount": len(good)}
         listed = [{"type": one["type"], "id": one["id"]} for one in good]
         return {**result, "successResults": listed, **({"errors": errors} if errors else {})}
 
-    def _error(self, one: dict[str, Any], there: set[tuple[str, str]], *, overwrite: bool) -> dict[str, Any] | None:
+    def _error(
+        self, one: dict[str, Any], there: set[tuple[str, str]], *, overwrite: bool
+    ) -> dict[str, Any] | None:
         known = {"type": one["type"], "id": one["id"], "title": one["attributes"].get("title")}
         if one["type"] not in KNOWN:
             return {**known, "error": {"type": "unsupported_type"}}

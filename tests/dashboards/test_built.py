@@ -17,7 +17,7 @@ from osdetect.deploy.mappings import install
 from osdetect.resources import folder
 from tests.faults.material import connect
 
-BOARDS = {"overview", "triage", "entity", "attack", "rules", "health"}
+BOARDS = {"overview", "triage", "entity", "attack", "rule-health", "ingest"}
 
 
 def committed() -> tuple[SavedObject, ...]:
@@ -31,8 +31,12 @@ def test_what_is_committed_is_what_the_code_builds() -> None:
 def test_it_is_all_there_and_nothing_is_wrong_with_it() -> None:
     objects = committed()
     assert problems(objects) == ()
-    assert {one["id"] for one in objects if one["type"] == "dashboard"} == {f"osdetect-{name}" for name in BOARDS}
-    assert {one["id"] for one in objects if one["type"] == "index-pattern"} == {one.pattern for one in SOURCES}
+    assert {one["id"] for one in objects if one["type"] == "dashboard"} == {
+        f"osdetect-{name}" for name in BOARDS
+    }
+    assert {one["id"] for one in objects if one["type"] == "index-pattern"} == {
+        one.pattern for one in SOURCES
+    }
     assert not any("config" == one["type"] for one in objects)
 
 
@@ -81,7 +85,9 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         "of the field osdetect.comments.text, which has no values to group by",
     ),
     "a sum of words": (
-        lambda all_: _text(all_, "osdetect-rules-noise", "visState", "osdetect.suppression.count", "rule.name"),
+        lambda all_: _text(
+            all_, "osdetect-rules-noise", "visState", "osdetect.suppression.count", "rule.name"
+        ),
         "the aggregation sum does not take the field rule.name: it is a string",
     ),
     "a histogram over something else than times": (
@@ -101,7 +107,9 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         "its query names the field osdetect.state",
     ),
     "a sort by a text": (
-        lambda all_: _one(all_, "osdetect-queue")["attributes"].update(sort=[["osdetect.comments.text", "desc"]]),
+        lambda all_: _one(all_, "osdetect-queue")["attributes"].update(
+            sort=[["osdetect.comments.text", "desc"]]
+        ),
         "it cannot be sorted by",
     ),
     "a reference that leads nowhere": (
@@ -126,7 +134,9 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     ),
     "an object without an id": (lambda all_: _one(all_, "osdetect-triage").pop("id"), "it has no id"),
     "an object of settings": (
-        lambda all_: all_.append({"type": "config", "id": "3.7.0", "attributes": {"title": "x"}, "references": []}),
+        lambda all_: all_.append(
+            {"type": "config", "id": "3.7.0", "attributes": {"title": "x"}, "references": []}
+        ),
         "the type 'config' is not one that osdetect ships",
     ),
     "an index pattern without fields": (
@@ -146,7 +156,13 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         "its Vega specification names the field threat.tactics.id, which is not in osdetect-alerts-*",
     ),
     "a Vega data set that there is not": (
-        lambda all_: _text(all_, "osdetect-attack-heat", "visState", '\\"source\\": \\"alerts\\"', '\\"source\\": \\"alarms\\"'),
+        lambda all_: _text(
+            all_,
+            "osdetect-attack-heat",
+            "visState",
+            '\\"source\\": \\"alerts\\"',
+            '\\"source\\": \\"alarms\\"',
+        ),
         "uses the data alarms, which it does not have",
     ),
     "a Vega text that is not JSON": (
@@ -185,10 +201,16 @@ def test_the_index_patterns_say_of_each_field_what_a_real_node_says(cluster: Clu
     for source in SOURCES:
         index = source.pattern.replace("*", "t-2026.01") if "*" in source.pattern else f"{source.pattern}-t"
         cluster.request("PUT", f"/{index}")
-        caps: dict[str, Any] = cluster.request("GET", f"/{index}/_field_caps", params={"fields": "*"})["fields"]
+        caps: dict[str, Any] = cluster.request("GET", f"/{index}/_field_caps", params={"fields": "*"})[
+            "fields"
+        ]
         pattern = _one(list(committed()), source.pattern)
         listed = {one["name"]: one for one in orjson.loads(pattern["attributes"]["fields"])}
-        mapped = {name: next(iter(said.values())) for name, said in caps.items() if not name.startswith(("_", "query."))}
+        mapped = {
+            name: next(iter(said.values()))
+            for name, said in caps.items()
+            if not name.startswith(("_", "query."))
+        }
         shown = {name for name, said in mapped.items() if said["type"] in {*_KINDS, "long", "integer"}}
         derived = {"request", "response"} if source.template == "events" else set()  # made when asked for
         assert {name for name in listed if not name.startswith("_")} == shown - derived
@@ -197,6 +219,9 @@ def test_the_index_patterns_say_of_each_field_what_a_real_node_says(cluster: Clu
             entry = listed[name]
             assert entry["type"] == _KINDS.get(said["type"], "number"), name
             assert entry["esTypes"] == [said["type"]], name
-            assert (entry["aggregatable"], entry["searchable"]) == (said["aggregatable"], said["searchable"]), name
+            assert (entry["aggregatable"], entry["searchable"]) == (
+                said["aggregatable"],
+                said["searchable"],
+            ), name
             compared += 1
     assert compared > 150

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from osdetect.dashboards import Dashboards, install
 from osdetect.dashboards.install import difference
 from osdetect.dashboards.saved_objects import build, ndjson
 from osdetect.errors import ClusterRefused, ClusterUnavailable
+from osdetect.node.certificates import make_certificates
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect, osdetect  # noqa: F401  # a fixture
 from tests.dashboards.server import DashboardsServer
@@ -29,7 +32,9 @@ def server() -> Iterator[DashboardsServer]:
 
 
 def at(server: DashboardsServer, **settings: Any) -> Dashboards:
-    return Dashboards(Connection.from_environment(url=server.url, retry_for_s=3.0, **settings), tenant="global")
+    return Dashboards(
+        Connection.from_environment(url=server.url, retry_for_s=3.0, **settings), tenant="global"
+    )
 
 
 def test_everything_is_imported_and_read_back(server: DashboardsServer) -> None:
@@ -84,7 +89,10 @@ def _unlink(one: dict[str, Any]) -> dict[str, Any]:
             _alter("osdetect-regions", "visState", '{"title":"Regions","type":"pie"}'),
             "visualization osdetect-regions: it differs in visState",
         ),
-        (_alter("osdetect-regions", "visState", "{"), "visualization osdetect-regions: it differs in visState"),
+        (
+            _alter("osdetect-regions", "visState", "{"),
+            "visualization osdetect-regions: it differs in visState",
+        ),
         (_unlink, "dashboard osdetect-triage: it differs in its references"),
     ],
     ids=["lost", "another title", "another picture", "no JSON any more", "a panel lost"],
@@ -123,6 +131,26 @@ def test_a_base_path_is_kept() -> None:
         assert install(at(server)).objects == OBJECTS
 
 
+def test_the_certificate_is_verified_as_the_cluster_s_is(tmp_path: Path) -> None:
+    made = make_certificates(datetime.now(UTC))
+    other = make_certificates(datetime.now(UTC))
+    files = {
+        "node.crt": made.node.certificate,
+        "node.key": made.node.key,
+        "ca.pem": made.authority,
+        "wrong.pem": other.authority,
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "node.crt", tmp_path / "node.key")
+    with DashboardsServer(tls=context) as server:
+        assert install(at(server, ca_certs=tmp_path / "ca.pem")).objects == OBJECTS
+        with pytest.raises(ClusterRefused, match="certificate of OpenSearch Dashboards at .* is not trusted"):
+            install(at(server, ca_certs=tmp_path / "wrong.pem"))
+        assert install(at(server, verify_tls=False)).objects == OBJECTS
+
+
 def _import_of(objects: list[dict[str, Any]], server: DashboardsServer) -> Any:
     return at(server).upload("/api/saved_objects/_import?overwrite=true", "x.ndjson", ndjson(tuple(objects)))
 
@@ -130,7 +158,10 @@ def _import_of(objects: list[dict[str, Any]], server: DashboardsServer) -> Any:
 @pytest.mark.parametrize(
     ("damage", "kind"),
     [
-        (lambda one: one["references"].append({"name": "r", "type": "search", "id": "gone"}), "missing_references"),
+        (
+            lambda one: one["references"].append({"name": "r", "type": "search", "id": "gone"}),
+            "missing_references",
+        ),
         (lambda one: one["attributes"].update(timeRange="x"), "unknown"),
     ],
     ids=["a missing reference", "an attribute that is not mapped"],
@@ -154,7 +185,11 @@ def test_each_object_that_was_refused_is_named_with_its_reason(server: Dashboard
     def refusing(*arguments: Any, **more: Any) -> tuple[int, Any]:
         status, reply = server_import(*arguments, **more)
         error = {"type": "missing_references", "references": [{"type": "index-pattern", "id": "x\x1b[2J"}]}
-        return status, {**reply, "success": False, "errors": [{"type": "search", "id": "osdetect-queue", "error": error}]}
+        return status, {
+            **reply,
+            "success": False,
+            "errors": [{"type": "search", "id": "osdetect-queue", "error": error}],
+        }
 
     server._import = refusing  # type: ignore[method-assign]
     with pytest.raises(ClusterRefused, match="did not take every object: 1") as refused:
@@ -209,14 +244,23 @@ def test_deploy_imports_and_says_so(fresh_cluster: str, osdetect: Osdetect, tmp_
 @pytest.mark.parametrize(
     ("url", "status", "said"),
     [
-        ("http://127.0.0.1:9", ExitCode.CLUSTER, "OpenSearch Dashboards does not answer at http://127.0.0.1:9"),
+        (
+            "http://127.0.0.1:9",
+            ExitCode.CLUSTER,
+            "OpenSearch Dashboards does not answer at http://127.0.0.1:9",
+        ),
         ("ftp://127.0.0.1", ExitCode.USAGE, "is not the URL"),
         ("http://me:secret@127.0.0.1", ExitCode.USAGE, "carries credentials"),
     ],
     ids=["nobody there", "no web address", "credentials in it"],
 )
 def test_a_wrong_address_is_told(
-    fresh_cluster: str, osdetect: Osdetect, tmp_path: Path, url: str, status: ExitCode, said: str  # noqa: F811
+    fresh_cluster: str,
+    osdetect: Osdetect,
+    tmp_path: Path,
+    url: str,
+    status: ExitCode,
+    said: str,  # noqa: F811
 ) -> None:
     rules = write_rules(tmp_path / "rules", ["{eventName: CreateUser}"])
     ran = osdetect("deploy", rules, "--url", fresh_cluster, "--dashboards", url)
@@ -226,7 +270,9 @@ def test_a_wrong_address_is_told(
 
 
 @pytest.mark.node
-def test_a_cluster_taken_for_dashboards_is_told(fresh_cluster: str, osdetect: Osdetect, tmp_path: Path) -> None:  # noqa: F811
+def test_a_cluster_taken_for_dashboards_is_told(
+    fresh_cluster: str, osdetect: Osdetect, tmp_path: Path
+) -> None:  # noqa: F811
     rules = write_rules(tmp_path / "rules", ["{eventName: CreateUser}"])
     ran = osdetect("deploy", rules, "--url", fresh_cluster, "--dashboards", fresh_cluster)
     assert ran.status == ExitCode.CLUSTER
