@@ -5,14 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import Query, search_groups, searchable
+from osdetect.detect.by_search import search_groups, searchable
 from osdetect.detect.costs import Costs, Method
+from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release
 from osdetect.documents.dialect import RAW
 from osdetect.errors import ClusterError, ClusterRefused
-from osdetect.follow import StoredEvent, Together, Wanted, pages, reached
+from osdetect.follow import FIRST_PAGE, StoredEvent, Together, Wanted, pages, reached
 
 _SMALLEST_WINDOW = 2_000
 _FIRST_WINDOW = 20_000
@@ -51,7 +52,7 @@ class Finder:
         self._groups: tuple[Query, ...] | None = None
         self._groups_read = False
         self._searchable: dict[str, bool] = {}
-        self._window = _FIRST_WINDOW
+        self._window, self._page = _FIRST_WINDOW, FIRST_PAGE
 
     @property
     def evaluated_alone(self) -> int:
@@ -87,7 +88,7 @@ class Finder:
         """The search for the first window of what is wanted, begun, if that is to be searched."""
         upto = min(wanted.upto, wanted.after + self._window)
         groups = self._may_search(wanted, upto - wanted.after)
-        return Together(self._cluster, replace(wanted, upto=upto), groups) if groups else None
+        return Together(self._cluster, replace(wanted, upto=upto), groups, self._page) if groups else None
 
     def _may_search(self, wanted: Wanted, numbers: int) -> tuple[Query, ...] | None:
         """The searches, if the window is to be searched."""
@@ -123,6 +124,7 @@ class Finder:
                 yield from batch.candidates
             return
         self._costs.searched(events, searching.queries, hits, searching.seconds)
+        self._page = searching.page
         slow = max(searching.seconds, watch.seconds) >= _WINDOW_S
         self._window = max(
             _SMALLEST_WINDOW, min(_LARGEST_WINDOW, self._window // 2 if slow else self._window * 2)
