@@ -4,7 +4,8 @@ The two share only the text of the saved object: the request goes to a real node
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,34 +29,35 @@ def pattern_of(saved: Mapping[str, Any]) -> str:
     return next(str(ref["id"]) for ref in saved["references"] if ref["type"] == "index-pattern")
 
 
-def conditions(saved: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], bool], dict[str, Any], bool]]:
-    """Field, test, query, negated: of the saved query, which is `and` between forms that osdetect writes."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A condition of a saved query."""
+
+    field: str
+    query: dict[str, Any]
+    negated: bool = False
+    texts: frozenset[str] = frozenset()
+    least: int | None = None
+
+    def holds(self, found: list[Any]) -> bool:
+        """Whether the values of a document fulfil it."""
+        met = [one in self.texts if self.least is None else one >= self.least for one in found]
+        return any(met) != self.negated
+
+
+def conditions(saved: Mapping[str, Any]) -> list[Asked]:
+    """The saved query, which is `and` between the forms that osdetect writes."""
     text = orjson.loads(saved["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])["query"]["query"]
-    found: list[tuple[str, Callable[[Any], bool], dict[str, Any], bool]] = []
-    for part in filter(None, text.split(" and ")):
-        if term := _TERM.fullmatch(part):
-            values = re.findall('"([^"]*)"', term[3])
-            found.append(
-                (
-                    term[2],
-                    lambda one, values=values: one in values,
-                    {"terms": {term[2]: values}},
-                    bool(term[1]),
-                )
-            )
-        else:
-            number = _NUMBER.fullmatch(part)
-            assert number, f"not in the language that the test knows: {part}"
-            least = int(number[2])
-            found.append(
-                (
-                    number[1],
-                    lambda one, least=least: one >= least,
-                    {"range": {number[1]: {"gte": least}}},
-                    False,
-                )
-            )
-    return found
+    return [_condition(part) for part in text.split(" and ") if part]
+
+
+def _condition(part: str) -> Asked:
+    if term := _TERM.fullmatch(part):
+        texts = re.findall('"([^"]*)"', term[3])
+        return Asked(term[2], {"terms": {term[2]: texts}}, bool(term[1]), frozenset(texts))
+    number = _NUMBER.fullmatch(part)
+    assert number, f"not in the language that the test knows: {part}"
+    return Asked(number[1], {"range": {number[1]: {"gte": int(number[2])}}}, least=int(number[2]))
 
 
 def request_of(saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,8 +68,8 @@ def request_of(saved: Mapping[str, Any]) -> dict[str, Any]:
     inner: dict[str, Any] = measures
     for agg in reversed([one for one in aggs if one["schema"] != "metric"]):
         inner = {agg["id"]: {**_bucket(agg, aggs), "aggs": {**measures, **inner}}}
-    held = [query for _, _, query, negated in conditions(saved) if not negated]
-    without = [query for _, _, query, negated in conditions(saved) if negated]
+    held = [one.query for one in conditions(saved) if not one.negated]
+    without = [one.query for one in conditions(saved) if one.negated]
     return {
         "size": 0,
         "track_total_hits": True,
@@ -148,10 +150,7 @@ def reckoned(saved: Mapping[str, Any], documents: Iterable[Document], *, lowered
     held = [
         one
         for one in documents
-        if all(
-            any(map(test, values(one, field, lowered=lowered))) != negated
-            for field, test, _, negated in conditions(saved)
-        )
+        if all(asked.holds(values(one, asked.field, lowered=lowered)) for asked in conditions(saved))
     ]
     rows: dict[Row, list[Document]] = {(): held}
     for agg in groups:
@@ -204,4 +203,5 @@ def _measured(agg: Mapping[str, Any], documents: list[Document], *, lowered: boo
             return max(numbers, default=None)
         case "min":
             return min(numbers, default=None)
-    return tuple(sorted(numbers))
+        case _:
+            return tuple(sorted(numbers))

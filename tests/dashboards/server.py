@@ -12,17 +12,16 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 STRICT: Mapping[str, frozenset[str]] = {
     "dashboard": frozenset(
-        "title description hits kibanaSavedObjectMeta optionsJSON panelsJSON refreshInterval "
-        "timeFrom timeRestore timeTo version".split()
+        ["title", "description", "hits", "kibanaSavedObjectMeta", "optionsJSON", "panelsJSON", "refreshInterval", "timeFrom", "timeRestore", "timeTo", "version"]
     ),
-    "search": frozenset("title description hits kibanaSavedObjectMeta columns sort version".split()),
+    "search": frozenset(["title", "description", "hits", "kibanaSavedObjectMeta", "columns", "sort", "version"]),
     "visualization": frozenset(
-        "title description kibanaSavedObjectMeta savedSearchRefName uiStateJSON version visState".split()
+        ["title", "description", "kibanaSavedObjectMeta", "savedSearchRefName", "uiStateJSON", "version", "visState"]
     ),
 }
 """The mappings of Dashboards 2.19's saved objects; written down here apart from the validator's own list."""
@@ -51,7 +50,7 @@ class DashboardsServer:
         self.url = f"{scheme}://127.0.0.1:{self._server.server_port}{base}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
-    def __enter__(self) -> "DashboardsServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -87,7 +86,8 @@ class DashboardsServer:
             case "POST", "/api/opensearch-dashboards/settings/defaultIndex":
                 self.settings["defaultIndex"] = {"userValue": json.loads(body)["value"]}
                 return 200, {"settings": self.settings}
-        return 404, {"statusCode": 404, "message": "Not Found"}
+            case _:
+                return 404, {"statusCode": 404, "message": "Not Found"}
 
     def _get(self, asked: Mapping[str, str]) -> dict[str, Any]:
         found = self.stored.get((asked["type"], asked["id"]))
@@ -106,7 +106,7 @@ class DashboardsServer:
         content = parts[0].get_payload(decode=True)
         assert isinstance(content, bytes)
         objects = [json.loads(line) for line in content.splitlines() if line]
-        if any("config" == one["type"] for one in objects):
+        if any(one["type"] == "config" for one in objects):
             return 400, {"statusCode": 400, "message": "config objects cannot be imported"}
         if any("migrationVersion" in one for one in objects):
             return 422, {"statusCode": 422, "message": "it belongs to a more recent version"}
@@ -165,7 +165,7 @@ class DashboardsServer:
                 self.end_headers()
                 self.wfile.write(said)
 
-            do_GET = do_POST = _do
+            do_GET = do_POST = _do  # noqa: N815  # the base class's names
 
             def log_message(self, *_: object) -> None:
                 """Nothing: the test looks at what was asked."""

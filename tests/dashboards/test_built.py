@@ -37,7 +37,7 @@ def test_it_is_all_there_and_nothing_is_wrong_with_it() -> None:
     assert {one["id"] for one in objects if one["type"] == "index-pattern"} == {
         one.pattern for one in SOURCES
     }
-    assert not any("config" == one["type"] for one in objects)
+    assert not any(one["type"] == "config" for one in objects)
 
 
 def test_an_alert_leads_to_its_event_among_its_neighbours() -> None:

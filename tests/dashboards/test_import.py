@@ -18,7 +18,7 @@ from osdetect.dashboards.saved_objects import build, ndjson
 from osdetect.errors import ClusterRefused, ClusterUnavailable
 from osdetect.node.certificates import make_certificates
 from osdetect.vocabulary import ExitCode
-from tests.cli.conftest import Osdetect, osdetect  # noqa: F401  # a fixture
+from tests.cli.conftest import Osdetect
 from tests.dashboards.server import DashboardsServer
 from tests.faults.material import write_rules
 
@@ -146,7 +146,7 @@ def test_the_certificate_is_verified_as_the_cluster_s_is(tmp_path: Path) -> None
     context.load_cert_chain(tmp_path / "node.crt", tmp_path / "node.key")
     with DashboardsServer(tls=context) as server:
         assert install(at(server, ca_certs=tmp_path / "ca.pem")).objects == OBJECTS
-        with pytest.raises(ClusterRefused, match="certificate of OpenSearch Dashboards at .* is not trusted"):
+        with pytest.raises(ClusterRefused, match=r"certificate of OpenSearch Dashboards at .* is not trusted"):
             install(at(server, ca_certs=tmp_path / "wrong.pem"))
         assert install(at(server, verify_tls=False)).objects == OBJECTS
 
@@ -215,7 +215,7 @@ def test_a_difference_is_named(sent: Any, found: Any, where: str) -> None:
 
 
 @pytest.mark.node
-def test_deploy_imports_and_says_so(fresh_cluster: str, osdetect: Osdetect, tmp_path: Path) -> None:  # noqa: F811
+def test_deploy_imports_and_says_so(fresh_cluster: str, osdetect: Osdetect, tmp_path: Path) -> None:
     rules = write_rules(tmp_path / "rules", ["{eventName: CreateUser}"])
     with DashboardsServer(user="deployer", password="made up pass") as server:
         to = ("deploy", rules, "--url", fresh_cluster, "--dashboards", server.url)
@@ -260,7 +260,7 @@ def test_a_wrong_address_is_told(
     tmp_path: Path,
     url: str,
     status: ExitCode,
-    said: str,  # noqa: F811
+    said: str,
 ) -> None:
     rules = write_rules(tmp_path / "rules", ["{eventName: CreateUser}"])
     ran = osdetect("deploy", rules, "--url", fresh_cluster, "--dashboards", url)
@@ -272,7 +272,7 @@ def test_a_wrong_address_is_told(
 @pytest.mark.node
 def test_a_cluster_taken_for_dashboards_is_told(
     fresh_cluster: str, osdetect: Osdetect, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     rules = write_rules(tmp_path / "rules", ["{eventName: CreateUser}"])
     ran = osdetect("deploy", rules, "--url", fresh_cluster, "--dashboards", fresh_cluster)
     assert ran.status == ExitCode.CLUSTER

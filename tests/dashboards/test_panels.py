@@ -15,7 +15,7 @@ from osdetect.dashboards.validate import parsed_lines
 from osdetect.resources import folder
 from osdetect.schema.attack import matrix
 from osdetect.vocabulary import ExitCode
-from tests.cli.conftest import Osdetect, osdetect  # noqa: F401  # a fixture
+from tests.cli.conftest import Osdetect
 from tests.dashboards import asked
 from tests.faults.material import connect
 
@@ -37,8 +37,13 @@ filter:
     selection: {{eventName|exists: true}}
     condition: not selection
 """
-NEVER_SHOWN = {"osdetect-rules-unfiltered", "osdetect-health-problems", "osdetect-health-put-off"}
-"""Panels of what the demo has not: a rule without a value, an event without a time, a flood."""
+NEVER_SHOWN = {
+    "osdetect-rules-unfiltered",
+    "osdetect-health-problems",
+    "osdetect-health-put-off",
+    "osdetect-health-lossy",
+}
+"""Panels of what the demo has not: a rule without a value, an event without a time, a flood, a loss of the detector."""
 
 
 def _objects() -> dict[str, SavedObject]:
@@ -107,7 +112,7 @@ def _same(saved: SavedObject, shown: list[asked.Row], wanted: list[asked.Row]) -
 
 def test_every_panel_shows_what_the_documents_say(
     fresh_cluster: str, osdetect: Osdetect, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     _fill(osdetect, fresh_cluster, tmp_path)
     objects = _objects()
     with connect(fresh_cluster) as cluster:
@@ -148,7 +153,7 @@ def _searches(
     for name, saved in objects.items():
         if saved["type"] != "search":
             continue
-        held = [query for _, _, query, negated in asked.conditions(saved) if not negated]
+        held = [one.query for one in asked.conditions(saved)]
         [[field, order]] = saved["attributes"]["sort"]
         body = {
             "query": {"bool": {"filter": held}},
