@@ -57,6 +57,7 @@ SETTINGS = (
     Setting("trusted_urls", Kind.TEXTS),
     Setting("user", default="the login name", in_project=True),
     Setting("dashboards_url"),
+    Setting("dashboards_tenant", default="global"),
     Setting("channels", Kind.PATH),
     Setting("cache_dir", Kind.PATH, default="the user's cache folder"),
     Setting("data_dir", Kind.PATH, default="the user's data folder"),

@@ -1,7 +1,8 @@
 """To whom a secret may be sent. A project's settings file is found by the working directory: it must not lead secrets away.
 
-- A secret that the user's own file names beside a URL belongs to that URL. For another one that the user names, it is left
-  out, and that is said; for another one that a project's file names, the command is refused.
+- A secret that the user's own file names beside a URL belongs to that URL, to the Dashboards named there and to what it lists
+  in `trusted_urls`. For another one that the user names, it is left out, and that is said; for another one that a project's
+  file names, the command is refused.
 - A secret of the environment goes where command line, environment or the user's own file say. To a URL of a project's file
   it goes only if the user's own file names the same URL, or lists it in `trusted_urls`.
 """
@@ -58,4 +59,5 @@ def left_out(held: Layers, url: Found, secrets: Sequence[Found]) -> tuple[Found,
 def _belongs(held: Layers, url: str) -> bool:
     """Whether what the user's own file says of credentials is meant for this URL."""
     own = held.of_user("url")
-    return not own or same_host(own, url)
+    also = (held.of_user("dashboards_url"), *held.find("trusted_urls").value.split())
+    return not own or any(same_host(one, url) for one in (own, *also))
