@@ -8,6 +8,7 @@ import typer
 
 from osdetect import deploy as deploying
 from osdetect.cli.connect import connect
+from osdetect.cli.dashboards import DashboardsUrl, dashboards_at, import_into
 from osdetect.cli.dialects import AutoTarget, Pipelines, chosen_dialect
 from osdetect.cli.options import CaCerts, Insecure, Output, Url, Verbose
 from osdetect.cli.output import (
@@ -58,6 +59,7 @@ def deploy(
     tuning: TuningFile = None,
     rules_shards: RulesShards = 1,
     no_cache: NoCache = False,
+    dashboards: DashboardsUrl = None,
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,
@@ -71,6 +73,7 @@ def deploy(
     Examples: `osdetect deploy` · `osdetect deploy my-rules/ --output json` · `osdetect deploy --pipeline cloudtrail-ecs`
     """
     connected = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
+    shown_at = dashboards_at(dashboards, ca_certs=ca_certs, insecure=insecure)
     chosen = chosen_dialect(pipeline or [], target, connected)
     options = ReadOptions(
         every_log_source=every_log_source,
@@ -85,16 +88,22 @@ def deploy(
             cluster, rules_tuned, on_progress=tell, dialect=chosen.dialect, shards=rules_shards
         )
     refused = (*compiled.refused, *deploying.refusals(report))
+    imported = import_into(shown_at)
     if output is OutputFormat.JSON:
         print_json(
-            {**_json(compiled, report, chosen.dialect), "refused": [error_json(error) for error in refused]}
+            {
+                **_json(compiled, report, chosen.dialect),
+                **imported.to_json(),
+                "refused": [error_json(error) for error in refused],
+            }
         )
     else:
         print_refusals(refused, all_of_them=verbose)
         for warning in compiled.read.warnings if verbose else ():
             print_error(warning, word="warning")
         _print(compiled, report, len(refused), chosen.dialect)
-    return ExitCode.LOSS if refused else ExitCode.OK
+        imported.tell()
+    return imported.status or (ExitCode.LOSS if refused else ExitCode.OK)
 
 
 def _unfiltered(compiled: CompiledSet) -> list[tuple[str, str, str]]:

@@ -25,6 +25,7 @@ from osdetect.cli import (
     load,
     node,
     notify,
+    packs,
     quickstart,
     ruletest,
     scan,
@@ -60,6 +61,7 @@ app.command()(tuning.tuning)
 app.command()(backfill.backfill)
 app.command()(doctor.doctor)
 app.add_typer(notify.app, name="notify")
+app.add_typer(packs.app, name="packs")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(coverage.coverage)

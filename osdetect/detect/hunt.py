@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import UNSTAMPED, Query, searchable
+from osdetect.detect.by_search import UNSTAMPED, searchable
+from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.judge import Alert, Unjudged, Withheld, judge
 from osdetect.detect.release import Release

@@ -5,15 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import Query, search_groups, searchable
+from osdetect.detect.by_search import search_groups, searchable
 from osdetect.detect.costs import Costs, Method
+from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release
 from osdetect.documents.dialect import RAW
 from osdetect.errors import ClusterError, ClusterRefused
-from osdetect.follow import StoredEvent, Together, Wanted, pages, reached
+from osdetect.follow import FIRST_PAGE, StoredEvent, Together, Wanted, pages, reached
 
+_FEWEST = 500
+"""Sequence numbers for which no search is worth it."""
 _SMALLEST_WINDOW = 2_000
 _FIRST_WINDOW = 20_000
 _LARGEST_WINDOW = 200_000
@@ -51,7 +54,7 @@ class Finder:
         self._groups: tuple[Query, ...] | None = None
         self._groups_read = False
         self._searchable: dict[str, bool] = {}
-        self._window = _FIRST_WINDOW
+        self._window, self._page = _FIRST_WINDOW, FIRST_PAGE
 
     @property
     def evaluated_alone(self) -> int:
@@ -87,13 +90,13 @@ class Finder:
         """The search for the first window of what is wanted, begun, if that is to be searched."""
         upto = min(wanted.upto, wanted.after + self._window)
         groups = self._may_search(wanted, upto - wanted.after)
-        return Together(self._cluster, replace(wanted, upto=upto), groups) if groups else None
+        return Together(self._cluster, replace(wanted, upto=upto), groups, self._page) if groups else None
 
     def _may_search(self, wanted: Wanted, numbers: int) -> tuple[Query, ...] | None:
         """The searches, if the window is to be searched."""
         if self._method not in (None, Method.SEARCH) or self._release.dialect.name != RAW.name:
             return None
-        if self._method is None and numbers < _SMALLEST_WINDOW:
+        if self._method is None and numbers < _FEWEST:
             return None
         index = wanted.shard.index
         if index not in self._searchable:
@@ -123,13 +126,14 @@ class Finder:
                 yield from batch.candidates
             return
         self._costs.searched(events, searching.queries, hits, searching.seconds)
+        self._page = searching.page
         slow = max(searching.seconds, watch.seconds) >= _WINDOW_S
         self._window = max(
             _SMALLEST_WINDOW, min(_LARGEST_WINDOW, self._window // 2 if slow else self._window * 2)
         )
 
     def _read(self, wanted: Wanted) -> Iterator[Batch]:
-        for page in pages(self._cluster, wanted):
+        for page in pages(self._cluster, wanted, self._costs.fetched):
             reached("page-read")
             opened = self._release.opened(page)
             method = self._method_for(len(page))

@@ -19,10 +19,11 @@ from osdetect.follow.held import Held
 from osdetect.follow.pages import StoredEvent, Wanted, pages
 from osdetect.follow.points import reached
 from osdetect.follow.shards import Shard, make_visible, missing_shards, only, shards_of
-from osdetect.follow.together import Together
+from osdetect.follow.together import FIRST_PAGE, Together
 from osdetect.follow.worker import this_worker
 
 __all__ = [
+    "FIRST_PAGE",
     "Follower",
     "Held",
     "Shard",

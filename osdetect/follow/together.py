@@ -17,7 +17,6 @@ import orjson
 from osdetect.cluster import Cluster, from_status, read_json
 from osdetect.cluster.background import in_background
 from osdetect.follow.pages import (
-    LARGEST_PAGE,
     PAGE_BYTES,
     UNREADABLE,
     Hit,
@@ -29,7 +28,7 @@ from osdetect.follow.pages import (
 )
 from osdetect.follow.shards import Shard, only, still_there
 
-_FIRST_PAGE = 1_000
+FIRST_PAGE = 1_000
 _GONE = 404
 _FILTER = ",".join(
     f"responses.{name}"
@@ -88,17 +87,21 @@ class _Round:
 class Together:
     """Asks as soon as it is made, in the background; read it once."""
 
-    def __init__(self, cluster: Cluster, wanted: Wanted, queries: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, cluster: Cluster, wanted: Wanted, queries: Sequence[Mapping[str, Any]], page: int = FIRST_PAGE
+    ) -> None:
         """See the class.
 
         Args:
             cluster: where.
             wanted: the range; its own query, if it has one, holds for every document.
             queries: of which one must find a document.
+            page: documents that a query is asked for at first.
         """
         self.wanted, self.queries = wanted, len(queries)
         self._cluster = cluster
-        self._size = _FIRST_PAGE
+        self.page = page
+        """Documents that a query is asked for at once: as many as are no more than a page together."""
         first = tuple(_Asked(query, wanted.after) for query in queries)
         self._coming: Future[_Round] | None = self._ask(first, counting=True)
         self.seconds = 0.0
@@ -124,10 +127,10 @@ class Together:
             answer = self._coming.result()
             self.seconds += answer.seconds
             self._coming = None
-            full = [one for one in answer.asked if len(one.page) == self._size]
+            full = [one for one in answer.asked if len(one.page) == self.page]
+            sizes = [next_size(one.page, PAGE_BYTES // self.queries) for one in answer.asked if one.page]
+            self.page = min(sizes, default=self.page)
             if full:
-                share = PAGE_BYTES // len(full)
-                self._size = min(LARGEST_PAGE, max(next_size(one.page, share) for one in full))
                 self._coming = self._ask(
                     tuple(_Asked(one.query, one.page[-1].at.seq_no) for one in full), counting=False
                 )
@@ -138,7 +141,7 @@ class Together:
                     yield fresh
 
     def _ask(self, asked: tuple[_Asked, ...], *, counting: bool) -> Future[_Round]:
-        return in_background(partial(_answered, self._cluster, self.wanted, asked, self._size, counting))
+        return in_background(partial(_answered, self._cluster, self.wanted, asked, self.page, counting))
 
 
 def _answered(
