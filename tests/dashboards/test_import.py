@@ -32,9 +32,7 @@ def server() -> Iterator[DashboardsServer]:
 
 
 def at(server: DashboardsServer, **settings: Any) -> Dashboards:
-    return Dashboards(
-        Connection.from_environment(url=server.url, retry_for_s=3.0, **settings), tenant="global"
-    )
+    return Dashboards(Connection.from_settings(url=server.url, retry_for_s=3.0, **settings), tenant="global")
 
 
 def test_everything_is_imported_and_read_back(server: DashboardsServer) -> None:
@@ -146,7 +144,9 @@ def test_the_certificate_is_verified_as_the_cluster_s_is(tmp_path: Path) -> None
     context.load_cert_chain(tmp_path / "node.crt", tmp_path / "node.key")
     with DashboardsServer(tls=context) as server:
         assert install(at(server, ca_certs=tmp_path / "ca.pem")).objects == OBJECTS
-        with pytest.raises(ClusterRefused, match=r"certificate of OpenSearch Dashboards at .* is not trusted"):
+        with pytest.raises(
+            ClusterRefused, match=r"certificate of OpenSearch Dashboards at .* is not trusted"
+        ):
             install(at(server, ca_certs=tmp_path / "wrong.pem"))
         assert install(at(server, verify_tls=False)).objects == OBJECTS
 
