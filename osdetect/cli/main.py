@@ -13,11 +13,13 @@ from osdetect import __version__
 from osdetect.cli import (
     alerts,
     backfill,
+    bundle,
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
     coverage,
     deploy,
+    destroy,
     detect,
     doctor,
     explain,
@@ -25,7 +27,9 @@ from osdetect.cli import (
     load,
     node,
     notify,
+    plan,
     quickstart,
+    releases,
     ruletest,
     scan,
     scenario,
@@ -50,7 +54,13 @@ app.command()(check.check)
 app.command(name="compile")(compile.compile_)
 app.command(name="explain")(explain.explain_)
 app.command(name="test")(ruletest.ruletest)
+app.command()(plan.plan)
 app.command()(deploy.deploy)
+app.command()(releases.releases)
+app.command()(releases.rollback)
+app.command()(releases.drift)
+app.command()(bundle.bundle)
+app.command()(destroy.destroy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")

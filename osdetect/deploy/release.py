@@ -94,7 +94,6 @@ def deploy(
     shards: int = 1,
     commit: str = "",
     limit: Limit | None = None,
-    resources: Sequence[Resource] | None = None,
 ) -> DeployReport:
     """Make this set of rules the live one.
 
@@ -106,7 +105,6 @@ def deploy(
         shards: of the rules index: so many nodes can share percolation.
         commit: of the git repository that the rules are in; the release remembers it.
         limit: how many live rules may go; None: all.
-        resources: templates and pipelines to install; None: those that come with osdetect.
 
     Raises:
         ClusterBusy: another deploy is under way.
@@ -118,7 +116,7 @@ def deploy(
     ordered = tuple(sorted(compiled, key=lambda one: one.id))
     index = release_index(ordered, dialect, shards)
     wanted = _Wanted(index, ordered, dialect, shards, commit, limit, on_progress)
-    pending = outdated(cluster, shipped() if resources is None else resources)
+    pending = outdated(cluster, shipped())
     if not pending and (unchanged := _unchanged(cluster, wanted)):
         on_progress(len(ordered), len(ordered))
         return unchanged

@@ -53,6 +53,8 @@ class Stamp:
     rules: int = 0
     follows: str = ""
     """The index that was live before; empty where none was."""
+    back: str = ""
+    """When, by whom and from which release it was rolled back to since; empty where it was not."""
 
     def to_json(self) -> dict[str, Any]:
         """What `of` reads back."""
@@ -62,6 +64,7 @@ class Stamp:
             "commit": self.commit,
             "rules": self.rules,
             "follows": self.follows,
+            "back": self.back,
         }
 
     @staticmethod
@@ -69,7 +72,7 @@ class Stamp:
         """As a release says it; what it does not say is empty."""
         if not isinstance(said, Mapping):
             return Stamp()
-        texts = {name: str(said.get(name, ""))[:200] for name in ("at", "by", "commit", "follows")}
+        texts = {name: str(said.get(name, ""))[:200] for name in ("at", "by", "commit", "follows", "back")}
         rules = said.get("rules")
         return Stamp(**texts, rules=rules if isinstance(rules, int) else 0)
 
@@ -115,6 +118,7 @@ class Kept:
             "commit": self.stamp.commit,
             "rules": self.stamp.rules,
             "follows": self.stamp.follows,
+            "rolled_back": self.stamp.back,
             "format": self.format,
         }
 
