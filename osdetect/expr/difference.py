@@ -7,7 +7,7 @@ more alternative finds more, one more condition fewer, and below a `not` it is t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, assert_never
 
 from osdetect.expr.fold import leaves
 from osdetect.expr.nodes import All, AnyOf, Expr, Leaf, Not
@@ -16,6 +16,10 @@ from osdetect.expr.simplify import simplify
 
 MOST_PAIRS = 40_000
 """Pairs of parts that are compared with each other; more, and what was changed is said as taken away and added."""
+
+
+_Kind = Literal["all", "any"]
+"""The two nodes that have parts."""
 
 
 class Act(StrEnum):
@@ -111,16 +115,17 @@ def _differ(old: Expr[str], new: Expr[str], way: str, one_more: Effect) -> Itera
     yield from _parts(kind, _parts_of(old, kind), _parts_of(new, kind), way, one_more)
 
 
-def _common_kind(old: Expr[str], new: Expr[str]) -> type[All[str]] | type[AnyOf[str]] | None:
+def _common_kind(old: Expr[str], new: Expr[str]) -> _Kind | None:
     """The kind of node that both are; a single part is either, if the other tree has it or a test of the same field."""
-    for kind in (All, AnyOf):
-        if isinstance(old, kind) and isinstance(new, kind):
-            return kind
+    if isinstance(old, All) and isinstance(new, All):
+        return "all"
+    if isinstance(old, AnyOf) and isinstance(new, AnyOf):
+        return "any"
     for one, other in ((old, new), (new, old)):
         if isinstance(one, All) and (other in one.parts or any(_alike(part, other) for part in one.parts)):
-            return All
+            return "all"
         if isinstance(one, AnyOf) and (other in one.parts or _one_field(one, other)):
-            return AnyOf
+            return "any"
     return None
 
 
@@ -128,12 +133,13 @@ def _one_field(one: Expr[str], other: Expr[str]) -> bool:
     return len({leaf.field for tree in (one, other) for leaf in leaves(tree)}) == 1
 
 
-def _parts_of(expr: Expr[str], kind: type[All[str]] | type[AnyOf[str]]) -> tuple[Expr[str], ...]:
-    return expr.parts if isinstance(expr, kind) else (expr,)
+def _parts_of(expr: Expr[str], kind: _Kind) -> tuple[Expr[str], ...]:
+    node = All if kind == "all" else AnyOf
+    return expr.parts if isinstance(expr, node) else (expr,)
 
 
 def _parts(
-    kind: type[All[str]] | type[AnyOf[str]],
+    kind: _Kind,
     old: Sequence[Expr[str]],
     new: Sequence[Expr[str]],
     way: str,
@@ -147,8 +153,8 @@ def _parts(
         gone.remove(before)
         come.remove(after)
         yield from _differ(before, after, way, one_more)
-    place = f"{way}{'all' if kind is All else 'any'} of"
-    effect = one_more if kind is All else one_more.other
+    place = f"{way}{kind} of"
+    effect = one_more if kind == "all" else one_more.other
     yield from (Change(Act.REMOVED, part, place, effect.other) for part in gone)
     yield from (Change(Act.ADDED, part, place, effect) for part in come)
 
