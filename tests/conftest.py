@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from osdetect.node import NodeOptions, start, stop
+from osdetect.node import NodeOptions, start, status, stop
 from osdetect.node.places import data_root
+from tests.security.material import SecuredNode
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script, which makes all children deaf to Ctrl-C: the tests press it.
@@ -21,6 +22,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 _SHARED_VARIABLE = "OSDETECT_SHARED"
 _NODE_PREFIX = "tests-"
+OURS = (
+    ("/_cat/indices/osdetect-*?format=json&h=index&expand_wildcards=all", "/{}"),
+    ("/_index_template/osdetect*", "/_index_template/{}"),
+    ("/_component_template/osdetect*", "/_component_template/{}"),
+    ("/_ingest/pipeline/osdetect*", "/_ingest/pipeline/{}"),
+)
+"""What lists things of osdetect's in a cluster, and what deletes one of them."""
 
 
 @pytest.fixture(scope="session")
@@ -39,18 +47,42 @@ def node_url() -> Iterator[str]:
     stop(name)
 
 
+@pytest.fixture(scope="session")
+def secured() -> Iterator[SecuredNode]:
+    """A node with TLS, users and roles, started once for all tests of security (a start takes half a minute).
+
+    With OSDETECT_TEST_SECURED it is the running node of that name.
+    """
+    pytest.importorskip("cryptography")
+    if given := os.environ.get("OSDETECT_TEST_SECURED"):
+        found = status(given)
+        assert found is not None, f"the node {given} does not run"
+        yield SecuredNode(found.node)
+        return
+    _end_abandoned_nodes()
+    name = f"{_NODE_PREFIX}{os.getpid()}-secured"
+    yield SecuredNode(start(NodeOptions(name=name, ephemeral=True, secured=True)))
+    stop(name)
+
+
 @pytest.fixture
 def fresh_cluster(node_url: str) -> str:
     """The URL of the session's node, with nothing of osdetect's on it."""
-    for listing, delete in (
-        ("/_cat/indices/osdetect-*?format=json&h=index&expand_wildcards=all", "/{}"),
-        ("/_index_template/osdetect*", "/_index_template/{}"),
-        ("/_component_template/osdetect*", "/_component_template/{}"),
-        ("/_ingest/pipeline/osdetect*", "/_ingest/pipeline/{}"),
-    ):
+    for listing, delete in OURS:
         for name in _names(_request(node_url, "GET", listing)):
             _request(node_url, "DELETE", delete.format(name))  # an index takes its aliases with it
     return node_url
+
+
+@pytest.fixture(scope="session")
+def empty_secured(secured: SecuredNode) -> SecuredNode:
+    """The secured node, with nothing of osdetect's on it when the first test takes it."""
+    for listing, delete in OURS:
+        answer = secured.kept.probe(secured.url).ask(listing)
+        assert answer is not None
+        for name in () if answer.status == 404 else _names(answer.body):
+            secured.admin(delete.format(name), "DELETE")
+    return secured
 
 
 @pytest.fixture
@@ -101,7 +133,7 @@ def _request(url: str, method: str, path: str) -> Any:
 def _end_abandoned_nodes() -> None:
     """Stop the nodes of test sessions that were killed before they could."""
     for folder in (data_root() / "nodes").glob(f"{_NODE_PREFIX}*/"):
-        pid = folder.name.removeprefix(_NODE_PREFIX)
+        pid = folder.name.removeprefix(_NODE_PREFIX).removesuffix("-secured")
         if pid.isdigit() and not _exists(int(pid)):
             stop(folder.name)
 

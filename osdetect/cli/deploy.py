@@ -7,6 +7,7 @@ import typer
 
 from osdetect import deploy as deploying
 from osdetect.cli.connect import connect
+from osdetect.cli.dashboards import DashboardsUrl, dashboards_at, import_into
 from osdetect.cli.dialects import AutoTarget, Pipelines
 from osdetect.cli.options import CaCerts, Insecure, Output, Url, Verbose
 from osdetect.cli.output import (
@@ -60,6 +61,7 @@ def deploy(
     bundle: BundleFile = None,
     sha256: Sha256 = "",
     no_cache: NoCache = False,
+    dashboards: DashboardsUrl = None,
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,
@@ -75,6 +77,7 @@ def deploy(
     `osdetect deploy --bundle rules.tar`
     """
     connected = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
+    shown_at = dashboards_at(dashboards, ca_certs=ca_certs, insecure=insecure)
     limit = Limit.written(max_delete) if max_delete else Limit()
     options = FileOptions(
         pipeline or [], target, placeholders, every_log_source, tuning, rules_shards, no_cache
@@ -91,14 +94,22 @@ def deploy(
             limit=limit,
         )
     refused = (*wanted.refused, *deploying.refusals(report))
+    imported = import_into(shown_at)
     if output is OutputFormat.JSON:
-        print_json({**_json(wanted, report), "refused": [error_json(error) for error in refused]})
+        print_json(
+            {
+                **_json(wanted, report),
+                **imported.to_json(),
+                "refused": [error_json(error) for error in refused],
+            }
+        )
     else:
         print_refusals(refused, all_of_them=verbose)
         for warning in wanted.compiled.read.warnings if verbose and wanted.compiled else ():
             print_error(warning, word="warning")
         _print(wanted, report, len(refused))
-    return ExitCode.LOSS if refused else ExitCode.OK
+        imported.tell()
+    return imported.status or (ExitCode.LOSS if refused else ExitCode.OK)
 
 
 def _unfiltered(compiled: CompiledSet) -> list[tuple[str, str, str]]:

@@ -21,8 +21,8 @@ from osdetect.cli.output import LISTED, print_error, print_table, progress_bar, 
 from osdetect.cli.times import instant
 from osdetect.detect.hunt import Hunt, HuntOptions, Span
 from osdetect.detect.judge import Alert
-from osdetect.documents.alert import RunReference
 from osdetect.documents.event import check_namespace
+from osdetect.documents.told import RunReference
 from osdetect.errors import OsdetectError, RecordError, UsageError
 from osdetect.source import printable
 from osdetect.vocabulary import EVENTS_PREFIX, UNDATED, ExitCode

@@ -27,6 +27,7 @@ from osdetect.cli import (
     load,
     node,
     notify,
+    packs,
     plan,
     quickstart,
     releases,
@@ -70,6 +71,7 @@ app.command()(tuning.tuning)
 app.command()(backfill.backfill)
 app.command()(doctor.doctor)
 app.add_typer(notify.app, name="notify")
+app.add_typer(packs.app, name="packs")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(coverage.coverage)

@@ -35,8 +35,8 @@ from osdetect.cluster import Cluster
 from osdetect.deploy.plan import Plan, make_plan
 from osdetect.detect.backtest import BacktestReport, Compared, backtest
 from osdetect.detect.hunt import HuntOptions, Span
-from osdetect.documents.alert import RunReference
 from osdetect.documents.event import check_namespace
+from osdetect.documents.told import RunReference
 from osdetect.errors import UsageError
 from osdetect.vocabulary import EVENTS_PREFIX, ExitCode
 

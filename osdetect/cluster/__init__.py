@@ -12,6 +12,7 @@ from osdetect.cluster.door import Cluster
 from osdetect.cluster.paging import every_page
 from osdetect.cluster.reply import read_json
 from osdetect.cluster.store import StoredDocument, Version
+from osdetect.cluster.translate import from_status
 
 __all__ = [
     "Cluster",
@@ -21,6 +22,7 @@ __all__ = [
     "Version",
     "create_action",
     "every_page",
+    "from_status",
     "index_action",
     "read_json",
     "replace_action",

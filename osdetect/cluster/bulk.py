@@ -10,6 +10,7 @@ from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
 
 from osdetect.cluster.asking import Asks
+from osdetect.cluster.refusal import forbidden
 from osdetect.cluster.store import Version
 from osdetect.cluster.translate import reason_of
 from osdetect.errors import ClusterUnavailable
@@ -64,6 +65,7 @@ class ItemOutcome:
 
 
 _CREATED = ItemOutcome(201)
+_FORBIDDEN = "security_exception"
 
 
 def create_action(index: str, doc_id: str, source: Mapping[str, Any]) -> bytes:
@@ -104,7 +106,7 @@ def send(
 
     Raises:
         ClusterUnavailable: items were still refused as busy at the end of that time.
-        ClusterRefused: the request as a whole was refused.
+        ClusterRefused: the request as a whole was refused, or this user may not write one of the documents.
     """
     outcomes: dict[int, ItemOutcome] = {}
     waiting = list(range(len(actions)))
@@ -126,6 +128,9 @@ def send(
                 cure="run the command again: what is stored already is not stored twice",
             )
         outcomes.update(zip(waiting, items, strict=True))
+        for i, item in zip(waiting, items, strict=True):
+            if item.error_type == _FORBIDDEN:  # what this user may not do is nothing about the document
+                raise forbidden(item.reason, f"POST /{_index(actions[i])}/_bulk")
         waiting = [i for i in waiting if outcomes[i].status in _BUSY]
         if waiting and time.monotonic() > deadline:
             raise ClusterUnavailable(
@@ -138,6 +143,11 @@ def send(
             wanted = pause(attempt)  # type: ignore[arg-type]  # the wait reads only attempt_number
             time.sleep(min(wanted, max(0.0, deadline - time.monotonic())))
     return tuple(outcomes[i] for i in range(len(actions)))
+
+
+def _index(action: bytes) -> str:
+    (named,) = orjson.loads(action.partition(b"\n")[0]).values()
+    return str(named["_index"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,13 @@ class Connection(BaseSettings):
                     cure=f"check OSDETECT_{name.upper()}" + (" or --ca-certs" if name == "ca_certs" else ""),
                 ) from None
 
+    @property
+    def sent(self) -> str:
+        """What kind of credentials goes with each request, in words; empty: none."""
+        if self.username:
+            return "user name and password"
+        return "client certificate" if self.client_cert else ""
+
     def secret(self) -> str:
         """The password, from the file if one is named.
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OLDEST = (2, 19)
 """The oldest OpenSearch that osdetect is tested for."""
+_LINES = ("_bulk", "_msearch")
+"""Requests whose body is JSON on lines."""
 
 
 class _Orjson:
@@ -208,7 +210,7 @@ class Cluster:
                 path,
                 params={**(params or {}), "request_timeout": timeout_s or self._connection.timeout_s},
                 body=body,
-                headers={"content-type": "application/x-ndjson"} if path.endswith("_bulk") else None,
+                headers={"content-type": "application/x-ndjson"} if path.endswith(_LINES) else None,
             )
         except theirs.ConnectionError as error:
             raise from_connection(error, self.url) from error
@@ -216,7 +218,7 @@ class Cluster:
             status = error.status_code if isinstance(error.status_code, int) else 0
             if status in accept:
                 return error.info
-            raise from_status(status, error.info, f"{method} {path}") from error
+            raise from_status(status, error.info, f"{method} {path}", sent=self._connection.sent) from error
         except theirs.SerializationError as error:
             raise no_json(error, self.url) from error
 

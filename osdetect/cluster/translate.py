@@ -3,19 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from osdetect.cluster.refusal import certificate_refused, forbidden, unauthorized
 from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
 
 _TRANSIENT_STATUS = frozenset({408, 429, 502, 503, 504})
 
 _CURES: Mapping[int, str] = {
-    401: "check OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE (or OSDETECT_PASSWORD)",
-    403: "give this user the right that the message names, or use another user",
     413: "raise http.max_content_length on the cluster",
     429: "the cluster is overloaded or out of disk: see its logs, then run the command again",
 }
 _MEANINGS: Mapping[int, str] = {
-    401: "the cluster does not accept this user name and password",
-    403: "the cluster forbids this to this user",
     404: "the cluster does not have this",
     429: "the cluster is too busy",
 }
@@ -39,8 +36,19 @@ def reason_of(info: Any) -> str:
     return said[:1000]
 
 
-def from_status(status: int, info: Any, asked: str) -> ClusterError:
-    """The error for an HTTP status that opensearch-py reported; `asked` is the method and path."""
+def from_status(status: int, info: Any, asked: str, *, sent: str = "") -> ClusterError:
+    """The error for an HTTP status that opensearch-py reported.
+
+    Args:
+        status: of the answer.
+        info: the answer's body.
+        asked: the method and path.
+        sent: what kind of credentials went with it, in words; empty: none.
+    """
+    if status == 401:
+        return unauthorized(reason_of(info), asked, sent)
+    if status == 403:
+        return forbidden(reason_of(info), asked)
     kind = ClusterUnavailable if status in _TRANSIENT_STATUS else ClusterRefused
     return kind(
         _MEANINGS.get(status, f"the cluster answered {status}") + f" ({asked})",
@@ -59,11 +67,7 @@ def from_connection(error: Exception, url: str) -> ClusterError:
         return no_json(inner, url)
     said = str(inner or error)[:500]
     if isinstance(error, theirs.SSLError):
-        return ClusterRefused(
-            f"no trusted TLS connection to {url}",
-            cause=said,
-            cure="name the authority's certificate in OSDETECT_CA_CERTS, and the host as the certificate does",
-        )
+        return certificate_refused(said, url)
     if isinstance(error, theirs.ConnectionTimeout):
         return ClusterUnavailable(
             f"the cluster at {url} did not answer in time",

@@ -20,8 +20,8 @@ from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_index, previous_index, read_release
 from osdetect.detect.report import Counts, RunReport
 from osdetect.detect.run import require_templates, store_run
-from osdetect.documents.alert import RunReference, happened_at
 from osdetect.documents.state import DETECT
+from osdetect.documents.told import RunReference, happened_at
 from osdetect.errors import UsageError
 from osdetect.follow import Held, Shard, Wanted, make_visible, shards_of
 

@@ -14,10 +14,10 @@ from osdetect.detect.by_search import groups_of
 from osdetect.detect.hunt import Hunt, HuntOptions
 from osdetect.detect.judge import Alert, Withheld
 from osdetect.detect.release import Release
-from osdetect.documents.alert import RunReference
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.match import Group, Why
 from osdetect.documents.stored_rule import StoredRule
+from osdetect.documents.told import RunReference
 from osdetect.errors import RuleError
 from osdetect.schema.projection import Projection
 from osdetect.tuning import Mode

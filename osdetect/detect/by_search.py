@@ -5,19 +5,13 @@ that `osdetect load` or its ingest pipeline stored (`osdetect.compiler.search_qu
 are searched, and an event there that neither of them stamped is always found.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from osdetect.cluster import Cluster
+from osdetect.detect.factored import CLAUSES, Query, any_of, clauses, factored, grouped
 from osdetect.detect.release import Release, stored_rules
-from osdetect.follow import StoredEvent, Wanted, pages
 from osdetect.vocabulary import EVENTS_PREFIX
-
-CLAUSES = 900
-"""Clauses of one search; OpenSearch takes 1,024 by default (setting indices.query.bool.max_clause_count)."""
-
-Query = Mapping[str, Any]
 
 UNSTAMPED: Query = {"bool": {"must_not": [{"exists": {"field": "event.ingested"}}]}}
 """Events that neither `load` nor its pipeline stored: what the mapping knows of them promises nothing."""
@@ -49,53 +43,8 @@ def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Quer
     queries: list[Query] = [UNSTAMPED]
     for rule_id, query in stored:
         if rule_id in wanted:
-            if not isinstance(query, Mapping) or clauses(query) > CLAUSES:
+            if not isinstance(query, Mapping) or clauses(query) > CLAUSES // 2:
                 return None
             wanted.remove(rule_id)
             queries.append(query)
-    return None if wanted else tuple(_grouped(queries))
-
-
-def found(cluster: Cluster, wanted: Wanted, groups: Sequence[Query]) -> Iterator[tuple[StoredEvent, ...]]:
-    """The events of a window that some group finds, each once, page by page.
-
-    Raises:
-        ClusterError: a search could not be made.
-    """
-    seen: set[int] = set()
-    for group in groups:
-        query = group if wanted.query is None else {"bool": {"filter": [wanted.query, group]}}
-        for page in pages(cluster, replace(wanted, query=query)):
-            fresh = tuple(event for event in page if event.at.seq_no not in seen)
-            seen.update(event.at.seq_no for event in fresh)
-            if fresh:
-                yield fresh
-
-
-def clauses(query: Any) -> int:
-    """At most how many clauses Lucene counts in a query (OpenSearch docs, "Search settings").
-
-    >>> clauses({"bool": {"filter": [{"term": {"a": 1}}, {"terms": {"b": [1, 2]}}]}})
-    4
-    """
-    match query:
-        case {"terms": Mapping() as named}:
-            return sum(len(values) if isinstance(values, list) else 1 for values in named.values())
-        case {"bool": Mapping() as parts}:
-            inner = (one for part in parts.values() for one in (part if isinstance(part, list) else [part]))
-            return 1 + sum(clauses(one) for one in inner if isinstance(one, Mapping))
-        case _:
-            return 1
-
-
-def _grouped(queries: Sequence[Query]) -> Iterator[Query]:
-    group: list[Query] = []
-    size = 0
-    for query in queries:
-        more = clauses(query)
-        if group and size + more > CLAUSES:
-            yield {"bool": {"should": group, "minimum_should_match": 1}}
-            group, size = [], 0
-        group.append(query)
-        size += more
-    yield {"bool": {"should": group, "minimum_should_match": 1}}
+    return None if wanted else tuple(any_of(group) for group in grouped(factored(queries)))

@@ -12,14 +12,15 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import UNSTAMPED, Query, found, searchable
+from osdetect.detect.by_search import UNSTAMPED, searchable
+from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.judge import Alert, Unjudged, Withheld, judge
 from osdetect.detect.release import Release
-from osdetect.documents.alert import RunReference, happened_at
 from osdetect.documents.dialect import RAW
 from osdetect.documents.match import Why
-from osdetect.follow import Shard, StoredEvent, Wanted, make_visible, pages, shards_of
+from osdetect.documents.told import RunReference, happened_at
+from osdetect.follow import Shard, StoredEvent, Together, Wanted, make_visible, pages, shards_of
 from osdetect.tuning import Tuning
 from osdetect.vocabulary import UNDATED
 
@@ -153,7 +154,11 @@ class Hunt:
 
     def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert | Withheld]:
         assert self._groups is not None or not by_search
-        read = found(self._cluster, wanted, self._groups or ()) if by_search else pages(self._cluster, wanted)
+        read = (
+            Together(self._cluster, wanted, self._groups or ()).pages()
+            if by_search
+            else pages(self._cluster, wanted)
+        )
         for page in read:
             self.read += len(page)
             yield from self._judged(page)

@@ -7,16 +7,10 @@ from typing import Any
 
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.release import Release
-from osdetect.documents.alert import (
-    RunReference,
-    alert_document,
-    alert_id,
-    alert_index,
-    event_key,
-    happened_at,
-)
+from osdetect.documents.alert import alert_document, alert_id
 from osdetect.documents.match import Group, Why, group_of, match_document, match_index
 from osdetect.documents.stored_rule import StoredRule
+from osdetect.documents.told import RunReference, Told, told
 from osdetect.expr import Evidence, evaluate, evidence
 from osdetect.follow import StoredEvent
 from osdetect.tuning import Mode, RuleException
@@ -71,47 +65,58 @@ def judge(
     candidates: Iterable[Candidate], release: Release, namespace: str, run: RunReference
 ) -> Iterator[Verdict]:
     """The verdict on each candidate, one by one. Candidates of rules that the release has not are passed over."""
+    last: tuple[StoredEvent, Told] | None = None
     for event, rule_id in candidates:
         rule = release.rules.get(rule_id)
         if rule is None:  # unreadable, or off: counted once for the release
             continue
         try:
             held = evidence(rule.tree, event.source)
-            yield NO_MATCH if held is None else _match(event, rule, held, release, namespace, run)
+            if held is None:
+                yield NO_MATCH
+                continue
+            if last is None or last[0] is not event:
+                last = event, told(event.source, event.at, run, release.dialect)
+            yield _match(event, last[1], rule, held, release, namespace, run)
         except RecursionError:
             yield Unjudged((event, rule_id), "the event is nested too deeply to be judged")
 
 
 def _match(
     event: StoredEvent,
+    said: Told,
     rule: StoredRule,
     held: Iterable[Evidence],
     release: Release,
     namespace: str,
     run: RunReference,
 ) -> Alert | Withheld:
-    key = alert_id(rule.id, event_key(event.source, event.at, release.dialect))
+    key = alert_id(rule.id, said.key)
     tuning, seq_no = rule.tuning, event.at.seq_no
-    happened = happened_at(event.source, release.dialect)
 
     def withheld(why: Why, exception: RuleException | None = None) -> Withheld:
         words = rule.words["rule"]
-        source = match_document(why, words, event.at, happened, run, exception=exception)
-        return Withheld(match_index(namespace, happened), key, rule.id, source, seq_no, why)
+        source = match_document(why, words, event.at, said.happened, run, exception=exception)
+        return Withheld(match_index(namespace, said.happened), key, rule.id, source, seq_no, why)
 
-    exception = next((one for one in tuning.exceptions if _applies(one, event, happened or run.now)), None)
-    if exception is not None:
-        return withheld(Why.EXCEPTED, exception)
+    if tuning.exceptions:
+        when = said.happened or run.now
+        exception = next((one for one in tuning.exceptions if _applies(one, event, when)), None)
+        if exception is not None:
+            return withheld(Why.EXCEPTED, exception)
     if tuning.mode is Mode.SHADOW:
         return withheld(Why.SHADOW)
-    words = {**rule.words, "rule": {**rule.words["rule"], "ruleset": release.name}}
-    alert = alert_document(words, event.source, event.at, held, run, release.dialect)
-    alert["osdetect"]["id"] = key  # once more, where it can be searched by its beginning
+    words = {
+        name: {**block, "ruleset": release.name} if name == "rule" else block
+        for name, block in rule.words.items()
+        if block
+    }
+    alert = alert_document(words, said, held, run, key)
     if tuning.suppression is None:
-        return Alert(alert_index(namespace, event.source, release.dialect), key, rule.id, alert, seq_no)
-    group = group_of(rule.id, tuning.suppression, event.source, happened, namespace)
+        return Alert(said.index(namespace), key, rule.id, alert, seq_no)
+    group = group_of(rule.id, tuning.suppression, event.source, said.happened, namespace)
     alert["osdetect"]["id"] = group.id
-    source = match_document(Why.GATHERED, rule.words["rule"], event.at, happened, run, group=group)
+    source = match_document(Why.GATHERED, rule.words["rule"], event.at, said.happened, run, group=group)
     return Withheld(group.match_index, key, rule.id, source, seq_no, Why.GATHERED, group, alert)
 
 

@@ -5,15 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import Query, found, search_groups, searchable
+from osdetect.detect.by_search import search_groups, searchable
 from osdetect.detect.costs import Costs, Method
+from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release
 from osdetect.documents.dialect import RAW
 from osdetect.errors import ClusterError, ClusterRefused
-from osdetect.follow import StoredEvent, Wanted, count, pages, reached
+from osdetect.follow import FIRST_PAGE, StoredEvent, Together, Wanted, pages, reached
 
+_FEWEST = 500
+"""Sequence numbers for which no search is worth it."""
 _SMALLEST_WINDOW = 2_000
 _FIRST_WINDOW = 20_000
 _LARGEST_WINDOW = 200_000
@@ -51,7 +54,7 @@ class Finder:
         self._groups: tuple[Query, ...] | None = None
         self._groups_read = False
         self._searchable: dict[str, bool] = {}
-        self._window = _FIRST_WINDOW
+        self._window, self._page = _FIRST_WINDOW, FIRST_PAGE
 
     @property
     def evaluated_alone(self) -> int:
@@ -59,26 +62,41 @@ class Finder:
         return self._percolator.evaluated_alone + (self._engine.evaluated_alone if self._engine else 0)
 
     def batches(self, wanted: Wanted) -> Iterator[Batch]:
-        """The batches of a range, in order.
+        """The batches of a range, in order. While one is worked on, the search for the next is under way.
 
         Raises:
             ClusterError: the cluster could not be asked.
         """
-        after = wanted.after
-        while after < wanted.upto:
-            upto = min(wanted.upto, after + self._window)
-            groups = self._may_search(wanted, upto - after)
-            if groups is None:
-                yield from self._read(replace(wanted, after=after))
-                return
-            yield self._searched(replace(wanted, after=after, upto=upto), groups)
-            after = upto
+        after, searching = wanted.after, self._search(wanted)
+        while searching is not None:
+            try:
+                events = searching.events()
+            except ClusterError as error:  # one that is away refuses to be read as well
+                self._not_searched(error)
+                break
+            after = searching.wanted.upto
+            ahead = self._search(replace(wanted, after=after)) if after < wanted.upto else None
+            reached("page-read")
+            yield Batch(after, events, Method.SEARCH, self._of_window(searching, events))
+            searching = ahead
+        if after < wanted.upto:
+            yield from self._read(replace(wanted, after=after))
+
+    def _not_searched(self, error: ClusterError) -> None:
+        if isinstance(error, ClusterRefused):
+            self._groups = None  # not this way any more: too many clauses for this cluster, for example
+
+    def _search(self, wanted: Wanted) -> Together | None:
+        """The search for the first window of what is wanted, begun, if that is to be searched."""
+        upto = min(wanted.upto, wanted.after + self._window)
+        groups = self._may_search(wanted, upto - wanted.after)
+        return Together(self._cluster, replace(wanted, upto=upto), groups, self._page) if groups else None
 
     def _may_search(self, wanted: Wanted, numbers: int) -> tuple[Query, ...] | None:
         """The searches, if the window is to be searched."""
         if self._method not in (None, Method.SEARCH) or self._release.dialect.name != RAW.name:
             return None
-        if self._method is None and numbers < _SMALLEST_WINDOW:
+        if self._method is None and numbers < _FEWEST:
             return None
         index = wanted.shard.index
         if index not in self._searchable:
@@ -91,34 +109,31 @@ class Finder:
             return self._groups
         return self._groups if self._costs.searches(numbers, len(self._groups)) else None
 
-    def _searched(self, wanted: Wanted, groups: tuple[Query, ...]) -> Batch:
-        events = count(self._cluster, wanted)
-        reached("page-read")
-        return Batch(wanted.upto, events, Method.SEARCH, self._of_window(wanted, groups, events))
-
-    def _of_window(self, wanted: Wanted, groups: tuple[Query, ...], events: int) -> Iterator[Candidate]:
+    def _of_window(self, searching: Together, events: int) -> Iterator[Candidate]:
         watch, hits = _Watch(), 0
 
         def pairs() -> Iterator[Candidate]:
             nonlocal hits
-            for page in found(self._cluster, wanted, groups):
+            for page in searching.pages():
                 hits += len(page)
                 yield from self._ready().candidates(self._release.opened(page))
 
         try:
             yield from watch.each(pairs())
         except ClusterError as error:
-            if isinstance(error, ClusterRefused):
-                self._groups = None  # not this way any more: too many clauses for this cluster, for example
-            for batch in self._read(wanted):  # a cluster that is away refuses this as well
+            self._not_searched(error)
+            for batch in self._read(searching.wanted):
                 yield from batch.candidates
             return
-        self._costs.searched(events, len(groups), hits, watch.seconds)
-        grown = self._window * 2 if watch.seconds < _WINDOW_S else self._window // 2
-        self._window = max(_SMALLEST_WINDOW, min(_LARGEST_WINDOW, grown))
+        self._costs.searched(events, searching.queries, hits, searching.seconds)
+        self._page = searching.page
+        slow = max(searching.seconds, watch.seconds) >= _WINDOW_S
+        self._window = max(
+            _SMALLEST_WINDOW, min(_LARGEST_WINDOW, self._window // 2 if slow else self._window * 2)
+        )
 
     def _read(self, wanted: Wanted) -> Iterator[Batch]:
-        for page in pages(self._cluster, wanted):
+        for page in pages(self._cluster, wanted, self._costs.fetched):
             reached("page-read")
             opened = self._release.opened(page)
             method = self._method_for(len(page))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from osdetect.documents.alert import EventReference, RunReference
+from osdetect.documents.told import EventReference, RunReference
 from osdetect.expr.values import resolve, text_of
 from osdetect.tuning import RuleException, Suppression
 from osdetect.vocabulary import ALERTS_PREFIX, MATCHES_PREFIX, UNDATED

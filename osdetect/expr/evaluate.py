@@ -105,18 +105,17 @@ def _collect(expr: Expr[str], event: Event, found: dict[Evidence, None]) -> bool
     """Whether the expression holds; only then its leaves that hold are added to `found`."""
     match expr:
         case Leaf(field=path, test=test):
-            if not holds(path, test, event):
-                return False
-            boxed = _first(test, resolve(event, path) or (), event)
-            value = text_of(boxed[0]) if boxed else None
-            found[Evidence(path, _said(test), value or "")] = None
-            return True
+            held = _held(path, test, event)
+            if held is not None:
+                found[Evidence(path, _said(test), held)] = None
+            return held is not None
         case Not(part=part):
             return not evaluate(part, event)
         case All(parts=parts):
             inner: dict[Evidence, None] = {}
-            if not all(_collect(part, event, inner) for part in parts):
-                return False
+            for part in parts:
+                if not _collect(part, event, inner):
+                    return False
             found.update(inner)
             return True
         case AnyOf(parts=parts):
@@ -126,6 +125,19 @@ def _collect(expr: Expr[str], event: Event, found: dict[Evidence, None]) -> bool
             return any(told)
         case _:
             assert_never(expr)
+
+
+def _held(path: str, test: Test, event: Event) -> str | None:
+    """The text of the value that a test holds for, empty if it holds for none; None when it does not hold."""
+    values = resolve(event, path)
+    if isinstance(test, Null):
+        return "" if not values or None in values else None
+    if values is None:
+        return None
+    if isinstance(test, Exists):
+        return (text_of(values[0]) or "") if values else ""
+    boxed = _first(test, values, event)
+    return None if boxed is None else text_of(boxed[0]) or ""
 
 
 @lru_cache(maxsize=10_000)

@@ -1,8 +1,8 @@
 """Why a tree holds for an event or does not: every test with the values it met, and the nearest miss."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from osdetect.expr.evaluate import Event, holds
 from osdetect.expr.nodes import All, AnyOf, Expr, Leaf, Not
@@ -36,6 +36,10 @@ class Change:
     """What the field has now; None where it is absent."""
 
 
+Lack: TypeAlias = tuple[Leaf[str], bool]
+"""A test, and the outcome that is wanted of it."""
+
+
 def explain(expr: Expr[str], event: Event) -> Step:
     """Decide every node; `held` of the outermost is what `evaluate` says.
 
@@ -67,25 +71,49 @@ def nearest_miss(expr: Expr[str], event: Event) -> tuple[Change, ...] | None:
     >>> [(change.text, change.must_hold) for change in nearest_miss(rule, {"eventName": "getuser", "errorCode": "x"})]
     [('errorCode exists', False)]
     """
-    changes = _needed(expr, event, wanted=True)
-    return None if changes is None else tuple(dict.fromkeys(changes))
+    changes = lacking(expr, event)
+    if changes is None:
+        return None
+    return tuple(
+        dict.fromkeys(
+            Change(leaf.field, render(leaf), wanted, _values(leaf.field, event)) for leaf, wanted in changes
+        )
+    )
 
 
-def _needed(expr: Expr[str], event: Event, *, wanted: bool) -> tuple[Change, ...] | None:
+def lacking(expr: Expr[str], event: Event, *, wanted: bool = True) -> tuple[Lack, ...] | None:
+    """The tests of `nearest_miss`, each as often as the tree asks for it; without words, for those who try many events."""
     match expr:
         case Leaf(field=path, test=test):
-            if holds(path, test, event) is wanted:
-                return ()
-            return (Change(path, render(expr), wanted, _values(path, event)),)
+            return () if holds(path, test, event) is wanted else ((expr, wanted),)
         case Not(part=part):
-            return _needed(part, event, wanted=not wanted)
+            return lacking(part, event, wanted=not wanted)
         case All(parts=parts) | AnyOf(parts=parts):
-            each = [_needed(part, event, wanted=wanted) for part in parts]
-            if isinstance(expr, All) is wanted:  # every part must come out as wanted
-                return None if None in each else tuple(change for part in each for change in part or ())
-            return min((part for part in each if part is not None), key=len, default=None)
+            each = (lacking(part, event, wanted=wanted) for part in parts)
+            return _every(each) if isinstance(expr, All) is wanted else _fewest(each)
         case _:
             assert_never(expr)
+
+
+def _every(each: Iterable[tuple[Lack, ...] | None]) -> tuple[Lack, ...] | None:
+    """What all parts lack together."""
+    found: list[Lack] = []
+    for part in each:
+        if part is None:
+            return None
+        found += part
+    return tuple(found)
+
+
+def _fewest(each: Iterable[tuple[Lack, ...] | None]) -> tuple[Lack, ...] | None:
+    """What the part lacks that lacks the fewest."""
+    least: tuple[Lack, ...] | None = None
+    for part in each:
+        if part is not None and (least is None or len(part) < len(least)):
+            least = part
+            if not least:
+                break
+    return least
 
 
 def _values(path: str, event: Event) -> tuple[str, ...] | None:

@@ -96,8 +96,32 @@ def resolve(event: Any, path: str) -> tuple[Any, ...] | None:
             return None
         value = event[path]
         return tuple(_flat(value)) if isinstance(value, list) else (value,)
+    plain = _plainly(event, path)
+    if plain is not _UNCLEAR:
+        return None if plain is _ABSENT else (plain,)
     found = list(_at(event, path))
     return tuple(leaf for value in found for leaf in _flat(value)) if found else None
+
+
+_ABSENT = object()
+_UNCLEAR = object()
+
+
+def _plainly(event: Any, path: str) -> Any:
+    """The one value that the path's steps lead to, each a key of an object: nearly always what there is.
+
+    `_UNCLEAR` where a list or a key with dots may say more.
+    """
+    for step, dotted in _steps(path):
+        if type(event) is not dict:
+            return _UNCLEAR if isinstance(event, (list, Mapping)) else _ABSENT
+        for key in dotted:
+            if key in event:
+                return _UNCLEAR
+        if step not in event:
+            return _ABSENT
+        event = event[step]
+    return _UNCLEAR if isinstance(event, list) else event
 
 
 def _at(value: Any, path: str) -> Iterator[Any]:
@@ -130,6 +154,16 @@ def scalars(event: Any) -> Iterator[Any]:
             pending.extend(reversed(here))
         else:
             yield here
+
+
+@lru_cache(maxsize=10_000)
+def _steps(path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """For each step of a path: the key, and the keys with dots that would also do there."""
+    names = path.split(".")
+    return tuple(
+        (name, tuple(".".join(names[at:stop]) for stop in range(at + 2, len(names) + 1)))
+        for at, name in enumerate(names)
+    )
 
 
 @lru_cache(maxsize=10_000)

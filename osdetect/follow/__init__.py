@@ -4,6 +4,7 @@
     follower.py  which of them have something to do, and taking one: cursor and lease are one document
     held.py      a shard that is held: its cursor moves by compare-and-set, its lease is renewed meanwhile
     pages.py     the documents of one shard in a range of sequence numbers, in order, page by page
+    together.py  those that any of several queries finds
     worker.py    this process's own name
     points.py    named places at which tests stop or kill the process
 
@@ -15,19 +16,21 @@ be harmless when it is written again; alerts are, by their ids.
 
 from osdetect.follow.follower import Follower, Waiting
 from osdetect.follow.held import Held
-from osdetect.follow.pages import StoredEvent, Wanted, count, pages
+from osdetect.follow.pages import StoredEvent, Wanted, pages
 from osdetect.follow.points import reached
 from osdetect.follow.shards import Shard, make_visible, missing_shards, only, shards_of
+from osdetect.follow.together import FIRST_PAGE, Together
 from osdetect.follow.worker import this_worker
 
 __all__ = [
+    "FIRST_PAGE",
     "Follower",
     "Held",
     "Shard",
     "StoredEvent",
+    "Together",
     "Waiting",
     "Wanted",
-    "count",
     "make_visible",
     "missing_shards",
     "only",

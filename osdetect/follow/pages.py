@@ -1,6 +1,7 @@
 """The documents of one shard in a range of sequence numbers, in order, page by page, each read only when asked for."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ import msgspec
 
 from osdetect.cluster import Cluster, read_json
 from osdetect.cluster.background import in_background
-from osdetect.documents.alert import EventReference
+from osdetect.documents.told import EventReference
 from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.follow.shards import Shard, only, still_there
 
@@ -48,14 +49,16 @@ class StoredEvent:
         return self._source
 
 
-class _Hit(msgspec.Struct, gc=False, frozen=True):
+class Hit(msgspec.Struct, gc=False, frozen=True):
+    """A hit of a search, its document unread."""
+
     id: str = msgspec.field(name="_id")
     seq_no: int = msgspec.field(name="_seq_no")
     source: msgspec.Raw = msgspec.field(name="_source", default=msgspec.Raw(b"{}"))
 
 
 class _Hits(msgspec.Struct):
-    hits: list[_Hit] = []
+    hits: list[Hit] = []
 
 
 class _Reply(msgspec.Struct):
@@ -63,6 +66,8 @@ class _Reply(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Reply)
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What is raised by a reply whose documents' texts cannot be kept as they are (`read_json` reads more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +88,20 @@ class Wanted:
         return bounds if self.query is None else {"bool": {"filter": [bounds, self.query]}}
 
 
-def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]:
+def pages(
+    cluster: Cluster, wanted: Wanted, took: Callable[[int, float], None] = lambda _documents, _seconds: None
+) -> Iterator[tuple[StoredEvent, ...]]:
     """The documents that are wanted.
 
     While a page is worked on, the next one is fetched: at most two are in memory. What is to be found must be visible:
     refresh the index after its checkpoint was read and before this (`make_visible`). A shard whose index was deleted
     meanwhile has none, also when another index has its name now. A page that the cluster does not give is asked for in
     smaller ones, until it is small.
+
+    Args:
+        cluster: where.
+        wanted: what.
+        took: told of each page how many documents it has, and in how many seconds they were read.
 
     Raises:
         ClusterError: a page could not be read.
@@ -99,38 +111,32 @@ def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]
         return
     coming = in_background(partial(_page, cluster, wanted, after, size))
     while True:
-        page, asked = coming.result()
+        page, asked, seconds = coming.result()
         if not page:
             return
-        last, after = len(page) < asked, page[-1].at.seq_no
+        after = page[-1].at.seq_no
+        last = len(page) < asked or after >= wanted.upto
         if not last:
-            size = min(_next_size(page), asked * 2)
+            size = min(next_size(page), asked * 2)
             coming = in_background(partial(_page, cluster, wanted, after, size))
+        took(len(page), seconds)
         yield page
         if last:
             return
 
 
-def count(cluster: Cluster, wanted: Wanted) -> int:
-    """How many documents are wanted.
-
-    Raises:
-        ClusterError: they could not be counted.
-    """
-    body = {"size": 0, "query": wanted.bounded(), "track_total_hits": True}
-    params = {**only(wanted.shard), "filter_path": "hits.total.value"}
-    reply = cluster.request("POST", f"/{wanted.shard.index}/_search", params=params, body=body, accept=(404,))
-    return int(reply.get("hits", {}).get("total", {}).get("value", 0))
-
-
-def _page(cluster: Cluster, wanted: Wanted, after: int, size: int) -> tuple[tuple[StoredEvent, ...], int]:
-    """A page and the size that was asked for in the end."""
+def _page(
+    cluster: Cluster, wanted: Wanted, after: int, size: int
+) -> tuple[tuple[StoredEvent, ...], int, float]:
+    """A page, the size that was asked for in the end, and the seconds it took."""
+    began = time.monotonic()
     while True:
         try:
-            return _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE), size
+            page = _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE)
+            return page, size, time.monotonic() - began
         except ClusterError as error:
             if isinstance(error, ClusterRefused) and error.status == _GONE:
-                return (), size
+                return (), size, time.monotonic() - began
             if size == SMALLEST_PAGE or error.status in _NOT_THE_SIZE:
                 raise
             size = max(SMALLEST_PAGE, size // 8)
@@ -154,20 +160,31 @@ def _asked(
 
 
 def _read(text: str, shard: Shard) -> Iterator[StoredEvent]:
-    def at(key: str, seq_no: int) -> EventReference:
-        return EventReference(shard.index, shard.index_uuid, key, shard.number, seq_no)
-
     try:
         hits = _decoder.decode(text).hits.hits
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        for hit in read_json(text).get("hits", {}).get("hits", ()):
-            yield StoredEvent(at(hit["_id"], hit["_seq_no"]), source=hit.get("_source", {}))
-    else:
-        for hit in hits:
-            yield StoredEvent(at(hit.id, hit.seq_no), bytes(hit.source))
+    except UNREADABLE:
+        return read_objects(read_json(text).get("hits", {}).get("hits", ()), shard)
+    return read_hits(hits, shard)
 
 
-def _next_size(page: tuple[StoredEvent, ...]) -> int:
+def read_hits(hits: Iterable[Hit], shard: Shard) -> Iterator[StoredEvent]:
+    """The events of a search's hits in the shard."""
+    for hit in hits:
+        yield StoredEvent(_at(shard, hit.id, hit.seq_no), bytes(hit.source))
+
+
+def read_objects(hits: Iterable[Mapping[str, Any]], shard: Shard) -> Iterator[StoredEvent]:
+    """The same of hits that were read as JSON, for want of a text that could be kept."""
+    for hit in hits:
+        yield StoredEvent(_at(shard, hit["_id"], hit["_seq_no"]), source=hit.get("_source", {}))
+
+
+def _at(shard: Shard, key: str, seq_no: int) -> EventReference:
+    return EventReference(shard.index, shard.index_uuid, key, shard.number, seq_no)
+
+
+def next_size(page: Sequence[StoredEvent], bytes_of_page: int = PAGE_BYTES) -> int:
+    """How many documents like these are a page of so many bytes."""
     some = page[:200]
     each = max(1, sum(len(event.raw) or _UNKNOWN_BYTES for event in some) // len(some))
-    return max(SMALLEST_PAGE, min(LARGEST_PAGE, PAGE_BYTES // each))
+    return max(SMALLEST_PAGE, min(LARGEST_PAGE, bytes_of_page // each))

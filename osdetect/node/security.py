@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from osdetect.errors import NodeError
 from osdetect.node.account import Account
@@ -21,9 +20,9 @@ from osdetect.node.options import Credentials
 from osdetect.node.places import Storage
 from osdetect.node.probe import Probe
 from osdetect.node.progress import OnProgress, Progress, Stage
+from osdetect.schema.roles import shipped_roles
 
 ADMIN_USER = "admin"
-ROLES_FILE = Path(__file__).with_name("secured_roles.json")
 _PLUGIN_CONFIG = Path("plugins/opensearch-security/config")
 _API = "/_plugins/_security/api"
 _INITIALISED_S = 90.0
@@ -101,7 +100,11 @@ def prepare(storage: Storage, home: Path, account: Account | None, now: datetime
     _write(kept.admin_certificate, made.admin.certificate)
     _write(kept.admin_key, made.admin.key)
     known = json.loads(kept.password_file.read_bytes()) if kept.password_file.exists() else {}
-    new = {user: secrets.token_urlsafe(24) for user in (ADMIN_USER, *_users()) if user not in known}
+    new = {
+        user: secrets.token_urlsafe(24)
+        for user in (ADMIN_USER, *(role.word for role in shipped_roles()))
+        if user not in known
+    }
     if new:
         _write(kept.password_file, json.dumps({**known, **new}, indent=1).encode())
     for name, content in (
@@ -130,15 +133,12 @@ def make_users(kept: Secrets, url: str, on_progress: OnProgress) -> None:
 
 
 def _requests(passwords: dict[str, str]) -> list[tuple[str, object]]:
-    roles = _roles()
+    roles = shipped_roles()
     return [
         (f"/internalusers/{ADMIN_USER}", {"password": passwords[ADMIN_USER], "backend_roles": ["admin"]}),
-        *((f"/roles/{name}", entry["role"]) for name, entry in roles.items()),
-        *(
-            (f"/internalusers/{entry['user']}", {"password": passwords[entry["user"]]})
-            for entry in roles.values()
-        ),
-        *((f"/rolesmapping/{name}", {"users": [entry["user"]]}) for name, entry in roles.items()),
+        *((f"/roles/{role.name}", role.body()) for role in roles),
+        *((f"/internalusers/{role.word}", {"password": passwords[role.word]}) for role in roles),
+        *((f"/rolesmapping/{role.name}", {"users": [role.word]}) for role in roles),
     ]
 
 
@@ -197,12 +197,3 @@ def _write(path: Path, content: bytes, account: Account | None = None) -> None:
         stream.write(content)
         if account:
             os.fchown(stream.fileno(), account.uid, account.gid)
-
-
-def _roles() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(ROLES_FILE.read_bytes())
-    return document
-
-
-def _users() -> tuple[str, ...]:
-    return tuple(entry["user"] for entry in _roles().values())

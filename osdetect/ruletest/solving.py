@@ -6,7 +6,7 @@ from itertools import combinations, islice, product
 from typing import Any, assert_never
 
 from osdetect.expr import ANYWHERE, All, AnyOf, Expr, Leaf, Not, SameAs, evaluate, leaves, simplify
-from osdetect.expr.explanation import nearest_miss
+from osdetect.expr.explanation import lacking
 from osdetect.expr.values import resolve
 from osdetect.ruletest.samples import values_at
 from osdetect.ruletest.skeleton import Record, with_value
@@ -54,13 +54,13 @@ def matching(tree: Tree, start: Mapping[str, Any], space: Space) -> Record | Non
     record: Record = dict(start)
     seen: set[str] = set()
     for _ in range(_ROUNDS):
-        changes = nearest_miss(tree, record)
+        changes = lacking(tree, record)
         if changes is None:
             return None
         if not changes:
             return record
         seen.add(repr(record))
-        best = _nearer(tree, record, space, tuple(dict.fromkeys(change.field for change in changes)), seen)
+        best = _nearer(tree, record, space, tuple(dict.fromkeys(leaf.field for leaf, _ in changes)), seen)
         if best is None:
             return None
         record = best
@@ -75,13 +75,14 @@ def _nearer(
     least = 1_000_000
     for field in fields:
         for changed in space.changes(record, field):
-            lacking = nearest_miss(tree, changed)
-            if lacking is None or repr(changed) in seen:
+            needed = lacking(tree, changed)
+            if needed is None or repr(changed) in seen:
                 continue
-            if not lacking:
+            if not needed:
                 return changed
-            if len(lacking) < least:
-                best, least = changed, len(lacking)
+            number = len(set(needed))
+            if number < least:
+                best, least = changed, number
     return best
 
 

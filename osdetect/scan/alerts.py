@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from osdetect.documents.alert import EventReference, RunReference, alert_document, alert_id
+from osdetect.documents.alert import alert_document, alert_id
 from osdetect.documents.event import (
     RESERVED,
     known_id,
@@ -14,6 +14,7 @@ from osdetect.documents.event import (
     unknown_id,
 )
 from osdetect.documents.stored_rule import StoredRule
+from osdetect.documents.told import EventReference, RunReference, told
 from osdetect.expr import evidence
 from osdetect.scan.plan import UNDATED
 
@@ -58,12 +59,13 @@ def alert_of(
         run: the scan.
     """
     event_id, _ = identify(raw, content)
+    at = EventReference(index="", index_uuid="", id=event_id, shard=-1, seq_no=-1)
     document = alert_document(
-        rule.words,
-        _as_stored(content),
-        EventReference(index="", index_uuid="", id=event_id, shard=-1, seq_no=-1),
+        {name: block for name, block in rule.words.items() if block},
+        told(_as_stored(content), at, run),
         evidence(rule.tree, content) or (),
         run,
+        alert_id(rule.id, event_id),
     )
     file, record = place
     document["osdetect"]["source"] = {"id": event_id, "file": file, "record": record}

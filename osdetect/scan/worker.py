@@ -19,9 +19,9 @@ from typing import Any
 
 import orjson
 
-from osdetect.documents.alert import RunReference
 from osdetect.documents.event import other_id
 from osdetect.documents.stored_rule import StoredRule
+from osdetect.documents.told import RunReference
 from osdetect.errors import OsdetectError
 from osdetect.expr.engine import Engine
 from osdetect.scan.alerts import alert_of, identify

@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from osdetect.errors import InputError, RuleError, Where
+
+P = TypeVar("P", bound=PurePath)
 
 SUFFIXES = (".yml", ".yaml")
 TESTS_SUFFIXES = (".tests.yml", ".tests.yaml")
@@ -51,7 +54,7 @@ def list_tests(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[RuleError
     return tuple(found), tuple(refused)
 
 
-def holds_tests(file: Path) -> bool:
+def holds_tests(file: PurePath) -> bool:
     """Whether a file holds tests of rules, by its name.
 
     >>> holds_tests(Path("aws/key.tests.yml")), holds_tests(Path("aws/key.yml")), holds_tests(Path(".tests.yml"))
@@ -60,7 +63,7 @@ def holds_tests(file: Path) -> bool:
     return any(file.name.endswith(suffix) and file.name != suffix for suffix in TESTS_SUFFIXES)
 
 
-def beside_rule(rule_file: Path) -> tuple[Path, ...]:
+def beside_rule(rule_file: P) -> tuple[P, ...]:
     """Where the tests of a rule file's rules would be.
 
     >>> [path.as_posix() for path in beside_rule(Path("aws/key.yml"))]

@@ -17,7 +17,7 @@ from osdetect.compiler.search_query import is_exact
 from osdetect.deploy import deploy
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
-from osdetect.documents.alert import EventReference
+from osdetect.documents.told import EventReference
 from osdetect.expr import All, evaluate, leaves, render
 from osdetect.follow import StoredEvent
 from osdetect.schema.event_fields import EventFields

@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
+from osdetect.catalog.lists import ROWS
 from tests.catalog.conftest import SEED
 from tests.catalog.test_seed_rule import ORDER, TITLE
 
@@ -183,10 +184,13 @@ def test_without_scripts_every_rule_can_be_found(browser: Browser, site: Path, s
     assert page.locator("#first tbody tr").count() == 50
     page.get_by_role("link", name="All rules as a list").click()
     rules = json.loads((site / "index.json").read_text(encoding="utf-8"))["rules"]
+    page.wait_for_url("**/rules/all.html")
     found = page.locator("tbody tr a").count()
-    while (following := page.get_by_role("link", name="Next page")).count():
-        following.click()
+    for number in range(2, len(rules) // ROWS + 2):
+        page.get_by_role("link", name="Next page").click()
+        page.wait_for_url(f"**/rules/all~{number}.html")
         found += page.locator("tbody tr a").count()
+    assert page.get_by_role("link", name="Next page").count() == 0
     context.close()
     assert found == len(rules)
 

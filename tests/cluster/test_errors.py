@@ -31,14 +31,14 @@ def cluster(proxy: FaultProxy) -> Iterator[Cluster]:
         (
             refusal(401, "security_exception", "who are you"),
             ClusterRefused,
-            "user name",
+            "who this is",
             "OSDETECT_PASSWORD_FILE",
         ),
         (
-            refusal(403, "security_exception", "no permissions for [indices:data/read]"),
+            refusal(403, "security_exception", "no permissions for [indices:data/read/search]"),
             ClusterRefused,
-            "forbids",
-            "right",
+            "lacks the right indices:data/read",
+            "osdetect security apply",
         ),
         (
             refusal(404, "index_not_found_exception", "no such index [x]"),

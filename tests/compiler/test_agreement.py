@@ -13,7 +13,7 @@ from osdetect.compiler import Compiled, compile_rule
 from osdetect.deploy import deploy
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import live_release
-from osdetect.documents.alert import EventReference
+from osdetect.documents.told import EventReference
 from osdetect.errors import Where
 from osdetect.expr import (
     ANYWHERE,

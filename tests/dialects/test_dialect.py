@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from osdetect.documents.alert import EventReference, RunReference, alert_document, alert_index, event_key
+from osdetect.documents.alert import alert_document
 from osdetect.documents.dialect import FACTS, RAW, Dialect, telling_paths
 from osdetect.documents.event import event_identity
+from osdetect.documents.told import EventReference, RunReference, event_key, told
 from osdetect.errors import UsageError
 from osdetect.scenario import iter_records
 from osdetect.schema.dialects import detect_dialect
@@ -32,10 +33,11 @@ def alert(name: str, record: dict[str, Any]) -> tuple[str | None, str, dict[str,
     """The identity of the record's event in a dialect, the index of its alerts, and such an alert's common part."""
     known = DIALECTS[name]
     event = known.opened(WRITERS[name](record))
-    words = {"rule": {"id": "r", "author": "An Author"}, "threat": {}}
-    made = alert_document(words, event, ELSEWHERE, (), RUN, known)
+    words = {"rule": {"id": "r", "author": "An Author"}}
+    said = told(event, ELSEWHERE, RUN, known)
+    made = alert_document(words, said, (), RUN, "id")
     del made["osdetect"]
-    return event_identity(event, known), alert_index("n", event, known), made
+    return event_identity(event, known), said.index("n"), made
 
 
 def test_raw_records_are_their_own_dialect() -> None:

@@ -12,16 +12,10 @@ import pytest
 from osdetect.cluster import Cluster, Connection
 from osdetect.compiler import compile_rule
 from osdetect.deploy import deploy
-from osdetect.documents.alert import (
-    MAX_VALUE,
-    EventReference,
-    RunReference,
-    alert_document,
-    alert_id,
-    alert_index,
-)
+from osdetect.documents.alert import alert_document, alert_id
 from osdetect.documents.state import Cursor, Lease, Owed
 from osdetect.documents.stored_rule import FORMAT, StoredRule
+from osdetect.documents.told import MAX_VALUE, EventReference, RunReference, told
 from osdetect.errors import RuleError, Where
 from osdetect.expr import All, Equals, Evidence, Exists, Leaf, Not, evidence
 from osdetect.resources import folder
@@ -75,7 +69,7 @@ STORED = compile_rule(RULE, EventFields.shipped())
 
 def _alert(event: Mapping[str, Any], at: EventReference = AT) -> dict[str, Any]:
     words = {**STORED.stored.words, "rule": {**STORED.stored.words["rule"], "ruleset": "abc"}}
-    return alert_document(words, event, at, evidence(RULE.tree, event) or (), RUN)
+    return alert_document(words, told(event, at, RUN), evidence(RULE.tree, event) or (), RUN, "an-id")
 
 
 def test_an_alert_says_who_did_what_where_and_why_it_was_raised() -> None:
@@ -177,7 +171,7 @@ def test_the_identity_of_an_alert_is_rule_and_event() -> None:
     ],
 )
 def test_an_alert_goes_into_the_month_of_its_event(event: dict[str, Any], month: str) -> None:
-    assert alert_index("prod", event) == f"osdetect-alerts-prod-{month}"
+    assert told(event, AT, RUN).index("prod") == f"osdetect-alerts-prod-{month}"
 
 
 def _mapped(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -212,7 +206,6 @@ def test_every_field_of_a_rich_alert_is_mapped_and_every_mapped_field_is_written
         "comments",
         "first_seq_no",
         "history",
-        "id",
         "suppression",
     }
 
@@ -221,7 +214,7 @@ def test_every_field_of_a_rich_alert_is_mapped_and_every_mapped_field_is_written
 def test_the_cluster_takes_alerts_and_refuses_what_is_not_mapped(fresh_cluster: str) -> None:
     with Cluster.connect(Connection(url=fresh_cluster)) as cluster:
         deploy(cluster, [STORED], on_progress=lambda *_: None)
-        index = alert_index("documents", EVENT)
+        index = told(EVENT, AT, RUN).index("documents")
         sources = [_alert(EVENT), _alert({}), {**_alert(EVENT), "unheard": 1}]
         outcomes = cluster.bulk(
             [

@@ -1,11 +1,15 @@
 """Rules and tests in a folder, and the command run on them."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from osdetect.cli.main import run
 
 ID = "8d0f3c52-6a0e-4a4b-9a55-0c1f6f1f7a{:02}"
 RULE = """
@@ -63,7 +67,22 @@ class Done:
 
 
 def osdetect(*arguments: object) -> Done:
-    """Run the program."""
+    """The command, in this process: starting Python anew each time is most of what these tests would do."""
+    out, err = io.BytesIO(), io.BytesIO()
+    with (
+        io.TextIOWrapper(out, encoding="utf-8", write_through=True) as shown,
+        io.TextIOWrapper(err, encoding="utf-8", write_through=True) as told,
+        contextlib.redirect_stdout(shown),
+        contextlib.redirect_stderr(told),
+    ):
+        code = run([*map(str, arguments)])
+        done = Done(code, out.getvalue().decode(), err.getvalue().decode())
+    assert "Traceback" not in done.err
+    return done
+
+
+def program(*arguments: object) -> Done:
+    """The program itself."""
     done = subprocess.run(
         [str(Path(sys.executable).parent / "osdetect"), *map(str, arguments)],
         capture_output=True,

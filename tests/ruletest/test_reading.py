@@ -1,5 +1,6 @@
 """How tests are written: what is read, and that each mistake is told with its place and stops no other test."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -130,11 +131,11 @@ def test_labelled_events_are_read_from_a_list_of_tests() -> None:
 
 def test_every_recorded_event_of_sigmahq_is_matched_by_its_rule(shared: Path) -> None:
     place = shared / "data/regression/sigmahq"
-    ids = {one.rule for one in read_regressions(place)[0]}
+    ids = re.compile("|".join({one.rule for one in read_regressions(place)[0]}))
     files = [
         file
         for file in sorted((shared / "data/rules/sigmahq").rglob("*.yml"))
-        if any(identity in file.read_text(encoding="utf-8") for identity in ids)
+        if ids.search(file.read_text(encoding="utf-8"))
     ]
     rules = read_rules(files, ReadOptions(every_log_source=True))
     cases = recorded_cases([place], rules)

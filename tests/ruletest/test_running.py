@@ -15,7 +15,7 @@ from osdetect.ruletest.judging import Judges
 from osdetect.ruletest.percolated import PREFIX, percolator
 from osdetect.ruletest.running import judged
 from osdetect.sigma import Rule, read_rules
-from tests.ruletest.material import RULE, TESTS, osdetect, rule_with_tests
+from tests.ruletest.material import RULE, TESTS, osdetect, program, rule_with_tests
 
 _CORRELATION = (
     RULE
@@ -169,7 +169,7 @@ def test_records_that_rules_match_are_counted_as_evidence(tmp_path: Path) -> Non
 @pytest.mark.node
 def test_the_real_percolator_is_asked_and_nothing_is_left_behind(fresh_cluster: str, tmp_path: Path) -> None:
     rule_with_tests(tmp_path, _SEQUENCES, _CORRELATION)
-    done = osdetect("test", tmp_path, "--url", fresh_cluster, "-o", "json")
+    done = program("test", tmp_path, "--url", fresh_cluster, "-o", "json")
     assert done.code == 0, done.out + done.err
     told = done.json()
     assert (told["percolated"], told["passed"]) == (True, 6)

@@ -1,0 +1,127 @@
+"""Who we are is refused, or what we may do, or who the cluster is: each told with its cause and its cure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from osdetect.errors import ClusterRefused
+from osdetect.schema.roles import shipped_roles
+
+_MISSING = re.compile(r"no permissions for \[([^\]]*)\]")
+_USER = re.compile(r"User \[name=(.*?), backend_roles=")
+_CURE_401 = {
+    "user name and password": "check OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE (or OSDETECT_PASSWORD)",
+    "client certificate": "check OSDETECT_CLIENT_CERT: the cluster knows no user for its subject, or wants a password too",
+    "": "give credentials: OSDETECT_USERNAME with OSDETECT_PASSWORD_FILE, or another way of docs/security.md",
+}
+
+
+def unauthorized(reason: str, asked: str, sent: str) -> ClusterRefused:
+    """The error for 401; `sent` says in words what credentials were sent."""
+    said = f"the cluster does not accept this {sent}" if sent else "the cluster wants to know who this is"
+    return ClusterRefused(f"{said} ({asked})", cause=reason, cure=_CURE_401[sent], status=401)
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """What OpenSearch's security plugin says when it refuses a request."""
+
+    actions: tuple[str, ...]
+    user: str
+
+
+def forbidden_of(reason: str) -> Forbidden:
+    """The actions and the user in the plugin's words.
+
+    >>> forbidden_of("no permissions for [indices:data/read/get] and User [name=viewer, backend_roles=[], ...]")
+    Forbidden(actions=('indices:data/read/get',), user='viewer')
+    """
+    missing, user = _MISSING.search(reason), _USER.search(reason)
+    actions = tuple(word.strip() for word in missing[1].split(",")) if missing else ()
+    return Forbidden(tuple(word for word in actions if word), user[1] if user else "")
+
+
+def forbidden(reason: str, asked: str) -> ClusterRefused:
+    """The error for 403: the missing right, who lacks it, and which of our roles has it."""
+    found = forbidden_of(reason)
+    if not found.actions:
+        return ClusterRefused(
+            f"the cluster forbids this to this user ({asked})",
+            cause=reason,
+            cure="give this user the right that the message names, or use another user",
+            status=403,
+        )
+    who = f"the user {found.user}" if found.user else "this user"
+    return ClusterRefused(
+        f"{who} lacks the right {' and '.join(found.actions)} ({asked})",
+        cause=reason,
+        cure=_cure(found.actions, asked),
+        status=403,
+    )
+
+
+def _cure(actions: Sequence[str], asked: str) -> str:
+    index = _index_of(asked)
+    able = [role.name for role in shipped_roles() if all(role.allows(one, index) for one in actions)]
+    if not able:
+        return "none of osdetect's roles has that right: use an administrator, or give this user the right"
+    return (
+        f"use a user with the role {' or '.join(able)}, or give this user that role: osdetect security apply"
+    )
+
+
+def _index_of(asked: str) -> str:
+    """The first index in a method and path; empty when the path names none."""
+    path = unquote(asked.partition(" ")[2]).lstrip("/")
+    first = path.partition("/")[0].partition(",")[0]
+    return "" if first.startswith("_") else first
+
+
+_CERTIFICATE = (
+    (
+        "certificate has expired",
+        "the cluster's certificate has expired",
+        "renew the certificate of {url}, and check this machine's clock",
+    ),
+    (
+        "certificate is not yet valid",
+        "the cluster's certificate is not valid yet",
+        "check this machine's clock, and the certificate of {url}",
+    ),
+    (
+        r"Hostname mismatch|IP address mismatch|doesn't match|is not valid for",
+        "the cluster's certificate is for another host name",
+        "name the host in --url as the certificate does, or put this name into the certificate",
+    ),
+    (
+        "unable to get (local )?issuer|self.signed certificate|certificate signature failure|unknown ca",
+        "the cluster's certificate is signed by no authority that is trusted here",
+        "name the authority's certificate in OSDETECT_CA_CERTS or --ca-certs",
+    ),
+    (
+        "alert (certificate|bad certificate|unknown ca)|certificate required",
+        "the cluster does not accept our client certificate",
+        "check OSDETECT_CLIENT_CERT and OSDETECT_CLIENT_KEY, or that the cluster trusts who signed it",
+    ),
+    (
+        "WRONG_VERSION_NUMBER|wrong version number|record layer failure|unknown protocol|HTTP_REQUEST",
+        "what answers does not speak TLS",
+        "check the URL: http:// instead of https://, if the cluster has no TLS",
+    ),
+)
+"""What Python's ssl says, what it means, and what to do."""
+
+
+def certificate_refused(said: str, url: str) -> ClusterRefused:
+    """The error for a TLS connection that was not made."""
+    for pattern, means, cure in _CERTIFICATE:
+        if re.search(pattern, said, re.IGNORECASE):
+            return ClusterRefused(
+                f"no trusted TLS connection to {url}: {means}", cause=said, cure=cure.format(url=url)
+            )
+    return ClusterRefused(
+        f"no trusted TLS connection to {url}",
+        cause=said,
+        cure="name the authority's certificate in OSDETECT_CA_CERTS, and the host as the certificate does",
+    )

@@ -1,0 +1,191 @@
+"""What the alerts of an event say of it: the same for every rule that matches it, so it is found once."""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from osdetect.documents.dialect import RAW, Dialect
+from osdetect.documents.event import event_identity
+from osdetect.vocabulary import ALERTS_PREFIX, EVENTS_PREFIX, UNDATED
+
+_YEARS = range(2006, 2100)
+"""Times outside of these are taken for none: made-up ones must not make an index each."""
+MAX_VALUE = 2_048
+"""Characters of a value that an alert keeps; more are cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventReference:
+    """Where the event stands that an alert is about."""
+
+    index: str
+    index_uuid: str
+    id: str
+    shard: int
+    seq_no: int
+
+    @property
+    def ours(self) -> bool:
+        """Whether osdetect stored it."""
+        return self.index.startswith(EVENTS_PREFIX)
+
+    @property
+    def key(self) -> str:
+        """What the place says of the event's identity: its id says account and event id if osdetect stored it."""
+        return self.id if self.ours else f"{self.index_uuid}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunReference:
+    """The run that wrote an alert."""
+
+    id: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as its alerts tell of it."""
+
+    at: EventReference
+    key: str
+    """Its identity (`event_key`)."""
+    happened: datetime | None
+    """When it happened (`happened_at`)."""
+    month: str
+    """The part of an index name that says when."""
+    timestamp: str
+    """Of its alerts: when it happened, else when it was stored, else when it was judged."""
+    call: Mapping[str, Mapping[str, Any]]
+    """Who called what, from where, and how it ended, in the words of ECS."""
+    lag_ms: int | None
+    """From its storing to its judging, if it says when it was stored."""
+
+    def index(self, namespace: str) -> str:
+        """The index that its alerts belong into."""
+        return f"{ALERTS_PREFIX}{namespace}-{self.month}"
+
+
+def told(event: Mapping[str, Any], at: EventReference, run: RunReference, dialect: Dialect = RAW) -> Told:
+    """What alerts say of an event.
+
+    Args:
+        event: its `_source`.
+        at: where it stands.
+        run: the run that judged it.
+        dialect: where such events hold the fields of their records.
+    """
+    happened = happened_at(event, dialect)
+    ingested = _instant(_text(_inner(event, "event").get("ingested")))
+    call = _call(event, dialect)
+    stored = {"ingested": _iso(ingested)} if ingested else {}
+    call["event"] = {"kind": "alert", **call["event"], "created": _iso(run.now), **stored}
+    return Told(
+        at=at,
+        key=event_key(event, at, dialect),
+        happened=happened,
+        month=_month(happened),
+        timestamp=_iso(happened or ingested or run.now),
+        call={name: values for name, values in call.items() if values},
+        lag_ms=max(0, int((run.now - ingested).total_seconds() * 1000)) if ingested else None,
+    )
+
+
+def event_key(event: Mapping[str, Any], at: EventReference, dialect: Dialect) -> str:
+    """The event's identity.
+
+    Its id if osdetect stored it: that tells apart even records that share an event id. Else the account and event id
+    of its record, so that the same record in two indices, whatever their dialects, is one event. Else its place.
+    """
+    return at.key if at.ours else event_identity(event, dialect) or at.key
+
+
+def happened_at(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
+    """When it happened, as its record says it; what else the event says may differ between two stores of one record."""
+    parsed = _instant(dialect.text(event, "eventTime")) or _instant(_text(event.get("@timestamp")))
+    return parsed.astimezone(UTC) if parsed else None
+
+
+def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that say something."""
+    return {name: value for name, value in values.items() if value not in ("", None, {}, [])}
+
+
+def _call(event: Mapping[str, Any], dialect: Dialect) -> dict[str, dict[str, Any]]:
+    def said(fact: str) -> str:
+        return dialect.text(event, fact)
+
+    account = said("recipientAccountId") or said("userIdentity.accountId")
+    user, address = _user(said), said("sourceIPAddress")
+    ip = _ip(address)
+    call: dict[str, dict[str, Any]] = {
+        "event": {
+            "id": said("eventID"),
+            "action": said("eventName"),
+            "provider": said("eventSource"),
+            "outcome": _outcome(event, dialect),
+        },
+        "cloud": {"account": {"id": account} if account else {}, "region": said("awsRegion")},
+        "user": user,
+        "source": {"ip": ip, "address": address},
+        "user_agent": {"original": said("userAgent")[:MAX_VALUE]},
+        "error": {"code": said("errorCode"), "message": said("errorMessage")[:MAX_VALUE]},
+        "related": {"user": sorted(set(user.values())), "ip": [ip] if ip else []},
+    }
+    return {name: without_empty(values) for name, values in call.items()}
+
+
+def _outcome(event: Mapping[str, Any], dialect: Dialect) -> str:
+    """ECS event.outcome: a call failed if it has an error, or is a sign-in that says Failure."""
+    errors = (*dialect.values(event, "errorCode"), *dialect.values(event, "errorMessage"))
+    denied = any(errors) or dialect.text(event, "responseElements.ConsoleLogin") == "Failure"
+    return "failure" if denied else "success"
+
+
+def _user(said: Callable[[str], str]) -> dict[str, str]:
+    """Who did it (AWS docs, "CloudTrail userIdentity element"): a role session is named by its role."""
+    root = "root" if said("userIdentity.type") == "Root" else ""
+    name = (
+        root
+        or said("userIdentity.userName")
+        or said("userIdentity.sessionContext.sessionIssuer.userName")
+        or said("userIdentity.arn").rpartition("/")[2]
+        or said("userIdentity.invokedBy")
+    )
+    return without_empty({"name": name, "id": said("userIdentity.principalId")})
+
+
+def _ip(address: str) -> str:
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return ""  # many are service names, such as cloudtrail.amazonaws.com
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _inner(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = event.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if parsed.year not in _YEARS:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _month(happened: datetime | None) -> str:
+    return f"{happened.year:04}.{happened.month:02}" if happened else UNDATED
