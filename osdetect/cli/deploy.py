@@ -7,7 +7,7 @@ import typer
 
 from osdetect import deploy as deploying
 from osdetect.cli.connect import connect
-from osdetect.cli.dashboards import DashboardsUrl, dashboards_at, import_into
+from osdetect.cli.dashboards import DashboardsUrl, Imported, dashboards_at, import_into
 from osdetect.cli.dialects import AutoTarget, Pipelines
 from osdetect.cli.options import CaCerts, Insecure, Output, Url, Verbose
 from osdetect.cli.output import (
@@ -93,8 +93,14 @@ def deploy(
             commit=wanted.commit,
             limit=limit,
         )
+    return _tell(wanted, report, import_into(shown_at), output, verbose=verbose)
+
+
+def _tell(
+    wanted: Wanted, report: deploying.DeployReport, imported: Imported, output: OutputFormat, *, verbose: bool
+) -> int:
+    """What was done, and the exit code."""
     refused = (*wanted.refused, *deploying.refusals(report))
-    imported = import_into(shown_at)
     if output is OutputFormat.JSON:
         print_json(
             {
