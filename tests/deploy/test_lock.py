@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from osdetect.deploy.releases import aliased
 from osdetect.errors import ClusterBusy
 from osdetect.vocabulary import STATE_INDEX
 from tests.faults.material import ask, compiled, connect, deployed
-from tests.faults.proxy import Asked, FaultProxy
+from tests.faults.proxy import Asked, Delay, FaultProxy, on
 
 TAKE = """
 import sys, time
@@ -48,7 +49,7 @@ def _silent(cluster: Cluster, **said: object) -> None:
         "by": "casey@far",
         "place": "elsewhere",
         "process": 1,
-        "since": "then",
+        "since": "2026-01-01T00:00:00Z",
         "length_s": 0.5,
     }
     ask(cluster.url, "PUT", f"/{STATE_INDEX}/_doc/{LOCK_ID}", {"kind": "lock", "lock": {**lock, **said}})
@@ -126,30 +127,24 @@ def test_who_lost_the_lock_makes_nothing_live(cluster: Cluster) -> None:
 def test_of_two_deploys_at_once_one_wins_and_the_other_says_so(cluster: Cluster, tmp_path: Path) -> None:
     old = deployed(cluster, tmp_path, "{eventName: Old}")
     rules = compiled(tmp_path, "{eventName: New}").compiled
-    filling, go_on = threading.Event(), threading.Event()
-
-    def choose(asked: Asked) -> None:
-        if asked.path.endswith("_bulk"):
-            filling.set()
-            go_on.wait(60)
-
     reports: list[DeployReport] = []
 
     def run(url: str) -> None:
         with connect(url) as own:
             reports.append(deploy(own, rules, on_progress=lambda _done, _total: None))
 
-    with FaultProxy(cluster.url, choose) as proxy:
+    with FaultProxy(cluster.url, on("_bulk", [Delay(4.0)])) as proxy:
         thread = threading.Thread(target=run, args=(proxy.url,))
         thread.start()
-        assert filling.wait(60)
+        while not proxy.count("_bulk"):
+            assert thread.is_alive()
+            time.sleep(0.02)
         with pytest.raises(ClusterBusy, match="another deploy is under way") as busy:
             deployed(cluster, tmp_path, "{eventName: Other}")
         assert "holds the lock since" in busy.value.cause
         assert aliased(cluster) == (old.index,)
         unchanged = deployed(cluster, tmp_path, "{eventName: Old}")
         assert not unchanged.changed, "who has nothing to do need not wait"
-        go_on.set()
         thread.join()
     (report,) = reports
     assert aliased(cluster) == (report.index,)
@@ -165,7 +160,10 @@ def test_a_deploy_whose_lock_is_taken_over_meanwhile_leaves_the_old_release_live
         if asked.path.endswith("_bulk"):
             _silent(cluster, token="another")
 
-    with FaultProxy(cluster.url, choose) as proxy, connect(proxy.url) as own:
-        with pytest.raises(ClusterBusy, match="taken over"):
-            deployed(own, tmp_path, "{eventName: New}")
+    with (
+        FaultProxy(cluster.url, choose) as proxy,
+        connect(proxy.url) as own,
+        pytest.raises(ClusterBusy, match="taken over"),
+    ):
+        deployed(own, tmp_path, "{eventName: New}")
     assert aliased(cluster) == (old.index,)
