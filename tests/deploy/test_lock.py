@@ -79,9 +79,12 @@ def test_the_lock_is_held_renewed_and_let_go(cluster: Cluster) -> None:
 def test_a_holder_elsewhere_that_renews_nothing_is_dead_after_its_length(cluster: Cluster) -> None:
     _silent(cluster)
     waited: list[float] = []
-    with deploy_lock(
-        cluster, pause=lambda seconds: (waited.append(seconds), threading.Event().wait(seconds))
-    ) as lock:
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        time.sleep(seconds)
+
+    with deploy_lock(cluster, pause=wait) as lock:
         assert lock.taken_over == "casey@far"
     assert sum(waited) >= 0.4
 
