@@ -22,7 +22,7 @@ _BIN = Path(sys.executable).parent
 
 def _block(beginning: str) -> str:
     """The YAML of the page that begins so."""
-    blocks = re.findall(r"(?ms)^```yaml\n(.*?)^```$", _DOCS.read_text(encoding="utf-8"))
+    blocks: list[str] = re.findall(r"(?ms)^```yaml\n(.*?)^```$", _DOCS.read_text(encoding="utf-8"))
     (found,) = [one for one in blocks if one.startswith(beginning)]
     return found
 
@@ -50,7 +50,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_the_workflow_is_one_by_the_schema_of_github(tmp_path: Path) -> None:
     workflow = tmp_path / "rules.yml"
-    checker = [_BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow]
+    checker = [str(_BIN / "check-jsonschema"), "--builtin-schema", "vendor.github-workflows", str(workflow)]
     workflow.write_text(_block("name: rules"), encoding="utf-8")
     done = subprocess.run(checker, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
