@@ -40,7 +40,7 @@ def doctor(
 
 def _installed(cluster: Cluster) -> tuple[Installed, ...]:
     return tuple(
-        Installed(resource.name, resource.path, owner, digest == resource.digest)
+        Installed(resource.name, resource.path, there.owner, not there.differs)
         for resource in shipped()
-        for owner, digest in (standing(cluster, resource),)
+        for there in (standing(cluster, resource),)
     )
