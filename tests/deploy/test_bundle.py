@@ -165,7 +165,13 @@ def test_what_was_made_by_another_osdetect_says_so(made: Bundle, tmp_path: Path)
     less = {name: data for name, data in files.items() if name != "templates/osdetect-alerts.json"}
     assert "not the one of this osdetect" in _refused(_archive(_summed(less)), tmp_path)
     assert "does not hold the files" in _refused(_archive(less), tmp_path)
-    for wrong in ({"shards": 0}, {"dialect": {}}, {"release": 7}, {"commit": None}):
+    wrongs: tuple[dict[str, object], ...] = (
+        {"shards": 0},
+        {"dialect": {}},
+        {"release": 7},
+        {"commit": None},
+    )
+    for wrong in wrongs:
         assert "does not say" in _refused(_archive(_summed(files, **wrong)), tmp_path)
     assert "not those of the release" in _refused(
         _archive(_summed(files, release="osdetect-rules-x")), tmp_path
