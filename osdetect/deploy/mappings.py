@@ -73,12 +73,18 @@ def outdated(cluster: Cluster, resources: Sequence[Resource]) -> tuple[Resource,
     return tuple(resource for resource, there in found if there.differs)
 
 
-def install(cluster: Cluster, resources: Sequence[Resource]) -> tuple[str, ...]:
+def install(cluster: Cluster, resources: Sequence[Resource] | None = None) -> tuple[str, ...]:
     """Put these in their places; their names.
 
+    Args:
+        cluster: where.
+        resources: None: those that are missing or differ from what is shipped.
+
     Raises:
+        ClusterRefused: something of the same name is there that osdetect did not make.
         ClusterError: the cluster did not take one.
     """
+    resources = outdated(cluster, shipped()) if resources is None else resources
     for resource in resources:
         # Before the template: killed in between, the next deploy does both again.
         _renew_indices(cluster, resource)
