@@ -17,11 +17,33 @@ from urllib.parse import parse_qs, urlsplit
 
 STRICT: Mapping[str, frozenset[str]] = {
     "dashboard": frozenset(
-        ["title", "description", "hits", "kibanaSavedObjectMeta", "optionsJSON", "panelsJSON", "refreshInterval", "timeFrom", "timeRestore", "timeTo", "version"]
+        [
+            "title",
+            "description",
+            "hits",
+            "kibanaSavedObjectMeta",
+            "optionsJSON",
+            "panelsJSON",
+            "refreshInterval",
+            "timeFrom",
+            "timeRestore",
+            "timeTo",
+            "version",
+        ]
     ),
-    "search": frozenset(["title", "description", "hits", "kibanaSavedObjectMeta", "columns", "sort", "version"]),
+    "search": frozenset(
+        ["title", "description", "hits", "kibanaSavedObjectMeta", "columns", "sort", "version"]
+    ),
     "visualization": frozenset(
-        ["title", "description", "kibanaSavedObjectMeta", "savedSearchRefName", "uiStateJSON", "version", "visState"]
+        [
+            "title",
+            "description",
+            "kibanaSavedObjectMeta",
+            "savedSearchRefName",
+            "uiStateJSON",
+            "version",
+            "visState",
+        ]
     ),
 }
 """The mappings of Dashboards 2.19's saved objects; written down here apart from the validator's own list."""

@@ -146,7 +146,9 @@ def test_the_certificate_is_verified_as_the_cluster_s_is(tmp_path: Path) -> None
     context.load_cert_chain(tmp_path / "node.crt", tmp_path / "node.key")
     with DashboardsServer(tls=context) as server:
         assert install(at(server, ca_certs=tmp_path / "ca.pem")).objects == OBJECTS
-        with pytest.raises(ClusterRefused, match=r"certificate of OpenSearch Dashboards at .* is not trusted"):
+        with pytest.raises(
+            ClusterRefused, match=r"certificate of OpenSearch Dashboards at .* is not trusted"
+        ):
             install(at(server, ca_certs=tmp_path / "wrong.pem"))
         assert install(at(server, verify_tls=False)).objects == OBJECTS
 
