@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from osdetect.cluster import Cluster
+from osdetect.deploy.schema import Schema, behind, migrate, schema_of
 from osdetect.errors import ClusterRefused
 from osdetect.resources import folder
 from osdetect.vocabulary import OWNER
@@ -57,14 +58,22 @@ def install(cluster: Cluster) -> tuple[str, ...]:
     """Install what is missing or differs; the names of what was written, none when all was there.
 
     Raises:
-        ClusterRefused: something of the same name is there that osdetect did not make.
+        ClusterRefused: something of the same name is there that osdetect did not make, or a later osdetect did.
     """
-    return tuple(resource.name for resource in shipped() if _install(cluster, resource))
+    older = behind(cluster, schemas())
+    return tuple(resource.name for resource in shipped() if _install(cluster, resource, older))
 
 
-def _install(cluster: Cluster, resource: Resource) -> bool:
+def schemas() -> tuple[Schema, ...]:
+    """The kinds of index that osdetect makes."""
+    return tuple(schema_of(one.name, one.body) for one in shipped() if "index_patterns" in one.body)
+
+
+def _install(cluster: Cluster, resource: Resource, older: frozenset[str]) -> bool:
     owner, digest = standing(cluster, resource)
-    if owner == OWNER and digest == resource.digest:
+    schema = schema_of(resource.name, resource.body) if "index_patterns" in resource.body else None
+    late = schema is not None and schema.name in older
+    if owner == OWNER and digest == resource.digest and not late:
         return False
     if owner not in (OWNER, None):
         raise ClusterRefused(
@@ -72,29 +81,10 @@ def _install(cluster: Cluster, resource: Resource) -> bool:
             cause="it carries no mark of osdetect",
             cure=f"rename or delete it: DELETE {resource.path}",
         )
-    if owner == OWNER:
-        _renew_indices(
-            cluster, resource
-        )  # before the template: killed in between, the next deploy does both again
+    if schema is not None:
+        migrate(cluster, schema)  # before the template: killed in between, the next deploy does both again
     cluster.request("PUT", resource.path, body=resource.body)
     return True
-
-
-def _renew_indices(cluster: Cluster, resource: Resource) -> None:
-    """Give the indices that an older template made what the new one adds: a template is read only at an index's birth.
-
-    OpenSearch refuses what would change a field that is there (OpenSearch docs, "Put mapping"); such a change needs
-    indices of another name.
-    """
-    mappings = resource.body.get("template", {}).get("mappings", {})
-    added = {
-        name: part for name, part in mappings.items() if name != "_meta"
-    }  # each index has a _meta of its own
-    patterns = ",".join(resource.body.get("index_patterns", ()))
-    if added and patterns:
-        options = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "open"}
-        if cluster.request("GET", f"/{patterns}/_alias", params=options, accept=(404,)):
-            cluster.request("PUT", f"/{patterns}/_mapping", params=options, body=added)
 
 
 def standing(cluster: Cluster, resource: Resource) -> tuple[str | None, str]:
