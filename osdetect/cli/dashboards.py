@@ -1,19 +1,17 @@
 """`osdetect deploy --dashboards URL`: what is said on the command line, and what is told of it."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from osdetect import dashboards
-from osdetect.cli.output import error_json, print_error, write_line
+from osdetect import dashboards, settings
+from osdetect.cli.output import error_json, print_error, say, write_line
 from osdetect.cluster import Connection
 from osdetect.errors import OsdetectError
 from osdetect.vocabulary import ExitCode
 
-_TENANT = "OSDETECT_DASHBOARDS_TENANT"
 _EVERYBODY = "global"
 
 DashboardsUrl = Annotated[
@@ -72,9 +70,10 @@ def dashboards_at(url: str | None, *, ca_certs: Path | None, insecure: bool) -> 
     """
     if not url:
         return None
-    verify = False if insecure else None
-    settings = Connection.from_environment(url=url, ca_certs=ca_certs, verify_tls=verify)
-    return dashboards.Dashboards(settings, tenant=os.environ.get(_TENANT, _EVERYBODY))
+    connection = Connection.from_settings(url=url, ca_certs=ca_certs, verify_tls=not insecure)
+    for note in connection.notes:
+        say(f"warning: {note}")
+    return dashboards.Dashboards(connection, tenant=settings.text("dashboards_tenant") or _EVERYBODY)
 
 
 def import_into(found: dashboards.Dashboards | None) -> Imported:

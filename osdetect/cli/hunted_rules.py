@@ -10,7 +10,8 @@ import orjson
 from osdetect.cli.dialects import AUTO, chosen_dialect
 from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import Query, groups_of, search_groups
+from osdetect.detect.by_search import groups_of, search_groups
+from osdetect.detect.factored import Query
 from osdetect.detect.release import Release, live_release
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import StoredRule

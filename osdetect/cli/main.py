@@ -16,6 +16,7 @@ from osdetect.cli import (
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
+    config,
     coverage,
     deploy,
     detect,
@@ -30,11 +31,13 @@ from osdetect.cli import (
     ruletest,
     scan,
     scenario,
+    security,
     status,
     tuning,
 )
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
+from osdetect.settings import choose_profile
 from osdetect.vocabulary import ExitCode
 
 app = typer.Typer(
@@ -65,6 +68,8 @@ app.add_typer(packs.app, name="packs")
 app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.command()(coverage.coverage)
+app.add_typer(security.app, name="security")
+app.add_typer(config.app, name="config")
 app.command()(scan.scan)
 app.command()(scenario.scenario)
 
@@ -81,8 +86,13 @@ def _options(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
     ] = False,
+    profile: Annotated[
+        str,
+        typer.Option("--profile", help="Settings of this name. [$OSDETECT_PROFILE]", metavar="NAME"),
+    ] = "",
 ) -> None:
-    pass
+    if profile:
+        choose_profile(profile)
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:

@@ -12,6 +12,8 @@ _MISSING = re.compile(r"no permissions for \[([^\]]*)\]")
 _USER = re.compile(r"User \[name=(.*?), backend_roles=")
 _CURE_401 = {
     "user name and password": "check OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE (or OSDETECT_PASSWORD)",
+    "bearer token": "check OSDETECT_TOKEN_FILE (or OSDETECT_TOKEN): it may be expired, or of another issuer",
+    "AWS signature": "check the AWS credentials, OSDETECT_AWS_REGION and OSDETECT_AWS_SERVICE, and this machine's clock",
     "client certificate": "check OSDETECT_CLIENT_CERT: the cluster knows no user for its subject, or wants a password too",
     "": "give credentials: OSDETECT_USERNAME with OSDETECT_PASSWORD_FILE, or another way of docs/security.md",
 }

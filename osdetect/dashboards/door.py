@@ -1,6 +1,5 @@
 """The door to OpenSearch Dashboards: requests as its HTTP API wants them, with the credentials of the cluster."""
 
-import base64
 import http.client
 import secrets
 import ssl
@@ -92,7 +91,10 @@ class Dashboards:
         opened = self._open()
         try:
             opened.request(
-                method, self._parts.path.rstrip("/") + path, body=body, headers={**self._headers(), **kind}
+                method,
+                self._parts.path.rstrip("/") + path,
+                body=body,
+                headers={**self._headers(method, path, body), **kind},
             )
             answer = opened.getresponse()
             status, said = answer.status, answer.read()
@@ -129,11 +131,10 @@ class Dashboards:
             )
         raise _refused(status, asked, self.url, cause)
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, method: str, path: str, body: bytes | None) -> dict[str, str]:
         headers = {"osd-xsrf": "osdetect", "accept": "application/json"}
-        if self._connection.username:
-            known = f"{self._connection.username}:{self._connection.secret()}".encode()
-            headers["authorization"] = "Basic " + base64.b64encode(known).decode()
+        if self._connection.credentials is not None:
+            headers |= self._connection.credentials(method, self.url + path, body)
         if self._tenant:
             headers["securitytenant"] = self._tenant
         return headers

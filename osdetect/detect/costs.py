@@ -44,9 +44,14 @@ class Estimate:
         seen = min(_MOST, max(1 / _MOST, took / expected)) if expected > 0 else self.weight
         return Estimate(self.fixed, self.each, self.weight + (seen - self.weight) * _SHARE)
 
+    def faded(self) -> "Estimate":
+        """The estimate when the work was not done: what was learned of it long ago counts for less and less."""
+        return Estimate(self.fixed, self.each, self.weight + (1 - self.weight) * _FADE)
+
 
 _SHARE = 0.25
-_MOST = 100.0
+_FADE = 0.05
+_MOST = 10.0
 
 FIRST = {
     Method.PERCOLATE_EACH: Estimate(0.0, 1.3e-3),
@@ -67,6 +72,7 @@ class Costs:
 
     def __init__(self, rules: int) -> None:
         self._of = dict(FIRST)
+        self._fetch = FETCH
         self._share = FIRST_SHARE
         self._engine_s = rules * ENGINE_RULE_S
         self._regret_s = 0.0
@@ -95,11 +101,20 @@ class Costs:
         """
         search = self._of[Method.SEARCH]
         searched = groups * search.seconds(events) + self.reading_s(int(events * self._share))
-        return searched < self.reading_s(events)
+        cheaper = searched < self.reading_s(events)
+        if cheaper:
+            self._fetch = self._fetch.faded()
+        else:
+            self._of[Method.SEARCH] = search.faded()
+        return cheaper
 
     def reading_s(self, events: int) -> float:
         """Expected seconds for reading events and judging them in this process."""
-        return FETCH.seconds(events) + self._of[Method.IN_PROCESS].seconds(events)
+        return self._fetch.seconds(events) + self._of[Method.IN_PROCESS].seconds(events)
+
+    def fetched(self, events: int, seconds: float) -> None:
+        """A page of so many events took so long to be read."""
+        self._fetch = self._fetch.corrected(events, seconds)
 
     def took(self, method: Method, events: int, seconds: float) -> None:
         """A batch took so long."""
@@ -109,6 +124,6 @@ class Costs:
         """The searches of a window of events took so long, and gave so many of them."""
         if events:
             self._share += (hits / events - self._share) * _SHARE
-            alone = max(0.0, seconds - FETCH.seconds(hits))
+            alone = max(0.0, seconds - self._fetch.seconds(hits))
             search = self._of[Method.SEARCH]
             self._of[Method.SEARCH] = search.corrected(events, alone / groups)

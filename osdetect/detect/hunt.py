@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import UNSTAMPED, searchable
+from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
 from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.judge import Alert, Unjudged, Withheld, judge
@@ -131,10 +131,10 @@ class Hunt:
         if not bounds:
             return None, by_search
         if ours:
-            return _in_time(["@timestamp"], bounds, UNSTAMPED), by_search
+            return in_time(["@timestamp"], bounds, UNSTAMPED), by_search
         said = dialect.paths.get("eventTime", ())
         dates = _dates(self._cluster, index, (*said, "@timestamp"))
-        return (_in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
+        return (in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
 
     def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert]:
         assert self._groups is not None or not by_search
@@ -203,10 +203,3 @@ def _dates(cluster: Cluster, index: str, paths: Sequence[str]) -> Sequence[str]:
         for path in dict.fromkeys(paths)
         if any(one.get("type") in _DATES for one in fields.get(path, {}).get("mapping", {}).values())
     ]
-
-
-def _in_time(paths: Sequence[str], bounds: Mapping[str, str], *also: Query) -> Query:
-    """Finds each event that has one of these times in the span, or lacks the first: what it says then only it can tell."""
-    ranges: list[Query] = [{"range": {path: bounds}} for path in paths]
-    undated: Query = {"bool": {"must_not": [{"exists": {"field": paths[0]}}]}}
-    return {"bool": {"should": [*ranges, undated, *also], "minimum_should_match": 1}}

@@ -7,6 +7,7 @@ from datetime import datetime
 from zlib import crc32
 
 from osdetect.cluster import Cluster
+from osdetect.cluster.background import in_background
 from osdetect.detect.beginning import last_before
 from osdetect.detect.flood import Flood
 from osdetect.detect.in_process import Candidate
@@ -119,9 +120,11 @@ class Pass:
 
     def _live(self) -> tuple[Waiting, ...]:
         """Judge what is new in each shard; those that owe something then."""
-        shards = shards_of(self._work.cluster, self._work.options.watched())
-        make_visible(self._work.cluster, shards)
-        self.not_judged = tuple(missing_shards(self._work.cluster, self._work.options.watched(), shards))
+        cluster, target = self._work.cluster, self._work.options.watched()
+        shards = shards_of(cluster, target)
+        missing = in_background(lambda: tuple(missing_shards(cluster, target, shards)))
+        make_visible(cluster, shards)
+        self.not_judged = missing.result()
         self.shards = len(shards)
         # Each worker begins at a place of its own.
         at = crc32(self._follower.worker.encode()) % max(1, len(shards))

@@ -15,6 +15,8 @@ from osdetect.documents.dialect import RAW
 from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.follow import FIRST_PAGE, StoredEvent, Together, Wanted, pages, reached
 
+_FEWEST = 500
+"""Sequence numbers for which no search is worth it."""
 _SMALLEST_WINDOW = 2_000
 _FIRST_WINDOW = 20_000
 _LARGEST_WINDOW = 200_000
@@ -94,7 +96,7 @@ class Finder:
         """The searches, if the window is to be searched."""
         if self._method not in (None, Method.SEARCH) or self._release.dialect.name != RAW.name:
             return None
-        if self._method is None and numbers < _SMALLEST_WINDOW:
+        if self._method is None and numbers < _FEWEST:
             return None
         index = wanted.shard.index
         if index not in self._searchable:
@@ -131,7 +133,7 @@ class Finder:
         )
 
     def _read(self, wanted: Wanted) -> Iterator[Batch]:
-        for page in pages(self._cluster, wanted):
+        for page in pages(self._cluster, wanted, self._costs.fetched):
             reached("page-read")
             opened = self._release.opened(page)
             method = self._method_for(len(page))

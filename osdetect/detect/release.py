@@ -8,7 +8,7 @@ from osdetect.cluster import Cluster, every_page
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import ClusterRefused, RuleError
-from osdetect.follow import StoredEvent
+from osdetect.follow import Shard, StoredEvent, shards_of
 from osdetect.schema.projection import Projection
 from osdetect.tuning import Mode
 from osdetect.vocabulary import RULES_ALIAS, RULES_PREFIX
@@ -131,15 +131,24 @@ def live_index(cluster: Cluster) -> str:
     Raises:
         ClusterRefused: nothing is deployed.
     """
-    reply = cluster.request("GET", f"/{RULES_PREFIX}*/_alias/{RULES_ALIAS}", accept=(404,))
-    indices = [name for name in reply if name.startswith(RULES_PREFIX)]
+    return live_shards(cluster)[0].index
+
+
+def live_shards(cluster: Cluster) -> tuple[Shard, ...]:
+    """The shards of the rules index that is live: they change when another is, and with each write to it.
+
+    Raises:
+        ClusterRefused: nothing is deployed.
+    """
+    shards = shards_of(cluster, RULES_ALIAS)
+    indices = {shard.index for shard in shards if shard.index.startswith(RULES_PREFIX)}
     if len(indices) != 1:
         raise ClusterRefused(
             "no rules are deployed" if not indices else f"{RULES_ALIAS} stands for {len(indices)} indices",
             cause=f"the alias {RULES_ALIAS} must stand for one rules index",
             cure="deploy rules: osdetect deploy",
         )
-    return str(indices[0])
+    return shards
 
 
 def previous_index(cluster: Cluster, live: str) -> str | None:

@@ -6,17 +6,19 @@ Killed anywhere, the next pass begins at the cursors: it may judge events again,
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from osdetect.cluster import Cluster
+from osdetect.cluster.background import in_background
 from osdetect.detect.lanes import Pass, Progress, Work
 from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
-from osdetect.detect.release import Release, live_index, read_release
+from osdetect.detect.release import Release, live_shards, read_release
 from osdetect.detect.report import RunReport
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterRefused
-from osdetect.follow import Shard, shards_of
+from osdetect.follow import Shard
 from osdetect.vocabulary import RUNS_PREFIX
 
 Clock = Callable[[], datetime]
@@ -49,8 +51,9 @@ class Detector:
             ClusterRefused: nothing is deployed, or a right is missing.
             ClusterUnavailable: the cluster went away; what was done stays done, the rest is for the next run.
         """
+        checked = in_background(partial(require_templates, self._cluster))
         release, finder = self._rules()
-        require_templates(self._cluster)
+        checked.result()
         started = self._clock()
         work = Work(
             cluster=self._cluster,
@@ -81,10 +84,9 @@ class Detector:
 
     def _rules(self) -> tuple[Release, Finder]:
         """The live release, read again only when another is live or the index was written to."""
-        index = live_index(self._cluster)
-        stands = shards_of(self._cluster, index)
+        stands = live_shards(self._cluster)
         if self._live is None or self._live[0] != stands:
-            release = read_release(self._cluster, index)
+            release = read_release(self._cluster, stands[0].index)
             self._live = stands, release, Finder(self._cluster, release, self._options.method)
         return self._live[1], self._live[2]
 

@@ -1,6 +1,7 @@
 """The documents of one shard in a range of sequence numbers, in order, page by page, each read only when asked for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -87,13 +88,20 @@ class Wanted:
         return bounds if self.query is None else {"bool": {"filter": [bounds, self.query]}}
 
 
-def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]:
+def pages(
+    cluster: Cluster, wanted: Wanted, took: Callable[[int, float], None] = lambda _documents, _seconds: None
+) -> Iterator[tuple[StoredEvent, ...]]:
     """The documents that are wanted.
 
     While a page is worked on, the next one is fetched: at most two are in memory. What is to be found must be visible:
     refresh the index after its checkpoint was read and before this (`make_visible`). A shard whose index was deleted
     meanwhile has none, also when another index has its name now. A page that the cluster does not give is asked for in
     smaller ones, until it is small.
+
+    Args:
+        cluster: where.
+        wanted: what.
+        took: told of each page how many documents it has, and in how many seconds they were read.
 
     Raises:
         ClusterError: a page could not be read.
@@ -103,7 +111,7 @@ def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]
         return
     coming = in_background(partial(_page, cluster, wanted, after, size))
     while True:
-        page, asked = coming.result()
+        page, asked, seconds = coming.result()
         if not page:
             return
         after = page[-1].at.seq_no
@@ -111,19 +119,24 @@ def pages(cluster: Cluster, wanted: Wanted) -> Iterator[tuple[StoredEvent, ...]]
         if not last:
             size = min(next_size(page), asked * 2)
             coming = in_background(partial(_page, cluster, wanted, after, size))
+        took(len(page), seconds)
         yield page
         if last:
             return
 
 
-def _page(cluster: Cluster, wanted: Wanted, after: int, size: int) -> tuple[tuple[StoredEvent, ...], int]:
-    """A page and the size that was asked for in the end."""
+def _page(
+    cluster: Cluster, wanted: Wanted, after: int, size: int
+) -> tuple[tuple[StoredEvent, ...], int, float]:
+    """A page, the size that was asked for in the end, and the seconds it took."""
+    began = time.monotonic()
     while True:
         try:
-            return _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE), size
+            page = _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE)
+            return page, size, time.monotonic() - began
         except ClusterError as error:
             if isinstance(error, ClusterRefused) and error.status == _GONE:
-                return (), size
+                return (), size, time.monotonic() - began
             if size == SMALLEST_PAGE or error.status in _NOT_THE_SIZE:
                 raise
             size = max(SMALLEST_PAGE, size // 8)

@@ -32,9 +32,7 @@ def server() -> Iterator[DashboardsServer]:
 
 
 def at(server: DashboardsServer, **settings: Any) -> Dashboards:
-    return Dashboards(
-        Connection.from_environment(url=server.url, retry_for_s=3.0, **settings), tenant="global"
-    )
+    return Dashboards(Connection.from_settings(url=server.url, retry_for_s=3.0, **settings), tenant="global")
 
 
 def test_everything_is_imported_and_read_back(server: DashboardsServer) -> None:
