@@ -25,14 +25,13 @@ _LONGEST_PAUSE_S = 5.0
 _WHOLE = "whole"
 
 
-def rewrite(cluster: Cluster, index: str, template: Mapping[str, Any], version: int, script: str) -> None:
-    """Give the index the template's mapping.
+def rewrite(cluster: Cluster, index: str, template: Mapping[str, Any], script: str) -> None:
+    """Give the index the template's mapping, by writing it anew.
 
     Args:
         cluster: where.
         index: one that is there.
         template: settings and mappings of a new index.
-        version: of the schema that it then has.
         script: what becomes of each document on the way (Painless); empty: nothing.
 
     Raises:
@@ -44,12 +43,12 @@ def rewrite(cluster: Cluster, index: str, template: Mapping[str, Any], version: 
     cluster.request("PUT", f"/{index}/_settings", body={"index.blocks.write": True})
     cluster.request("POST", f"/{index}/_refresh")
     settings = _settings(cluster, index, template)
-    meta = {"owner": OWNER, "version": version, _WHOLE: False}
+    meta = {**template["mappings"]["_meta"], _WHOLE: False}
     cluster.create_index(spare, {"settings": settings, "mappings": {**template["mappings"], "_meta": meta}})
     body: dict[str, Any] = {"source": {"index": index}, "dest": {"index": spare, "pipeline": "_none"}}
     if script:
-        body["script"] = {"lang": "painless", "source": script}
-    _reindex(cluster, body)
+        body["script"] = _painless(script, unchanged="index")
+    _copy(cluster, "/_reindex", body)
     cluster.request("POST", f"/{spare}/_refresh")
     there, copied = _count(cluster, index), _count(cluster, spare)
     if there != copied:
@@ -59,10 +58,26 @@ def rewrite(cluster: Cluster, index: str, template: Mapping[str, Any], version: 
         )
     cluster.request("PUT", f"/{spare}/_mapping", body={"_meta": {**meta, _WHOLE: True}})
     cluster.request("DELETE", f"/{index}")
-    _replace(cluster, index, version)
+    _replace(cluster, index, template["mappings"]["_meta"])
 
 
-def finish_rewriting(cluster: Cluster, patterns: Sequence[str], version: int) -> None:
+def update_documents(cluster: Cluster, index: str, script: str) -> None:
+    """Let the script change each document that it has something to change of; the others stay as they are.
+
+    Raises:
+        ClusterError: a document was not taken, or the node that was at it went away.
+    """
+    cluster.request("POST", f"/{index}/_refresh")
+    body = {"script": _painless(script, unchanged="noop")}
+    _copy(cluster, f"/{index}/_update_by_query", body, pipeline="_none")
+
+
+def _painless(source: str, *, unchanged: str) -> dict[str, Any]:
+    """`unchanged`: what is done with a document that the script leaves as it is."""
+    return {"lang": "painless", "source": source, "params": {"unchanged": unchanged}}
+
+
+def finish_rewriting(cluster: Cluster, patterns: Sequence[str]) -> None:
     """Go on where a deploy was killed between making a spare whole and putting it in its index's place."""
     params = {"filter_path": "*.mappings._meta", "expand_wildcards": "open"}
     found = cluster.request("GET", f"/{SPARE}*/_mapping", params=params, accept=(404,))
@@ -71,8 +86,8 @@ def finish_rewriting(cluster: Cluster, patterns: Sequence[str], version: int) ->
         meta = entry.get("mappings", {}).get("_meta", {})
         ours = meta.get("owner") == OWNER and any(fnmatchcase(index, pattern) for pattern in patterns)
         if ours and meta.get(_WHOLE) is True:
-            _discard_old(cluster, index, version)
-            _replace(cluster, index, version)
+            _discard_old(cluster, index, meta["version"])
+            _replace(cluster, index, {name: value for name, value in meta.items() if name != _WHOLE})
 
 
 def _discard_old(cluster: Cluster, index: str, version: int) -> None:
@@ -83,7 +98,7 @@ def _discard_old(cluster: Cluster, index: str, version: int) -> None:
         cluster.request("DELETE", f"/{index}")
 
 
-def _replace(cluster: Cluster, index: str, version: int) -> None:
+def _replace(cluster: Cluster, index: str, meta: Mapping[str, Any]) -> None:
     """Put the whole spare in the index's place. A writer may have made the index anew meanwhile: then it gets what lacks."""
     spare = SPARE + index
     cluster.request("PUT", f"/{spare}/_settings", body={"index.blocks.write": True})
@@ -93,12 +108,12 @@ def _replace(cluster: Cluster, index: str, version: int) -> None:
         if reply["error"].get("type") != "resource_already_exists_exception":
             raise ClusterError(f"{spare} cannot be given its name {index}", cause=str(reply["error"])[:300])
         dest = {"index": index, "pipeline": "_none", "op_type": "create"}
-        _reindex(cluster, {"conflicts": "proceed", "source": {"index": spare}, "dest": dest})
+        _copy(cluster, "/_reindex", {"conflicts": "proceed", "source": {"index": spare}, "dest": dest})
     health = {"wait_for_status": "yellow", "wait_for_no_initializing_shards": "true", "timeout": "60s"}
     cluster.request("GET", f"/_cluster/health/{index}", params=health, accept=(408,))
     cluster.request("POST", f"/{index}/_refresh")
     cluster.request("PUT", f"/{index}/_settings", body={"index.blocks.write": None})
-    cluster.request("PUT", f"/{index}/_mapping", body={"_meta": {"owner": OWNER, "version": version}})
+    cluster.request("PUT", f"/{index}/_mapping", body={"_meta": meta})
     if _count(cluster, index) < _count(cluster, spare):
         raise ClusterError(f"{index} holds less than {spare}", cure="run the same command again")
     cluster.request("DELETE", f"/{spare}")
@@ -116,13 +131,13 @@ def _count(cluster: Cluster, index: str) -> int:
     return int(cluster.request("GET", f"/{index}/_count")["count"])
 
 
-def _reindex(cluster: Cluster, body: Mapping[str, Any]) -> None:
-    """Copy documents, however long it takes (OpenSearch docs, "Reindex document", wait_for_completion).
+def _copy(cluster: Cluster, path: str, body: Mapping[str, Any], **params: str) -> None:
+    """Copy or update documents, however long it takes (OpenSearch docs, "Reindex document", wait_for_completion).
 
     Raises:
         ClusterError: a document was not taken, or the node that was at it went away.
     """
-    task = cluster.request("POST", "/_reindex", params={"wait_for_completion": "false"}, body=body)["task"]
+    task = cluster.request("POST", path, params={"wait_for_completion": "false", **params}, body=body)["task"]
     pause = _PAUSE_S
     while not (reply := cluster.request("GET", f"/_tasks/{quote(task, safe=':')}", accept=(404,))).get(
         "completed"
@@ -141,5 +156,7 @@ def _reindex(cluster: Cluster, body: Mapping[str, Any]) -> None:
     )
     if failed:
         raise ClusterError(
-            f"{len(failed)} documents could not be copied", cause=failed[0], cure="run the same command again"
+            f"{len(failed)} documents could not be written",
+            cause=failed[0],
+            cure="run the same command again",
         )

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from osdetect.cluster import Cluster
-from osdetect.deploy.rewriting import SPARE, finish_rewriting, rewrite
+from osdetect.deploy.rewriting import SPARE, finish_rewriting, rewrite, update_documents
 from osdetect.errors import ClusterRefused
 from osdetect.resources import folder
 from osdetect.vocabulary import OWNER
@@ -28,8 +28,8 @@ class Step:
     why: str
     rewrites: bool = False
     """Whether fields that were there are mapped otherwise: then each document is indexed again."""
-    script: str = ""
-    """In `mappings/migrations/`: what becomes of each document on the way."""
+    updates: bool = False
+    """Whether documents say something that they did not: `SCRIPTS` adds it."""
 
 
 STEPS: Mapping[str, tuple[Step, ...]] = {
@@ -39,12 +39,15 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
             2,
             "ids are no longer kept by columns; an event says whether it holds a text that searches cannot see",
             rewrites=True,
-            script="events-2.painless",
+            updates=True,
         ),
+        Step(3, "an event names the fields that it has without a value", updates=True),
     ),
     "runs": (Step(2, "owed, gathered and withheld matches"),),
 }
 """By template, in order: every version after the first. A template that is not here is at version 1."""
+SCRIPTS: Mapping[str, str] = {"events": "events.painless"}
+"""In `mappings/migrations/`: brings a document of any older version to this one, and leaves one of this as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,34 +125,35 @@ def migrate(cluster: Cluster, schema: Schema) -> tuple[str, ...]:
         ClusterRefused: the cluster does not take a change.
         ClusterError: what was written anew is not whole.
     """
-    finish_rewriting(cluster, schema.patterns, schema.version)
-    indices = _metas(cluster, schema.patterns)
-    older = {name: meta for name, meta in indices.items() if version_of(meta) < schema.version}
-    plain = []
-    for name, meta in older.items():
-        ahead = [step for step in STEPS.get(schema.name, ()) if step.to > version_of(meta)]
-        if any(step.rewrites for step in ahead):
-            rewrite(cluster, name, schema.template, schema.version, _script(ahead))
-        else:
-            plain.append(name)
-    current = [name for name in indices if name not in older or name in plain]
-    for some in _some(current):
+    finish_rewriting(cluster, schema.patterns)
+    older = {
+        name: version_of(meta)
+        for name, meta in _metas(cluster, schema.patterns).items()
+        if version_of(meta) < schema.version
+    }
+    for name, version in older.items():
+        if any(step.rewrites for step in _ahead(schema, version)):
+            rewrite(cluster, name, schema.template, _script(schema))
+    found = _metas(cluster, schema.patterns)
+    for some in _some(list(found)):
         cluster.request("PUT", f"/{','.join(some)}/_mapping", body=schema.additions)
-    for name in plain:
-        meta = {**older[name], "version": schema.version}
-        cluster.request("PUT", f"/{name}/_mapping", body={"_meta": meta})
+    for name, meta in found.items():
+        version = version_of(meta)
+        if version < schema.version:
+            if any(step.updates for step in _ahead(schema, version)):
+                update_documents(cluster, name, _script(schema))
+            own = {**meta, **schema.template["mappings"]["_meta"]}
+            cluster.request("PUT", f"/{name}/_mapping", body={"_meta": own})
     return tuple(older)
 
 
-def _script(steps: Iterable[Step]) -> str:
-    """What the steps do to a document, one behind the other."""
-    texts = [
-        (folder("mappings") / "migrations" / step.script).read_text("utf-8") for step in steps if step.script
-    ]
-    assert len(texts) < 2, (
-        "two scripts in a row: join them by hand, functions of one must not meet the other's"
-    )
-    return "".join(texts)
+def _ahead(schema: Schema, version: int) -> tuple[Step, ...]:
+    return tuple(step for step in STEPS.get(schema.name, ()) if step.to > version)
+
+
+def _script(schema: Schema) -> str:
+    file = SCRIPTS.get(schema.name)
+    return (folder("mappings") / "migrations" / file).read_text("utf-8") if file else ""
 
 
 def _metas(cluster: Cluster, patterns: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,8 @@
 """Indices that an older osdetect made, brought to the schema of this one; real mappings of then, on a real node."""
 
-from collections.abc import Iterator
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from osdetect.cluster import Cluster, create_action
 from osdetect.deploy.mappings import install, schemas
 from osdetect.deploy.rewriting import SPARE
-from osdetect.deploy.schema import STEPS
+from osdetect.deploy.schema import SCRIPTS, STEPS
 from osdetect.documents.event import event_document
 from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.resources import folder
@@ -43,22 +45,22 @@ def _record(number: int, **more: Any) -> dict[str, Any]:
 
 
 def _documents() -> dict[str, dict[str, Any]]:
+    """Events as they are stored today, by id."""
     records = [_record(number) for number in range(40)]
     records.append(_record(40, requestParameters={"deep": [{"text": LONG}]}))
+    records.append(_record(41, errorCode=None))
+    records.append(_record(42, errorCode=None, userAgent=LONG))
     made = [
         event_document(
             orjson.dumps(one), one, namespace="t", by_day=False, ingested="2024-05-02T00:00:00.000Z"
         )
         for one in records
     ]
-    sources = {one.id: orjson.loads(one.source) for one in made}
-    for source in sources.values():
-        source.pop("osdetect", None)  # schema 1 did not say whether a text is long
-    return sources
+    return {one.id: orjson.loads(one.source) for one in made}
 
 
 def _made_by_an_older_one(cluster: Cluster) -> dict[str, dict[str, Any]]:
-    """Templates and indices of schema 1, filled; the events."""
+    """Templates and indices of schema 1, filled with events that say nothing of themselves; the events as they are to be."""
     for file in OLD.glob("*.template.json"):
         body = orjson.loads(file.read_bytes())
         body["_meta"] = {**body["_meta"], "owner": "osdetect", "digest": "0" * 16}
@@ -67,11 +69,15 @@ def _made_by_an_older_one(cluster: Cluster) -> dict[str, dict[str, Any]]:
     events = _documents()
     alert = {"@timestamp": "2024-05-01T00:00:00.000Z", "rule": {"id": "r"}, "osdetect": {"status": "open"}}
     run = {"@timestamp": "2024-05-01T00:00:00.000Z", "run": {"id": "x", "events": 3}}
-    actions = [create_action(EVENTS, doc_id, source) for doc_id, source in events.items()]
+    actions = [create_action(EVENTS, doc_id, _plain(source)) for doc_id, source in events.items()]
     actions += [create_action(ALERTS, "a", alert), create_action(RUNS, "r", run)]
     outcomes = cluster.bulk(actions, params={"pipeline": "_none", "refresh": "true"})
     assert all(one.created for one in outcomes), outcomes
     return events
+
+
+def _plain(source: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in source.items() if name != "osdetect"}
 
 
 def _version(cluster: Cluster, index: str) -> int:
@@ -85,16 +91,25 @@ def _hits(cluster: Cluster, index: str, query: dict[str, Any]) -> list[str]:
     return sorted(hit["_id"] for hit in reply["hits"]["hits"])
 
 
-def _is_current(cluster: Cluster, events: dict[str, dict[str, Any]]) -> None:
-    assert {_version(cluster, EVENTS), _version(cluster, ALERTS), _version(cluster, RUNS)} == {2}
-    assert _hits(cluster, EVENTS, {"match_all": {}}) == sorted(events)
-    long = "111122223333-e40"
-    assert _hits(cluster, EVENTS, {"term": {"osdetect.long_text": True}}) == [long]
+def _holds(cluster: Cluster, events: dict[str, dict[str, Any]]) -> None:
     for doc_id, source in events.items():
         found = cluster.read_document(EVENTS, doc_id)
         assert found
-        marked = {**source, "osdetect": {"long_text": True}} if doc_id == long else source
-        assert found.source == marked
+        assert found.source == source
+    meta = cluster.request("GET", f"/{EVENTS}/_mapping")[EVENTS]["mappings"]["_meta"]
+    template = next(one.template for one in schemas() if one.name == "events")
+    assert meta == template["mappings"]["_meta"]
+
+
+def _is_current(cluster: Cluster, events: dict[str, dict[str, Any]]) -> None:
+    wanted = {one.name: one.version for one in schemas()}
+    assert [_version(cluster, name) for name in (EVENTS, ALERTS, RUNS)] == [
+        wanted[k] for k in ("events", "alerts", "runs")
+    ]
+    assert _hits(cluster, EVENTS, {"match_all": {}}) == sorted(events)
+    long = ["111122223333-e40", "111122223333-e42"]
+    assert _hits(cluster, EVENTS, {"term": {"osdetect.long_text": True}}) == long
+    _holds(cluster, events)
     mapping = cluster.request("GET", f"/{EVENTS}/_mapping")[EVENTS]["mappings"]["properties"]
     assert mapping["eventID"]["doc_values"] is False
     settings = cluster.request("GET", f"/{EVENTS}/_settings", params={"flat_settings": "true"})[EVENTS][
@@ -137,40 +152,65 @@ def test_an_older_index_that_comes_back_is_brought_to_this_schema_too(cluster: C
     assert _version(cluster, RUNS) == 2
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before it was done", "when it was done"])
-def test_killed_at_any_request_the_next_deploy_goes_on(fresh_cluster: str, *, after: bool) -> None:
-    """Each writing request in turn is the one that never gets its answer; then the same is run again."""
-    number, done = 0, False
-    while not done:
-        with connect(fresh_cluster) as cluster:
-            for index in cluster.request("GET", "/osdetect-*/_alias"):
-                cluster.request("DELETE", f"/{index}")
-            events = _made_by_an_older_one(cluster)
-            done = _cut_at(fresh_cluster, number, after=after)
-            there = cluster.request("GET", "/osdetect-*/_alias")
-            assert EVENTS in there or SPARE + EVENTS in there
+Chooses = Callable[[Asked], bool]
+
+
+def _cut(url: str, chooses: Chooses, *, after: bool) -> bool:
+    """Install until the request that never gets its answer; false if there was none."""
+
+    def choose(asked: Asked) -> Fault | None:
+        return Cut(after=after) if reached or (chooses(asked) and not reached.append(asked)) else None
+
+    reached: list[Asked] = []
+    with FaultProxy(url, choose) as proxy, connect(url) as plain:
+        cluster = connect(proxy.url, retry_for_s=0)
+        with cluster, contextlib.suppress(ClusterError):
             install(cluster)
-            _is_current(cluster, events)
+        there = plain.request("GET", "/osdetect-*/_alias")
+        assert EVENTS in there or SPARE + EVENTS in there
+    return bool(reached)
+
+
+def _on(method: str, path: str) -> Chooses:
+    return lambda asked: asked.method == method and asked.path.startswith(path)
+
+
+@pytest.mark.parametrize(
+    "chooses",
+    [
+        _on("PUT", f"/{SPARE}{EVENTS}/_mapping"),
+        _on("DELETE", f"/{EVENTS}"),
+        _on("POST", f"/{SPARE}{EVENTS}/_clone"),
+        _on("DELETE", f"/{SPARE}{EVENTS}"),
+    ],
+    ids=["called whole", "the old one deleted", "cloned", "the spare deleted"],
+)
+def test_killed_where_it_matters_the_next_deploy_goes_on(cluster: Cluster, chooses: Chooses) -> None:
+    events = _made_by_an_older_one(cluster)
+    assert _cut(cluster.url, chooses, after=True)
+    install(cluster)
+    _is_current(cluster, events)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("after", [False, True], ids=["before it was done", "when it was done"])
+def test_killed_at_any_request_the_next_deploy_goes_on(cluster: Cluster, *, after: bool) -> None:
+    """Each writing request in turn is the one that never gets its answer; then the same is run again."""
+    number, more = 0, True
+    while more:
+        for index in cluster.request("GET", "/osdetect-*/_alias"):
+            cluster.request("DELETE", f"/{index}")
+        events = _made_by_an_older_one(cluster)
+        left = itertools.count(number, -1)
+        more = _cut(cluster.url, lambda asked, left=left: _writes(asked) and next(left) == 0, after=after)  # type: ignore[misc]  # a default that mypy cannot infer
+        install(cluster)
+        _is_current(cluster, events)
         number += 1
     assert number > 12
 
 
-def _cut_at(url: str, number: int, *, after: bool) -> bool:
-    """Install with the `number`th write cut off; true if there were fewer."""
-    left = [number]
-
-    def choose(asked: Asked) -> Fault | None:
-        if asked.method == "GET" or asked.path.endswith("_refresh"):
-            return None
-        left[0] -= 1
-        return Cut(after=after) if left[0] < 0 else None
-
-    with FaultProxy(url, choose) as proxy, connect(proxy.url, retry_for_s=0) as cluster:
-        try:
-            install(cluster)
-        except ClusterError:
-            return False
-    return True
+def _writes(asked: Asked) -> bool:
+    return asked.method != "GET" and not asked.path.endswith("_refresh")
 
 
 @pytest.mark.parametrize("kind", ["index", "template"])
@@ -195,6 +235,28 @@ def test_a_newer_schema_is_left_alone(cluster: Cluster, kind: str) -> None:
     assert _version(cluster, EVENTS) == 1  # nothing was changed
 
 
+def test_events_that_lack_only_a_word_are_given_it_in_place(cluster: Cluster) -> None:
+    install(cluster)
+    events = _documents()
+    second = {"owner": "osdetect", "version": 2}
+    cluster.request("PUT", f"/{EVENTS}", body={"mappings": {"_meta": second}})
+    long = {"osdetect": {"long_text": True}}
+    actions = [
+        create_action(EVENTS, doc_id, {**_plain(source), **(long if LONG in str(source) else {})})
+        for doc_id, source in events.items()
+    ]
+    assert all(one.created for one in cluster.bulk(actions, params={"pipeline": "_none"}))
+    before = cluster.request("GET", f"/{EVENTS}/_settings")[EVENTS]["settings"]["index"]["uuid"]
+    assert install(cluster) == ("osdetect-events",)
+    cluster.request("POST", f"/{EVENTS}/_refresh")
+    _holds(cluster, events)
+    assert cluster.request("GET", f"/{EVENTS}/_settings")[EVENTS]["settings"]["index"]["uuid"] == before
+    assert _hits(cluster, EVENTS, {"term": {"osdetect.hollow": "errorCode"}}) == ["111122223333-e41", "111122223333-e42"]
+    reply = cluster.request("POST", f"/{EVENTS}/_search", body={"version": True, "size": 100})
+    touched = {hit["_id"] for hit in reply["hits"]["hits"] if hit["_version"] > 1}
+    assert touched == {"111122223333-e41", "111122223333-e42"}  # the others were left as they are
+
+
 def test_what_others_made_is_left_alone(cluster: Cluster) -> None:
     cluster.request("PUT", "/osdetect-runs-theirs", body={"mappings": {"_meta": {"owner": "somebody"}}})
     install(cluster)
@@ -209,5 +271,4 @@ def test_each_version_of_a_schema_has_its_step() -> None:
             f"write the step to {schema.name} {schema.version}"
         )
         assert [step.to for step in STEPS.get(schema.name, ())] == list(range(2, schema.version + 1))
-    scripts = {step.script for steps in STEPS.values() for step in steps if step.script}
-    assert scripts == {file.name for file in (folder("mappings") / "migrations").iterdir()}
+    assert set(SCRIPTS.values()) == {file.name for file in (folder("mappings") / "migrations").iterdir()}
