@@ -43,7 +43,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line or a setting cannot be used."""
     CHANGES = 3
-    """Reserved: a plan has changes."""
+    """A plan has changes; what is in the cluster is not what was deployed."""
     NO_INPUT = 4
     """Nothing usable was found where the input should be."""
     CLUSTER = 5
@@ -54,6 +54,10 @@ class ExitCode(IntEnum):
     """`--fail-on`: there are alerts of that level or above."""
     NOT_WRITTEN = 8
     """A result or a temporary file could not be written."""
+    BUSY = 9
+    """Another deploy is under way."""
+    GUARDED = 10
+    """It would take away more than is allowed, for example by `--max-delete`."""
     INTERNAL = 70
     """A defect of osdetect."""
     INTERRUPTED = 130

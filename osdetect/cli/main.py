@@ -13,12 +13,14 @@ from osdetect import __version__
 from osdetect.cli import (
     alerts,
     backfill,
+    bundle,
     catalog,
     check,
     compile,  # noqa: A004  # named as their commands
     config,
     coverage,
     deploy,
+    destroy,
     detect,
     doctor,
     explain,
@@ -27,7 +29,9 @@ from osdetect.cli import (
     node,
     notify,
     packs,
+    plan,
     quickstart,
+    releases,
     ruletest,
     scan,
     scenario,
@@ -54,7 +58,13 @@ app.command()(check.check)
 app.command(name="compile")(compile.compile_)
 app.command(name="explain")(explain.explain_)
 app.command(name="test")(ruletest.ruletest)
+app.command()(plan.plan)
 app.command()(deploy.deploy)
+app.command()(releases.releases)
+app.command()(releases.rollback)
+app.command()(releases.drift)
+app.command()(bundle.bundle)
+app.command()(destroy.destroy)
 app.command()(load.load)
 app.command()(detect.detect)
 app.add_typer(alerts.app, name="alerts")

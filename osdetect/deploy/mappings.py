@@ -1,6 +1,7 @@
 """Install what `mappings/` holds: index templates and ingest pipelines, each only when it changed."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,46 +55,108 @@ def _mark(digest: str) -> str:
     return f"[{OWNER} {digest}]"
 
 
-def install(cluster: Cluster) -> tuple[str, ...]:
-    """Install what is missing or differs; the names of what was written, none when all was there.
+def outdated(cluster: Cluster, resources: Sequence[Resource]) -> tuple[Resource, ...]:
+    """Those that are missing, or differ from what stands there, be that of an older version or edited by hand.
+
+    A template of which some index is of an older schema is among them as well.
 
     Raises:
         ClusterRefused: something of the same name is there that osdetect did not make, or a later osdetect did.
     """
-    older = behind(cluster, schemas())
-    return tuple(resource.name for resource in shipped() if _install(cluster, resource, older))
-
-
-def schemas() -> tuple[Schema, ...]:
-    """The kinds of index that osdetect makes."""
-    return tuple(schema_of(one.name, one.body) for one in shipped() if "index_patterns" in one.body)
-
-
-def _install(cluster: Cluster, resource: Resource, older: frozenset[str]) -> bool:
-    owner, digest = standing(cluster, resource)
-    schema = schema_of(resource.name, resource.body) if "index_patterns" in resource.body else None
-    late = schema is not None and schema.name in older
-    if owner == OWNER and digest == resource.digest and not late:
-        return False
-    if owner not in (OWNER, None):
+    older = behind(cluster, schemas(resources))
+    found = [(resource, standing(cluster, resource)) for resource in resources]
+    foreign = next((resource for resource, there in found if there.foreign), None)
+    if foreign is not None:
         raise ClusterRefused(
-            f"{resource.path} is there already, and osdetect did not make it",
+            f"{foreign.path} is there already, and osdetect did not make it",
             cause="it carries no mark of osdetect",
-            cure=f"rename or delete it: DELETE {resource.path}",
+            cure=f"rename or delete it: DELETE {foreign.path}",
         )
-    if schema is not None:
-        migrate(cluster, schema)  # before the template: killed in between, the next deploy does both again
-    cluster.request("PUT", resource.path, body=resource.body)
-    return True
+    return tuple(resource for resource, there in found if there.differs or resource.name in older)
 
 
-def standing(cluster: Cluster, resource: Resource) -> tuple[str | None, str]:
-    """Owner and digest of what stands at the resource's place; owner None when nothing does."""
-    reply = cluster.request("GET", resource.path, accept=(404,))
-    if "index_templates" in reply:
-        meta = reply["index_templates"][0]["index_template"].get("_meta", {})
+def install(cluster: Cluster, resources: Sequence[Resource] | None = None) -> tuple[str, ...]:
+    """Put these in their places, or all that are outdated; their names. Indices of older schemas are brought along.
+
+    Raises:
+        ClusterError: the cluster did not take one.
+    """
+    wanted = outdated(cluster, shipped()) if resources is None else resources
+    for resource in wanted:
+        for schema in schemas([resource]):
+            migrate(
+                cluster, schema
+            )  # before the template: killed in between, the next deploy does both again
+        cluster.request("PUT", resource.path, body=resource.body)
+    return tuple(resource.name for resource in wanted)
+
+
+def schemas(resources: Sequence[Resource]) -> tuple[Schema, ...]:
+    """The kinds of index that the templates among them make."""
+    return tuple(schema_of(one.name, one.body) for one in resources if "index_patterns" in one.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands where a resource of ours belongs."""
+
+    owner: str | None
+    """None when nothing stands there."""
+    digest: str
+    """Of the content that was installed, as it says itself."""
+    differs: tuple[str, ...]
+    """Dotted paths at which it is not what is shipped."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody else made it."""
+        return self.owner not in (OWNER, None)
+
+
+def standing(cluster: Cluster, resource: Resource) -> Standing:
+    """What stands at the resource's place, compared with the resource."""
+    body = _standing_body(cluster.request("GET", resource.path, accept=(404,)), resource.name)
+    if body is None:
+        return Standing(None, "", ("",))
+    owner, digest = _marks(body)
+    there, wanted = _flat(_normal(body)), _flat(_normal(resource.body))
+    paths = sorted(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))
+    return Standing(owner, digest, tuple(paths))
+
+
+def _standing_body(reply: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    for one in reply.get("index_templates", ()):
+        if one.get("name") == name:
+            body: Mapping[str, Any] = one["index_template"]
+            return body
+    pipeline = reply.get(name)
+    return pipeline if isinstance(pipeline, Mapping) else None
+
+
+def _marks(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Owner and digest that a template or pipeline says of itself."""
+    if "index_patterns" in body:
+        meta = body.get("_meta", {})
         return str(meta.get("owner", "")), str(meta.get("digest", ""))
-    if resource.name not in reply:
-        return None, ""
-    marked = str(reply[resource.name].get("description", "")).rpartition(f"[{OWNER} ")
+    marked = str(body.get("description", "")).rpartition(f"[{OWNER} ")
     return (OWNER, marked[2].removesuffix("]")) if marked[1] else ("", "")
+
+
+def _normal(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with its settings as the cluster gives them back: each a text under its full name."""
+    template = body.get("template", {})
+    settings = _flat(template.get("settings", {}))
+    full = {name if name.startswith("index.") else f"index.{name}": value for name, value in settings.items()}
+    texts = {
+        name: value if isinstance(value, str) else orjson.dumps(value).decode()
+        for name, value in full.items()
+    }
+    return {**body, "template": {**template, "settings": texts}}
+
+
+def _flat(data: Any, path: str = "") -> dict[str, Any]:
+    """Each value that is no object by its dotted path; empty objects and lists say nothing."""
+    if isinstance(data, Mapping):
+        inner = (_flat(value, f"{path}.{name}" if path else str(name)) for name, value in data.items())
+        return {name: value for part in inner for name, value in part.items()}
+    return {} if data in ([], None) else {path: data}

@@ -83,7 +83,7 @@ def version_of(meta: Mapping[str, Any]) -> int:
 
 
 def behind(cluster: Cluster, schemas: Sequence[Schema]) -> frozenset[str]:
-    """The schemas of which some index is of an older version, or is being brought to this one; by name.
+    """The templates of which some index is of an older version, or is being brought to this one; by name.
 
     Raises:
         ClusterRefused: an index or a template is of a later version than this osdetect knows.
@@ -103,7 +103,7 @@ def behind(cluster: Cluster, schemas: Sequence[Schema]) -> frozenset[str]:
             if any(fnmatchcase(name.removeprefix(SPARE), pattern) for pattern in schema.patterns):
                 _require_known(schema, "index", name, meta)
                 if version_of(meta) < schema.version or name.startswith(SPARE):
-                    found.add(schema.name)
+                    found.add(f"{OWNER}-{schema.name}")
     return frozenset(found)
 
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from osdetect.cluster import Cluster, create_action
-from osdetect.deploy.mappings import install, schemas
+from osdetect.deploy.mappings import install, schemas, shipped
 from osdetect.deploy.rewriting import SPARE
 from osdetect.deploy.schema import SCRIPTS, STEPS
 from osdetect.documents.event import event_document
@@ -97,12 +97,12 @@ def _holds(cluster: Cluster, events: dict[str, dict[str, Any]]) -> None:
         assert found
         assert found.source == source
     meta = cluster.request("GET", f"/{EVENTS}/_mapping")[EVENTS]["mappings"]["_meta"]
-    template = next(one.template for one in schemas() if one.name == "events")
+    template = next(one.template for one in schemas(shipped()) if one.name == "events")
     assert meta == template["mappings"]["_meta"]
 
 
 def _is_current(cluster: Cluster, events: dict[str, dict[str, Any]]) -> None:
-    wanted = {one.name: one.version for one in schemas()}
+    wanted = {one.name: one.version for one in schemas(shipped())}
     assert [_version(cluster, name) for name in (EVENTS, ALERTS, RUNS)] == [
         wanted[k] for k in ("events", "alerts", "runs")
     ]
@@ -251,7 +251,10 @@ def test_events_that_lack_only_a_word_are_given_it_in_place(cluster: Cluster) ->
     cluster.request("POST", f"/{EVENTS}/_refresh")
     _holds(cluster, events)
     assert cluster.request("GET", f"/{EVENTS}/_settings")[EVENTS]["settings"]["index"]["uuid"] == before
-    assert _hits(cluster, EVENTS, {"term": {"osdetect.hollow": "errorCode"}}) == ["111122223333-e41", "111122223333-e42"]
+    assert _hits(cluster, EVENTS, {"term": {"osdetect.hollow": "errorCode"}}) == [
+        "111122223333-e41",
+        "111122223333-e42",
+    ]
     reply = cluster.request("POST", f"/{EVENTS}/_search", body={"version": True, "size": 100})
     touched = {hit["_id"] for hit in reply["hits"]["hits"] if hit["_version"] > 1}
     assert touched == {"111122223333-e41", "111122223333-e42"}  # the others were left as they are
@@ -266,7 +269,7 @@ def test_what_others_made_is_left_alone(cluster: Cluster) -> None:
 
 
 def test_each_version_of_a_schema_has_its_step() -> None:
-    for schema in schemas():
+    for schema in schemas(shipped()):
         assert schema.version == 1 + len(STEPS.get(schema.name, ())), (
             f"write the step to {schema.name} {schema.version}"
         )
