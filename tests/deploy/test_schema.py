@@ -158,10 +158,14 @@ Chooses = Callable[[Asked], bool]
 def _cut(url: str, chooses: Chooses, *, after: bool) -> bool:
     """Install until the request that never gets its answer; false if there was none."""
 
-    def choose(asked: Asked) -> Fault | None:
-        return Cut(after=after) if reached or (chooses(asked) and not reached.append(asked)) else None
-
     reached: list[Asked] = []
+
+    def choose(asked: Asked) -> Fault | None:
+        if not reached and not chooses(asked):
+            return None
+        reached.append(asked)
+        return Cut(after=after)
+
     with FaultProxy(url, choose) as proxy, connect(url) as plain:
         cluster = connect(proxy.url, retry_for_s=0)
         with cluster, contextlib.suppress(ClusterError):
