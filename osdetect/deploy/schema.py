@@ -63,7 +63,7 @@ class Schema:
     @property
     def version(self) -> int:
         """The version that this osdetect writes."""
-        return version_of(self.template["mappings"].get("_meta", {}))
+        return int(self.template["mappings"]["_meta"]["version"])
 
     @property
     def additions(self) -> dict[str, Any]:
@@ -76,10 +76,15 @@ def schema_of(name: str, body: Mapping[str, Any]) -> Schema:
     return Schema(name.removeprefix(f"{OWNER}-"), tuple(body["index_patterns"]), body["template"])
 
 
-def version_of(meta: Mapping[str, Any]) -> int:
-    """The version that a `_meta` says; 0 if it says none."""
+def version_of(meta: Mapping[str, Any]) -> int | None:
+    """The version that a `_meta` says; none of a release of rules, which is never migrated but made anew."""
     version = meta.get("version")
-    return version if isinstance(version, int) else 0
+    return version if isinstance(version, int) else None
+
+
+def _older(meta: Mapping[str, Any], schema: "Schema") -> bool:
+    version = version_of(meta)
+    return version is not None and version < schema.version
 
 
 def behind(cluster: Cluster, schemas: Sequence[Schema]) -> frozenset[str]:
@@ -102,15 +107,16 @@ def behind(cluster: Cluster, schemas: Sequence[Schema]) -> frozenset[str]:
         for name, meta in metas.items():
             if any(fnmatchcase(name.removeprefix(SPARE), pattern) for pattern in schema.patterns):
                 _require_known(schema, "index", name, meta)
-                if version_of(meta) < schema.version or name.startswith(SPARE):
+                if _older(meta, schema) or name.startswith(SPARE):
                     found.add(f"{OWNER}-{schema.name}")
     return frozenset(found)
 
 
 def _require_known(schema: Schema, kind: str, name: str, meta: Mapping[str, Any]) -> None:
-    if meta.get("owner") == OWNER and version_of(meta) > schema.version:
+    version = version_of(meta)
+    if meta.get("owner") == OWNER and version is not None and version > schema.version:
         raise ClusterRefused(
-            f"the {kind} {name} has schema {version_of(meta)}; this osdetect knows {schema.version}",
+            f"the {kind} {name} has schema {version}; this osdetect knows {schema.version}",
             cause="a later osdetect made it, and this one could damage what it does not know",
             cure="deploy with the osdetect that made it, or a later one; nothing was changed",
         )
@@ -126,29 +132,25 @@ def migrate(cluster: Cluster, schema: Schema) -> tuple[str, ...]:
         ClusterError: what was written anew is not whole.
     """
     finish_rewriting(cluster, schema.patterns)
-    older = {
-        name: version_of(meta)
-        for name, meta in _metas(cluster, schema.patterns).items()
-        if version_of(meta) < schema.version
-    }
-    for name, version in older.items():
-        if any(step.rewrites for step in _ahead(schema, version)):
+    found = _metas(cluster, schema.patterns)
+    older = [name for name, meta in found.items() if _older(meta, schema)]
+    for name in older:
+        if any(step.rewrites for step in _ahead(schema, found[name])):
             rewrite(cluster, name, schema.template, _script(schema))
     found = _metas(cluster, schema.patterns)
     for some in _some(list(found)):
         cluster.request("PUT", f"/{','.join(some)}/_mapping", body=schema.additions)
     for name, meta in found.items():
-        version = version_of(meta)
-        if version < schema.version:
-            if any(step.updates for step in _ahead(schema, version)):
+        if _older(meta, schema):
+            if any(step.updates for step in _ahead(schema, meta)):
                 update_documents(cluster, name, _script(schema))
             own = {**meta, **schema.template["mappings"]["_meta"]}
             cluster.request("PUT", f"/{name}/_mapping", body={"_meta": own})
     return tuple(older)
 
 
-def _ahead(schema: Schema, version: int) -> tuple[Step, ...]:
-    return tuple(step for step in STEPS.get(schema.name, ()) if step.to > version)
+def _ahead(schema: Schema, meta: Mapping[str, Any]) -> tuple[Step, ...]:
+    return tuple(step for step in STEPS.get(schema.name, ()) if step.to > (version_of(meta) or 0))
 
 
 def _script(schema: Schema) -> str:
