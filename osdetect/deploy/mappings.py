@@ -76,17 +76,21 @@ def outdated(cluster: Cluster, resources: Sequence[Resource]) -> tuple[Resource,
 
 
 def install(cluster: Cluster, resources: Sequence[Resource] | None = None) -> tuple[str, ...]:
-    """Put these in their places, or all that are outdated; their names. Indices of older schemas are brought along.
+    """Put these in their places; their names. Indices of older schemas are brought along.
+
+    Args:
+        cluster: where.
+        resources: None: those that are missing or differ from what is shipped.
 
     Raises:
+        ClusterRefused: something of the same name is there that osdetect did not make.
         ClusterError: the cluster did not take one.
     """
     wanted = outdated(cluster, shipped()) if resources is None else resources
     for resource in wanted:
+        # Before the template: killed in between, the next deploy does both again.
         for schema in schemas([resource]):
-            migrate(
-                cluster, schema
-            )  # before the template: killed in between, the next deploy does both again
+            migrate(cluster, schema)
         cluster.request("PUT", resource.path, body=resource.body)
     return tuple(resource.name for resource in wanted)
 
