@@ -138,7 +138,7 @@ def _put(probe: Probe, path: str, body: object, deadline: float) -> None:
             return
         if time.monotonic() > deadline or (answer and answer.status in {400, 401, 403, 404}):
             raise NodeError(
-                f"the cluster did not take {path.rsplit('/', 1)[0]}",
+                f"the cluster did not take {path}",
                 cause=f"it answered {answer.status}: {answer.body}" if answer else "it did not answer",
                 cure="look at the log of the service opensearch; its certificates and these must be of one making",
             )

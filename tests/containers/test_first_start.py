@@ -106,7 +106,7 @@ def folder_of(secured: SecuredNode, folder: Path) -> Path:
         (folder / word).mkdir(parents=True)
         (folder / word / "ca.pem").write_bytes(secured.ca_file.read_bytes())
         (folder / word / "password").write_text(
-            secured.passwords.get(word, "made-up-for-Dashboards-1"), encoding="utf-8"
+            secured.passwords.get(word, "a-made-up-phrase-7-of-tests"), encoding="utf-8"
         )
     shutil.copy(secured.kept.admin_certificate, folder / "admin" / "admin.pem")
     shutil.copy(secured.kept.admin_key, folder / "admin" / "admin-key.pem")
@@ -123,7 +123,7 @@ def test_users_are_made_and_each_has_its_role(secured: SecuredNode, tmp_path: Pa
         assert answer is not None
         assert role.name in answer.body["roles"]
         assert ("kibana_user" in answer.body["roles"]) == (role.word in container.IN_DASHBOARDS)
-    dashboards = secured.as_user(container.DASHBOARDS_USER, "made-up-for-Dashboards-1")
+    dashboards = secured.as_user(container.DASHBOARDS_USER, "a-made-up-phrase-7-of-tests")
     answer = dashboards.ask("/_plugins/_security/authinfo")
     assert answer is not None
     assert "kibana_server" in answer.body["roles"]
