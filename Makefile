@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check test-long faults bench lock docs clean
+.PHONY: help demo test check test-long faults bench dashboards lock docs clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: $(VENV)/dev.ready ## Measure: load, compile, detect, the loop, a flood (b
 docs: $(VENV)/dev.ready ## Write docs/commands.md again from the commands, docs/support.md from the cases
 	$(BIN)/typer osdetect.cli.main utils docs --name osdetect --output docs/commands.md
 	$(BIN)/python -m tests.cases.support
+
+dashboards: $(VENV)/dev.ready ## Build mappings/dashboards/osdetect.ndjson again from its description
+	$(BIN)/python -m osdetect.dashboards
 
 lock: $(VENV)/dev.ready ## Resolve the dependencies again; commit what changes in requirements/
 	$(BIN)/python -m pip install --quiet uv

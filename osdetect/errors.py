@@ -10,6 +10,8 @@
     ├── NodeError                 exit 6   the embedded node
     └── ClusterError              exit 5   the cluster
         ├── ClusterRefused        terminal: asking again gives the same answer
+        ├── ClusterBusy           exit 9   another deploy is under way
+        ├── Guarded               exit 10  a guard kept it from being done
         └── ClusterUnavailable    transient: asking again may succeed
 
 Whether to retry is told by the type alone: `transient` is true or false for a class, never for a message.
@@ -122,6 +124,18 @@ class ClusterError(OsdetectError):
 
 class ClusterRefused(ClusterError):
     """The cluster answered no; asking again gives the same answer."""
+
+
+class ClusterBusy(ClusterError):
+    """Another deploy is under way; nothing was changed."""
+
+    exit_code = ExitCode.BUSY
+
+
+class Guarded(ClusterError):
+    """It would take away more than is allowed; nothing was changed."""
+
+    exit_code = ExitCode.GUARDED
 
 
 class ClusterUnavailable(ClusterError):

@@ -27,6 +27,8 @@ OUTBOX_PREFIX = "osdetect-outbox-"
 EVENTS_PIPELINE = "osdetect-cloudtrail"
 LONG_TEXT = "osdetect.long_text"
 """True in events that hold a text too long to be a term: a search cannot know what such a text says."""
+HOLLOW = "osdetect.hollow"
+"""Names those of some fields that an event has and the index holds no value of: a search cannot see that they are there."""
 UNDATED = "undated"
 """Stands where the month stands in the index name of an event without a usable eventTime."""
 DEFAULT_NAMESPACE = "default"
@@ -41,7 +43,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line or a setting cannot be used."""
     CHANGES = 3
-    """Reserved: a plan has changes."""
+    """A plan has changes; what is in the cluster is not what was deployed."""
     NO_INPUT = 4
     """Nothing usable was found where the input should be."""
     CLUSTER = 5
@@ -52,6 +54,10 @@ class ExitCode(IntEnum):
     """`--fail-on`: there are alerts of that level or above."""
     NOT_WRITTEN = 8
     """A result or a temporary file could not be written."""
+    BUSY = 9
+    """Another deploy is under way."""
+    GUARDED = 10
+    """It would take away more than is allowed, for example by `--max-delete`."""
     INTERNAL = 70
     """A defect of osdetect."""
     INTERRUPTED = 130

@@ -31,6 +31,12 @@ OURS = (
 """What lists things of osdetect's in a cluster, and what deletes one of them."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The settings file of whoever runs the tests is none of theirs."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+
+
 @pytest.fixture(scope="session")
 def node_url() -> Iterator[str]:
     """The URL of an empty node that this test run has for itself; it is deleted afterwards.

@@ -17,11 +17,17 @@ from osdetect.catalog.markdown import markdown
 from osdetect.catalog.matrix import columns, matrix_page
 from osdetect.catalog.overview import Techniques, about_pages, all_pages, call_pages
 from osdetect.catalog.page import Pages
+from osdetect.catalog.places import CALLS, INDEX, TECHNIQUES
 from osdetect.catalog.rule_sections import page_of
 from osdetect.catalog.search_index import index_page, index_script
 from osdetect.errors import OutputError, Where
 
 ASSETS = ("style.css", "catalog.js", "search.js", "icon.svg")
+SEARCH = "assets/rules.js"
+"""What the search knows; by this file a folder is known as a site of ours."""
+PARTS = ("rules/*", f"{TECHNIQUES}/*", f"{CALLS}/**/*", "*~*")
+"""Where pages stand that come and go with the rules."""
+ENDINGS = (".html", ".json", ".md")
 FILTERS = ("level", "status", "tactic", "service", "author", "pack", "source")
 """What the first page filters by; `search.js` has the same list."""
 
@@ -56,7 +62,9 @@ class Written:
 def forms_of(page: Page, html: str) -> Written:
     """A page as the files that it becomes."""
     data = orjson.dumps(page.data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return Written(page.path, ((".html", html.encode()), (".json", data), (".md", markdown(page).encode())))
+    return Written(
+        page.path, tuple(zip(ENDINGS, (html.encode(), data, markdown(page).encode()), strict=True))
+    )
 
 
 def rule_page_within(pages: Pages, entry: Entry, fits: Callable[[Page], bool]) -> tuple[Page, bool]:
@@ -70,10 +78,22 @@ def rule_page_within(pages: Pages, entry: Entry, fits: Callable[[Page], bool]) -
 
 
 class Site:
-    """Writes a site below a folder."""
+    """Writes a site below a folder, over what an earlier build left there.
+
+    Raises:
+        OutputError: another site is there.
+    """
 
     def __init__(self, folder: Path) -> None:
+        if (folder / f"{INDEX}.html").exists() and not (folder / SEARCH).exists():
+            raise OutputError(
+                "another site is in this folder",
+                cause=f"it has an {INDEX}.html and no {SEARCH}",
+                cure="name a folder of its own: osdetect catalog build -o FOLDER",
+                where=Where(str(folder)),
+            )
         self._folder = folder
+        self._written: set[Path] = set()
         self._html = Html()
         self._pages = self._files = self._size = 0
         self._shortened: list[str] = []
@@ -88,8 +108,8 @@ class Site:
     def overviews(self, catalog: Catalog, pages: Pages) -> None:
         """The pages that lead to rules."""
         first = index_page(catalog.entries)
+        self.file(SEARCH, index_script(catalog.entries))
         self.page(first, self._html.of("index.html", first, filters=FILTERS))
-        self.file("assets/rules.js", index_script(catalog.entries))
         self.page(coverage_page(coverage_of(catalog.entries, pages.known.evidence)))
         techniques = Techniques(catalog.entries)
         shown = columns(techniques)
@@ -133,6 +153,7 @@ class Site:
             OutputError: it cannot be written.
         """
         target = self._folder / path
+        self._written.add(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
@@ -145,6 +166,30 @@ class Site:
             ) from error
         self._files += 1
         self._size += len(content)
+
+    def outdated(self) -> int:
+        """Delete the pages that an earlier build left and this one has not; how many files they were.
+
+        Raises:
+            OutputError: one cannot be deleted.
+        """
+        old = [
+            file
+            for part in PARTS
+            for file in sorted(self._folder.glob(part))
+            if file.suffix in ENDINGS and file not in self._written and file.is_file()
+        ]
+        for file in old:
+            try:
+                file.unlink()
+            except OSError as error:
+                raise OutputError(
+                    "a page of an earlier catalog cannot be deleted",
+                    cause=str(error.strerror),
+                    cure="delete it, or name another folder: osdetect catalog build -o FOLDER",
+                    where=Where(str(file)),
+                ) from error
+        return len(old)
 
     def built(self) -> Built:
         """What was written so far."""

@@ -24,8 +24,8 @@ def tactic_cells(one: TacticCoverage) -> tuple[str, ...]:
     return (
         one.tactic.name,
         f"{one.rules:,}",
-        *(f"{one.covered(state)} of {one.cloud}" for state in State),
-        f"{watched} of {len(one.calls)}",
+        *(_share(one.covered(state), one.cloud) for state in State),
+        _share(watched, len(one.calls)),
     )
 
 
@@ -119,3 +119,8 @@ def _call_data(one: CallCoverage) -> dict[str, Any]:
         "techniques": [found.id for found in one.call.techniques],
         "rules": [entry.id for entry in one.rules],
     }
+
+
+def _share(part: int, whole: int) -> str:
+    """Of nothing there is no part."""
+    return f"{part} of {whole}" if whole else "none"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from osdetect.catalog.licences import OWN_PACK, Licences
 from osdetect.catalog.operations import operations, services
 from osdetect.catalog.predicates import Indicator, indicators
 from osdetect.catalog.stages import Stage, correlation_stages, stages_of
@@ -15,9 +16,6 @@ from osdetect.sigma.correlation import Correlation, Resolved
 from osdetect.sigma.selections import layout_of, text_of
 from osdetect.sigma.yaml_text import Document
 
-OWN_PACK = "osdetect"
-"""The pack of the rules that come with osdetect."""
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -28,6 +26,8 @@ class Entry:
     pack: str
     file: str
     """As a path below the folder that was named: the same wherever that folder is."""
+    licence: str
+    """What the licence file next to the rules begins with, and where it is; for a rule that names none itself."""
     text: str
     """The document as it is written."""
     stages: tuple[Stage, ...]
@@ -60,6 +60,18 @@ class Catalog:
     """By title, then id."""
     refused: tuple[RuleError, ...]
     files: int
+    named: tuple[Path, ...]
+    """The files and folders that were read."""
+    read: RuleSet[Rule]
+    """The rules themselves, for those who run their tests."""
+
+    def below(self, text: str) -> str:
+        """A text with the folders that were named taken from its paths: it then says the same wherever they are."""
+        for root in self.named:
+            whole = str(root)
+            text = text.replace(f"{whole}/", "") if whole != "." else text
+            text = text.replace(whole, root.name) if root.is_file() else text
+        return text
 
 
 def read_catalog(
@@ -85,7 +97,7 @@ def read_catalog(
     rules = [made.of_rule(rule) for rule in read.rules]
     correlations = [made.of_correlation(one) for one in read.correlations]
     entries = sorted([*rules, *correlations], key=lambda one: (one.rule.title.casefold(), one.id))
-    return Catalog(tuple(entries), read.refused, read.files)
+    return Catalog(tuple(entries), read.refused, read.files, tuple(named), read)
 
 
 def _place(document: Document) -> tuple[str, int]:
@@ -104,6 +116,7 @@ class _Maker:
     ) -> None:
         self._documents = documents
         self._named = tuple(named)
+        self._licences = Licences(self._named)
         self._options = options
         self._sources = {rule.id: rule.logsource for rule in read.rules}
         self._titles = {
@@ -114,12 +127,14 @@ class _Maker:
     def of_rule(self, rule: Rule) -> Entry:
         """The entry of a detection rule."""
         document = self._document(rule.where)
-        pack, file = placed(Path(rule.where.file), self._named)
+        place = Path(rule.where.file)
+        pack, file = placed(place, self._named)
         return Entry(
             rule=rule,
             logsource=rule.logsource,
             pack=pack,
             file=file,
+            licence=self._licences.of(place, pack),
             text=text_of(document),
             stages=stages_of(layout_of(document, self._options)),
             indicators=indicators(rule.tree),
@@ -130,12 +145,14 @@ class _Maker:
     def of_correlation(self, resolved: Resolved) -> Entry:
         """The entry of a correlation rule: its log source is that of the first rule that it stands on."""
         one = resolved.correlation
-        pack, file = placed(Path(one.where.file), self._named)
+        place = Path(one.where.file)
+        pack, file = placed(place, self._named)
         return Entry(
             rule=one,
             logsource=self._sources[resolved.bases[0]],
             pack=pack,
             file=file,
+            licence=self._licences.of(place, pack),
             text=text_of(self._document(one.where)),
             stages=correlation_stages(resolved, [self._titles[rule] for rule in resolved.rules]),
             indicators=(),

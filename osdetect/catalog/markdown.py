@@ -19,7 +19,8 @@ from osdetect.catalog.blocks import (
 from osdetect.catalog.html import root_of
 from osdetect.catalog.shown import visible
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!$]|^\s*[-+=]|^\s*\d+(?=[.)]))")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!$]|^\s*[-+=]|^\s*\d+(?=[.)])|:(?=//)|(?<=[wW])\.)")
+"""The last two would become links by themselves: http://a.example and www.a.example."""
 _BACKTICKS = re.compile(r"`+")
 
 

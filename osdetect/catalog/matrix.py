@@ -78,7 +78,10 @@ def matrix_page(shown: tuple[Column, ...]) -> Page:
         badges=(),
         lead=(
             Paragraph(
-                line(f"ATT&CK {version()}: the number of rules for each technique, with its sub-techniques.")
+                line(
+                    f"ATT&CK {version()}: the number of rules for each technique, with its sub-techniques. "
+                    f"The colour deepens at {', '.join(map(str, HEATS[:-1]))} and {HEATS[-1]} rules."
+                )
             ),
             Paragraph(line(ATTACK_CREDIT)),
         ),

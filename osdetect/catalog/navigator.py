@@ -26,7 +26,7 @@ def layer(coverage: Coverage, at_least: State) -> dict[str, Any]:
         "domain": "enterprise-attack",
         "description": f"Techniques with rules that are at least {at_least.word}. ATT&CK {version()}.",
         "sorting": 3,
-        "layout": {"layout": "side", "showID": True, "showName": True},
+        "layout": {"layout": "side", "showID": True, "showName": True, "expandedSubtechniques": "annotated"},
         "hideDisabled": False,
         "techniques": [_technique(one, at_least) for one in shown],
         "gradient": {
@@ -50,5 +50,4 @@ def _technique(one: TechniqueCoverage, at_least: State) -> dict[str, Any]:
         "comment": ", ".join(f"{number} {word}" for word, number in counts.items()),
         "enabled": True,
         "metadata": [{"name": word, "value": str(number)} for word, number in counts.items()],
-        "showSubtechniques": "." in one.technique.id,
     }

@@ -253,7 +253,7 @@ def all_pages(entries: Sequence[Entry]) -> Iterator[Page]:
 def about_pages(catalog: Catalog) -> Iterator[Page]:
     """What was read, what was refused, and whose work it is."""
     packs = Counter(entry.pack for entry in catalog.entries)
-    licences = Counter(entry.rule.license or "not said in the rule" for entry in catalog.entries)
+    licences = Counter(entry.rule.license or entry.licence or "not said" for entry in catalog.entries)
     sections = (
         Section("packs", "Packs", (_counted("Rules of each pack", "Pack", packs),)),
         Section("licences", "Licences", (_counted("Rules of each licence", "Licence", licences),)),
@@ -263,7 +263,7 @@ def about_pages(catalog: Catalog) -> Iterator[Page]:
             (
                 Paragraph(
                     line(
-                        "Rules are their authors' work; each page names author and licence where the rule does."
+                        "Rules are their authors' work; each page names author and licence where the rule or its pack does."
                     )
                 ),
                 Paragraph(line(ATTACK_CREDIT)),
@@ -273,14 +273,13 @@ def about_pages(catalog: Catalog) -> Iterator[Page]:
     )
     rows = [
         Row(
-            (
-                line(short(one.what)),
-                line(Span(short(str(one.where or "")), look=Look.CODE)),
-                line(short(one.cause)),
-            ),
-            {"what": short(one.what), "where": short(str(one.where or "")), "cause": short(one.cause)},
+            (line(what), line(Span(where, look=Look.CODE)), line(cause)),
+            {"what": what, "where": where, "cause": cause},
         )
-        for one in catalog.refused
+        for what, where, cause in (
+            [short(catalog.below(text)) for text in (one.what, str(one.where or ""), one.cause)]
+            for one in catalog.refused
+        )
     ]
     said = f"{len(catalog.entries):,} rules of {catalog.files:,} files; {len(rows):,} rules or files could not be read and are listed below."
     data = {"rules": len(catalog.entries), "files": catalog.files, "refused": len(rows), "attack": version()}

@@ -13,6 +13,8 @@ COVERAGE = "coverage"
 ABOUT = "about"
 
 _SAFE = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+_TAKEN = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
+"""Names that Windows gives to devices, with any ending."""
 _UNSAFE = re.compile(r"[^a-z0-9_-]+")
 
 
@@ -38,7 +40,7 @@ def call_page(platform: str, call: str) -> str:
 def file_name(text: str) -> str:
     """A name for files: the text in lower case if it can be one, else what can be of it and a digest."""
     folded = fold_case(text)
-    if _SAFE.fullmatch(folded):
+    if _SAFE.fullmatch(folded) and not _TAKEN.fullmatch(folded):
         return folded
     digest = hashlib.sha256(folded.encode(errors="backslashreplace")).hexdigest()[:10]
     return f"{_UNSAFE.sub('-', folded).strip('-')[:60]}-{digest}".lstrip("-")

@@ -82,7 +82,7 @@ class _Data:
         rule, entry = self._page.entry.rule, self._page.entry
         return {
             "author": self._word(rule.author),
-            "license": self._word(rule.license),
+            "license": self._word(rule.license or entry.licence),
             "pack": self._word(entry.pack),
             "file": self._word(entry.file),
             "date": self._word(rule.date),

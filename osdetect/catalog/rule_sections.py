@@ -226,7 +226,7 @@ class _Writer:
         rule, entry = self._rule, self._page.entry
         rows: list[tuple[Line, ...]] = [
             (line("Author"), line(self._word(rule.author or "not said"))),
-            (line("Licence"), line(self._word(rule.license or "not said in the rule"))),
+            (line("Licence"), line(self._word(rule.license or entry.licence or "not said"))),
             (line("Pack"), line(self._word(entry.pack))),
             (line("File"), line(Span(self._word(entry.file), look=Look.CODE))),
             (line("Id"), line(Span(rule.id, look=Look.CODE))),

@@ -7,6 +7,8 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
 )
 """Characters that show nothing, or change the order or place of those that do (Unicode TR 36, section 2)."""
+_STACKED = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4,}")
+"""More marks on one letter than any script writes: a tower of them covers the lines above and below."""
 
 
 def visible(text: str) -> str:
@@ -17,11 +19,16 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _CONTROLS.sub(_code, text.replace("\r\n", "\n"))
+    flat = _STACKED.sub(lambda found: "".join(map(_coded, found[0])), text)
+    return _CONTROLS.sub(_code, flat.replace("\r\n", "\n"))
 
 
 def _code(found: re.Match[str]) -> str:
-    number = ord(found[0])
+    return _coded(found[0])
+
+
+def _coded(character: str) -> str:
+    number = ord(character)
     return (
         f"\\x{number:02x}"
         if number < 0x100

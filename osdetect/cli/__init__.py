@@ -3,6 +3,14 @@
 `main` is the program; it turns every failure into a message and an exit status (docs/exit-codes.md).
 """
 
-from osdetect.cli.main import main
+import sys
+
+from osdetect.vocabulary import ExitCode
+
+try:
+    from osdetect.cli.main import main
+except KeyboardInterrupt:  # while the program is still being read: nothing was begun
+    sys.stderr.write("interrupted\n")
+    sys.exit(ExitCode.INTERRUPTED)
 
 __all__ = ["main"]

@@ -1,7 +1,6 @@
 """`osdetect alerts ack | close | reopen | assign | comment`: change alerts, and never over another's change."""
 
 import getpass
-import os
 import sys
 import uuid
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Annotated
 import typer
 
 from osdetect import alerts as triage
+from osdetect import settings
 from osdetect.cli.alert_selection import NOBODY, chosen, parsed
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
@@ -282,7 +282,7 @@ def _who(user: str) -> str:
     Raises:
         UsageError: it is not known.
     """
-    if given := user or os.environ.get("OSDETECT_USER", ""):
+    if given := user or settings.text("user"):
         return _name(given, "--user")
     try:
         return _name(getpass.getuser(), "--user")

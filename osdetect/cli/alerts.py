@@ -1,6 +1,5 @@
 """`osdetect alerts list | show`: read alerts. The commands that change them are in `alert_changes`."""
 
-import os
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from osdetect import alerts as triage
+from osdetect import settings
 from osdetect.cli import alert_changes
 from osdetect.cli import alert_output as shown
 from osdetect.cli.alert_selection import NOBODY, chosen, selection
@@ -122,7 +122,7 @@ def show(
 
     Examples: `osdetect alerts show 3fa9c1d20b77` · `osdetect alerts show 3fa9c1d20b77 --event --output json`
     """
-    base = os.environ.get("OSDETECT_DASHBOARDS_URL", "")
+    base = settings.text("dashboards_url")
     with connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
         good, bad = chosen(cluster, check_namespace(namespace), [alert_id])
         if bad:

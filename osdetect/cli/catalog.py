@@ -40,6 +40,13 @@ ScanFiles = Annotated[
         metavar="FILE",
     ),
 ]
+Tests = Annotated[
+    bool,
+    typer.Option(
+        "--tests/--no-tests",
+        help="Run the tests beside the rules, by evaluator and engine, where --evidence tells nothing of a rule.",
+    ),
+]
 History = Annotated[
     bool, typer.Option("--history/--no-history", help="Ask git for the changes of each file.")
 ]
@@ -69,6 +76,7 @@ def build(
     ] = Path("site"),
     evidence: EvidenceFile = None,
     scan: ScanFiles = None,
+    tests: Tests = True,
     history: History = True,
     cluster: AskCluster = False,
     namespace: Namespace = NAMESPACE,
@@ -95,6 +103,7 @@ def build(
         placeholders,
         evidence,
         scan or (),
+        tests,
         history,
         _hits(namespace, url, ca_certs, insecure=insecure) if cluster else None,
     )
@@ -114,6 +123,7 @@ def show(
     ] = None,
     evidence: EvidenceFile = None,
     scan: ScanFiles = None,
+    tests: Tests = True,
     history: History = True,
     cluster: AskCluster = False,
     namespace: Namespace = NAMESPACE,
@@ -139,6 +149,7 @@ def show(
         placeholders,
         evidence,
         scan or (),
+        tests,
         history,
         _hits(namespace, url, ca_certs, insecure=insecure) if cluster else None,
     )

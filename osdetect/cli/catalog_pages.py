@@ -1,7 +1,7 @@
 """What `osdetect catalog` and `osdetect coverage` do. Apart from the command line, as it brings pySigma and Jinja in."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from rich.console import Console
 
+from osdetect import ruletest as testing
 from osdetect.catalog.blocks import Page
 from osdetect.catalog.build import Built, Site, rule_page_within
 from osdetect.catalog.corpus import Corpus
@@ -34,7 +35,7 @@ from osdetect.cli.output import (
     write_bytes,
 )
 from osdetect.cli.reading import placeholder_values
-from osdetect.errors import InputError, OutputError, Where
+from osdetect.errors import InputError, OsdetectError, OutputError, Where
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 
@@ -47,6 +48,8 @@ class Asked:
     placeholders: Path | None
     evidence: Path | None
     scans: Sequence[Path]
+    tests: bool
+    """Whether the tests beside the rules are run."""
     history: bool
     hits: Callable[[], Mapping[str, Hits]] | None = None
     """Asks the cluster for the alerts of each rule."""
@@ -54,12 +57,14 @@ class Asked:
 
 def built(asked: Asked, site: Path, output: OutputFormat) -> Catalog:
     """Write the site, and print what was written."""
-    catalog, pages = _pages(asked)
     made = Site(site)
+    catalog = _catalog(asked)
+    pages = _pages(asked, catalog)
     with progress_bar("Writing pages") as tell:
         made.rules(pages, tell)
     made.overviews(catalog, pages)
     made.assets()
+    made.outdated()
     _print_built(made.built(), site, catalog, output)
     return catalog
 
@@ -70,8 +75,11 @@ def shown(asked: Asked, wanted: str, output: ShowFormat) -> Catalog:
     rules = list(asked.rules or [folder("rules")])
     if file and not any(file.resolve().is_relative_to(one.resolve()) for one in rules):
         rules.append(file)  # a file that is read twice would be refused as its own double
-    catalog, pages = _pages(replace(asked, rules=rules))
-    for entry in _in_file(catalog, file) if file else (_called(catalog, wanted),):
+    asked = replace(asked, rules=rules)
+    catalog = _catalog(asked)
+    entries = _in_file(catalog, file) if file else (_called(catalog, wanted),)
+    pages = _pages(asked, catalog, {one.id for one in entries})
+    for entry in entries:
         page, _ = rule_page_within(pages, entry, lambda _: True)
         _print_page(page, output)
     return catalog
@@ -79,7 +87,8 @@ def shown(asked: Asked, wanted: str, output: ShowFormat) -> Catalog:
 
 def covered(asked: Asked, output: RowsFormat, layer_file: Path | None, at_least: State) -> Catalog:
     """Print what the rules cover, and write it as a layer."""
-    catalog, pages = _pages(asked)
+    catalog = _catalog(asked)
+    pages = _pages(asked, catalog)
     found = coverage_of(catalog.entries, pages.known.evidence)
     if layer_file:
         _write(
@@ -115,20 +124,46 @@ def _write(file: Path, content: bytes) -> None:
         ) from error
 
 
-def _pages(asked: Asked) -> tuple[Catalog, Pages]:
-    evidence: Mapping[str, Evidence] = read_evidence(asked.evidence) if asked.evidence else {}
-    for scan in asked.scans:
-        evidence = with_fired(evidence, scan)
+def _catalog(asked: Asked) -> Catalog:
     values = placeholder_values(asked.placeholders)
     with progress_bar("Reading rules") as tell:
         catalog = read_catalog(asked.rules, values, tell)
     gc.freeze()  # thousands of trees stay to the end: looking for garbage among them again and again takes a fifth of the time
+    return catalog
+
+
+def _pages(asked: Asked, catalog: Catalog, only: Collection[str] | None = None) -> Pages:
+    """The pages of the rules; `only` some of them are going to be shown."""
+    evidence: Mapping[str, Evidence] = read_evidence(asked.evidence) if asked.evidence else {}
+    if asked.tests:
+        evidence = {**_tested(catalog, only), **evidence}
+    for scan in asked.scans:
+        evidence = with_fired(evidence, scan)
     files = {Path(one.rule.where.file) for one in catalog.entries} if asked.history else ()
     histories = Histories(files)
     for note in histories.notes:
         print_error(note, word="warning")
     known = Known(evidence, asked.hits() if asked.hits else None, histories)
-    return catalog, Pages(Corpus(catalog.entries), known, EventFields.shipped())
+    return Pages(Corpus(catalog.entries), known, EventFields.shipped())
+
+
+def _tested(catalog: Catalog, only: Collection[str] | None) -> Mapping[str, Evidence]:
+    """What becomes of the tests that stand beside the rules."""
+    cases = testing.cases_of(catalog.named, catalog.read)
+    if cases.refused:
+        print_error(
+            OsdetectError(
+                f"{len(cases.refused)} tests beside the rules cannot be used",
+                cause="the pages say nothing of them",
+                cure="osdetect test says what is wrong with each",
+            ),
+            word="warning",
+        )
+    wanted = tuple(case for case in cases.cases if only is None or case.rule in only)
+    if not wanted:
+        return {}
+    results = testing.run(replace(cases, cases=wanted), catalog.read, None)
+    return {one.rule: Evidence(one.tests, one.passed) for one in results.rules if one.tests}
 
 
 def _called(catalog: Catalog, wanted: str) -> Entry:

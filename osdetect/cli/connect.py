@@ -1,18 +1,19 @@
 """Which cluster a command talks to: the one named, or the running embedded node."""
 
-import os
+from functools import partial
 from pathlib import Path
 
 import orjson
 
+from osdetect import settings
 from osdetect.cli.output import say
-from osdetect.cluster import Cluster, Connection
+from osdetect.cluster import Basic, Cluster, Connection
 from osdetect.errors import UsageError
 from osdetect.node import RunningNode, status
 
 
 def connect(url: str | None, *, ca_certs: Path | None = None, insecure: bool = False) -> Cluster:
-    """Connect to the cluster at `url`, or at $OSDETECT_URL, or to the embedded node that runs.
+    """Connect to the cluster at `url`, or at the URL of the settings, or to the embedded node that runs.
 
     Raises:
         UsageError: there is none of the three, or a setting cannot be used.
@@ -22,9 +23,11 @@ def connect(url: str | None, *, ca_certs: Path | None = None, insecure: bool = F
         say(
             "warning: the cluster's certificate is not verified; anyone on the way can read and change what is sent"
         )
-    verify = False if insecure else None
-    if url or os.environ.get("OSDETECT_URL"):
-        return Cluster.connect(Connection.from_environment(url=url, ca_certs=ca_certs, verify_tls=verify))
+    if url or settings.text("url"):
+        connection = Connection.from_settings(url=url, ca_certs=ca_certs, verify_tls=not insecure)
+        for note in connection.notes:
+            say(f"warning: {note}")
+        return Cluster.connect(connection)
     running = status()
     if running is None:
         raise UsageError(
@@ -38,16 +41,7 @@ def connect_to_node(node: RunningNode) -> Cluster:
     """Connect to an embedded node, as its administrator if it has users."""
     known = node.credentials
     if known is None:
-        return Cluster.connect(Connection(url=node.url, username="", client_cert=None))
-    password = orjson.loads(known.password_file.read_bytes())[known.admin_user]
-    return Cluster.connect(
-        Connection(
-            url=node.url,
-            username=known.admin_user,
-            password=password,
-            password_file=None,
-            ca_certs=known.ca_file,
-            client_cert=None,
-            verify_tls=True,
-        )
-    )
+        return Cluster.connect(Connection(url=node.url))
+    passwords = orjson.loads(known.password_file.read_bytes())
+    admin = Basic(known.admin_user, partial(passwords.get, known.admin_user))
+    return Cluster.connect(Connection(url=node.url, credentials=admin, ca_certs=known.ca_file))

@@ -1,16 +1,17 @@
 """`osdetect deploy`: rules into the cluster."""
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from osdetect import deploy as deploying
 from osdetect.cli.connect import connect
-from osdetect.cli.dialects import AutoTarget, Pipelines, chosen_dialect
+from osdetect.cli.dashboards import DashboardsUrl, Imported, dashboards_at, import_into
+from osdetect.cli.dialects import AutoTarget, Pipelines
 from osdetect.cli.options import CaCerts, Insecure, Output, Url, Verbose
 from osdetect.cli.output import (
+    LISTED,
     OutputFormat,
     error_json,
     print_error,
@@ -19,34 +20,33 @@ from osdetect.cli.output import (
     progress_bar,
     write_line,
 )
-from osdetect.cli.reading import Placeholders, placeholder_values
-from osdetect.cli.rules import CompiledSet, compile_rules
-from osdetect.cli.tuning import TuningFile, require_unexpired, tuned
+from osdetect.cli.reading import Placeholders
+from osdetect.cli.rules import CompiledSet
+from osdetect.cli.tuning import TuningFile
+from osdetect.cli.wanted import (
+    BundleFile,
+    EveryLogSource,
+    FileOptions,
+    NoCache,
+    Rules,
+    RulesShards,
+    Sha256,
+    Wanted,
+    wanted_rules,
+)
+from osdetect.deploy import Limit
 from osdetect.documents.dialect import FACTS, RAW, Dialect
-from osdetect.sigma import ReadOptions
+from osdetect.source import printable
 from osdetect.vocabulary import ExitCode
 
-Rules = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        help="Sigma rule files and folders; default: the rules that come with osdetect.", metavar="RULES"
-    ),
-]
-
-EveryLogSource = Annotated[
-    bool,
+MaxDelete = Annotated[
+    str,
     typer.Option(
-        "--every-log-source",
-        help="Store rules for other log sources than CloudTrail as well; the detector leaves them out.",
+        "--max-delete",
+        help="Live rules that may go, a number or a share such as 50%; default: 10 or a quarter, whichever is more.",
+        metavar="N",
     ),
 ]
-RulesShards = Annotated[
-    int,
-    typer.Option(
-        "--rules-shards", help="Shards of the rules index: so many nodes share percolation.", min=1, max=64
-    ),
-]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep what was compiled before.")]
 
 
 def deploy(
@@ -57,7 +57,11 @@ def deploy(
     every_log_source: EveryLogSource = False,
     tuning: TuningFile = None,
     rules_shards: RulesShards = 1,
+    max_delete: MaxDelete = "",
+    bundle: BundleFile = None,
+    sha256: Sha256 = "",
     no_cache: NoCache = False,
+    dashboards: DashboardsUrl = None,
     url: Url = None,
     ca_certs: CaCerts = None,
     insecure: Insecure = False,
@@ -66,35 +70,52 @@ def deploy(
 ) -> int:
     """Make these rules the live ones: templates, pipelines, a new rules index, one atomic switch.
 
-    Rules that cannot be used are refused with file and line, and set exit code 1; the others are deployed.
+    Rules that are live and not among these go. Rules that cannot be used are refused with file and line, and set exit code 1;
+    the others are deployed. One deploy at a time: another one that is under way is told (docs/deploying.md).
 
-    Examples: `osdetect deploy` · `osdetect deploy my-rules/ --output json` · `osdetect deploy --pipeline cloudtrail-ecs`
+    Examples: `osdetect deploy` · `osdetect deploy my-rules/ --output json` · `osdetect deploy --pipeline cloudtrail-ecs` ·
+    `osdetect deploy --bundle rules.tar`
     """
     connected = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
-    chosen = chosen_dialect(pipeline or [], target, connected)
-    options = ReadOptions(
-        every_log_source=every_log_source,
-        placeholders=placeholder_values(placeholders),
-        pipeline=chosen.pipeline,
+    shown_at = dashboards_at(dashboards, ca_certs=ca_certs, insecure=insecure)
+    limit = Limit.written(max_delete) if max_delete else Limit()
+    options = FileOptions(
+        pipeline or [], target, placeholders, every_log_source, tuning, rules_shards, no_cache
     )
-    compiled = compile_rules(rules or [], options, no_cache=no_cache)
-    rules_tuned = tuned(compiled.compiled, tuning)
-    require_unexpired(rules_tuned)
+    wanted = wanted_rules(rules or [], options, connected, bundle=bundle, sha256=sha256)
     with connected() as cluster, progress_bar("Deploying rules") as tell:
         report = deploying.deploy(
-            cluster, rules_tuned, on_progress=tell, dialect=chosen.dialect, shards=rules_shards
+            cluster,
+            wanted.rules,
+            on_progress=tell,
+            dialect=wanted.dialect,
+            shards=wanted.shards,
+            commit=wanted.commit,
+            limit=limit,
         )
-    refused = (*compiled.refused, *deploying.refusals(report))
+    return _tell(wanted, report, import_into(shown_at), output, verbose=verbose)
+
+
+def _tell(
+    wanted: Wanted, report: deploying.DeployReport, imported: Imported, output: OutputFormat, *, verbose: bool
+) -> int:
+    """What was done, and the exit code."""
+    refused = (*wanted.refused, *deploying.refusals(report))
     if output is OutputFormat.JSON:
         print_json(
-            {**_json(compiled, report, chosen.dialect), "refused": [error_json(error) for error in refused]}
+            {
+                **_json(wanted, report),
+                **imported.to_json(),
+                "refused": [error_json(error) for error in refused],
+            }
         )
     else:
         print_refusals(refused, all_of_them=verbose)
-        for warning in compiled.read.warnings if verbose else ():
+        for warning in wanted.compiled.read.warnings if verbose and wanted.compiled else ():
             print_error(warning, word="warning")
-        _print(compiled, report, len(refused), chosen.dialect)
-    return ExitCode.LOSS if refused else ExitCode.OK
+        _print(wanted, report, len(refused))
+        imported.tell()
+    return imported.status or (ExitCode.LOSS if refused else ExitCode.OK)
 
 
 def _unfiltered(compiled: CompiledSet) -> list[tuple[str, str, str]]:
@@ -114,14 +135,23 @@ def _not_in_events(dialect: Dialect) -> list[str]:
     return [fact for fact in FACTS if fact not in dialect.paths]
 
 
-def _json(compiled: CompiledSet, report: deploying.DeployReport, dialect: Dialect) -> dict[str, Any]:
+def _json(wanted: Wanted, report: deploying.DeployReport) -> dict[str, Any]:
     return {
         "index": report.index,
         "rules": report.rules,
         "changed": report.changed,
         "installed": report.installed,
+        "removed": [{"id": rule_id, "title": title} for rule_id, title in report.removed.items()],
+        "repaired": report.repaired,
         "deleted": report.deleted,
-        "dialect": {"name": dialect.name, "not_in_events": _not_in_events(dialect)},
+        "commit": wanted.commit,
+        "dialect": {"name": wanted.dialect.name, "not_in_events": _not_in_events(wanted.dialect)},
+        **(_json_of_files(wanted.compiled) if wanted.compiled else {}),
+    }
+
+
+def _json_of_files(compiled: CompiledSet) -> dict[str, Any]:
+    return {
         "files": compiled.read.files,
         "other_log_sources": compiled.read.other_sources,
         "correlations_not_run": len(compiled.read.correlations),
@@ -132,15 +162,41 @@ def _json(compiled: CompiledSet, report: deploying.DeployReport, dialect: Dialec
     }
 
 
-def _print(compiled: CompiledSet, report: deploying.DeployReport, refused: int, dialect: Dialect) -> None:
+def _print(wanted: Wanted, report: deploying.DeployReport, refused: int) -> None:
     if not report.changed:
         write_line(f"nothing to do: these {report.rules} rules are live already ({report.index})")
     else:
         for name in report.installed:
             write_line(f"installed {name}")
         write_line(f"live: {report.rules} rules in {report.index}")
+    if report.taken_over:
+        write_line(f"took over the lock of a deploy by {printable(report.taken_over)} that had died")
+    if report.repaired:
+        write_line(
+            f"mended {len(report.repaired)} rules that had been edited, deleted or added in the cluster"
+        )
+    for rule_id, title in list(report.removed.items())[:LISTED]:
+        write_line(f"taken away: {printable(title)} ({printable(rule_id)})")
+    if len(report.removed) > LISTED:
+        write_line(f"... and {len(report.removed) - LISTED} more were taken away; --output json lists all")
     for name in report.deleted:
         write_line(f"deleted the old release {name}")
+    if wanted.compiled:
+        _print_files(wanted.compiled, refused)
+    if wanted.dialect != RAW:
+        write_line(f"for events in the dialect {wanted.dialect.name}")
+    for fact in _not_in_events(wanted.dialect):
+        write_line(
+            f"alerts will lack what CloudTrail calls {fact}: the pipeline says nowhere where events hold it"
+        )
+    unfiltered = _unfiltered(wanted.compiled) if wanted.compiled else []
+    if wanted.compiled and not unfiltered:
+        write_line("every rule is pre-filtered by a value that it names")
+    for title, kind, reason in unfiltered:
+        write_line(f"not pre-filtered by a value ({kind}): {title}: {reason}")
+
+
+def _print_files(compiled: CompiledSet, refused: int) -> None:
     read = compiled.read
     write_line(
         f"{read.files} files: {len(compiled.compiled)} rules compiled, {refused} refused, "
@@ -151,14 +207,3 @@ def _print(compiled: CompiledSet, report: deploying.DeployReport, refused: int, 
             f"{len(read.correlations)} correlation rules were read; the detector does not run them yet, and the rules "
             "that they name alert by themselves (docs/correlations.md)"
         )
-    if dialect != RAW:
-        write_line(f"for events in the dialect {dialect.name}")
-    for fact in _not_in_events(dialect):
-        write_line(
-            f"alerts will lack what CloudTrail calls {fact}: the pipeline says nowhere where events hold it"
-        )
-    unfiltered = _unfiltered(compiled)
-    if not unfiltered:
-        write_line("every rule is pre-filtered by a value that it names")
-    for title, kind, reason in unfiltered:
-        write_line(f"not pre-filtered by a value ({kind}): {title}: {reason}")

@@ -1,88 +1,30 @@
-"""The program: commands put together, and what becomes of what they raise."""
+"""The program as it is run, and what becomes of what its commands raise."""
 
 import gc
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
-from osdetect import __version__
-from osdetect.cli import (
-    alerts,
-    backfill,
-    catalog,
-    check,
-    compile,  # noqa: A004  # named as their commands
-    coverage,
-    deploy,
-    detect,
-    doctor,
-    explain,
-    hunt,
-    load,
-    node,
-    notify,
-    packs,
-    quickstart,
-    ruletest,
-    scan,
-    scenario,
-    status,
-    tuning,
-)
+from osdetect.cli.commands import program
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
 from osdetect.vocabulary import ExitCode
 
-app = typer.Typer(
-    name="osdetect",
-    help="Sigma rules in, alerts out, on OpenSearch, for AWS CloudTrail.",
-    epilog="Start with: osdetect quickstart. Exit codes: docs/exit-codes.md.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(quickstart.quickstart)
-app.command()(check.check)
-app.command(name="compile")(compile.compile_)
-app.command(name="explain")(explain.explain_)
-app.command(name="test")(ruletest.ruletest)
-app.command()(deploy.deploy)
-app.command()(load.load)
-app.command()(detect.detect)
-app.add_typer(alerts.app, name="alerts")
-app.command()(hunt.hunt)
-app.command()(status.status)
-app.command()(tuning.tuning)
-app.command()(backfill.backfill)
-app.command()(doctor.doctor)
-app.add_typer(notify.app, name="notify")
-app.add_typer(packs.app, name="packs")
-app.add_typer(node.app, name="node")
-app.add_typer(catalog.app, name="catalog")
-app.command()(coverage.coverage)
-app.command()(scan.scan)
-app.command()(scenario.scenario)
+
+def __getattr__(name: str) -> typer.Typer:
+    """`app`, the program with all its commands: made for who asks for it."""
+    if name == "app":
+        return program()
+    raise AttributeError(name)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"osdetect {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    _version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
-    ] = False,
-) -> None:
-    pass
+def __dir__() -> list[str]:
+    return [*globals(), "app"]  # there `typer ... utils docs` looks for it
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:
@@ -94,10 +36,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     # Events are plain trees without cycles: looking for garbage among them as often as Python does by default costs
     # about a sixth of a pass (benchmarks/README.md).
-    gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
-        status = run()
+        status = run(ready=gc.freeze)
         sys.stdout.flush()
     except BrokenPipeError:
         status = _reader_gone()
@@ -112,10 +53,18 @@ def _reader_gone() -> int:
     return int(ExitCode.OK)
 
 
-def run(arguments: list[str] | None = None) -> int:
-    """Run one command and give its exit status; every failure is told on standard error."""
+def run(arguments: list[str] | None = None, *, ready: Callable[[], object] = bool) -> int:
+    """Run one command and give its exit status; every failure is told on standard error.
+
+    Args:
+        arguments: the command line; None: the process's.
+        ready: called when the command's code has been read.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        status = typer.main.get_command(app).main(args=arguments, prog_name="osdetect", standalone_mode=False)
+        command = typer.main.get_command(program(given[0] if given else ""))
+        ready()
+        status = command.main(args=given, prog_name="osdetect", standalone_mode=False)
         return _interrupted() if status == ExitCode.INTERRUPTED else int(status or ExitCode.OK)
     except OsdetectError as error:
         print_error(error)

@@ -1,6 +1,5 @@
 """`osdetect notify`: tell people and machines of new alerts."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from osdetect import settings
 from osdetect.alerts import dashboards_link
 from osdetect.cli import notify_outbox
 from osdetect.cli.connect import connect
@@ -135,7 +135,7 @@ def send_trial(
 
 
 def _works(cluster: Cluster, channels: dict[str, AnyChannel], asked: Asked) -> list[ChannelWork]:
-    base = os.environ.get("OSDETECT_DASHBOARDS_URL", "")
+    base = settings.text("dashboards_url")
     if base:
         dashboards_link(base, {})  # refuses an address that is none
     around = Surroundings(this_worker(), _now, stop=lambda: asked.asked)

@@ -1,12 +1,12 @@
 """`osdetect notify outbox`, `dead` and `retry`: what waits, what was given up, and sending that again."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from osdetect import settings
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_error, print_json, print_table, say
@@ -34,7 +34,7 @@ def channels_file(given: Path | None) -> Path:
     Raises:
         UsageError: neither.
     """
-    named = given or (Path(said) if (said := os.environ.get("OSDETECT_CHANNELS")) else None)
+    named = given or (Path(said) if (said := settings.text("channels")) else None)
     if named is None:
         raise UsageError("no channels are named", cure="give --channels FILE, or set OSDETECT_CHANNELS")
     return named

@@ -8,6 +8,7 @@
 
 from osdetect.cluster.bulk import ItemOutcome, create_action, index_action, replace_action
 from osdetect.cluster.connection import Connection
+from osdetect.cluster.credentials import Basic, Credentials
 from osdetect.cluster.door import Cluster
 from osdetect.cluster.paging import every_page
 from osdetect.cluster.reply import read_json
@@ -15,8 +16,10 @@ from osdetect.cluster.store import StoredDocument, Version
 from osdetect.cluster.translate import from_status
 
 __all__ = [
+    "Basic",
     "Cluster",
     "Connection",
+    "Credentials",
     "ItemOutcome",
     "StoredDocument",
     "Version",

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode
 
 import orjson
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
 from osdetect.cluster import bulk, store
 from osdetect.cluster.connection import Connection
+from osdetect.cluster.credentials import Credentials
 from osdetect.cluster.reply import read_json
 from osdetect.cluster.translate import from_connection, from_status, no_json
 from osdetect.errors import ClusterRefused, OsdetectError
@@ -94,6 +96,13 @@ class Cluster:
     def url(self) -> str:
         """The cluster's URL; it never holds credentials."""
         return self._connection.url
+
+    def as_somebody_else(self, credentials: Credentials) -> "Cluster":
+        """The same cluster, asked with other credentials and no certificate of ours."""
+        other = self._connection.model_copy(
+            update={"credentials": credentials, "client_cert": None, "client_key": None}
+        )
+        return Cluster(_client(other), other, self.version)
 
     def hurry_when(self, asked: Callable[[], bool], wait: Callable[[float], object]) -> None:
         """Once `asked` says so, repeat nothing any more: a failure in passing is one at once.
@@ -204,11 +213,13 @@ class Cluster:
     ) -> Any:
         import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second
 
+        # The client would write a space as +, which signatures do not survive.
+        query = f"?{urlencode(params, quote_via=quote)}" if params else ""
         try:
             return client.transport.perform_request(
                 method,
-                path,
-                params={**(params or {}), "request_timeout": timeout_s or self._connection.timeout_s},
+                path + query,
+                params={"request_timeout": timeout_s or self._connection.timeout_s},
                 body=body,
                 headers={"content-type": "application/x-ndjson"} if path.endswith(_LINES) else None,
             )
@@ -288,7 +299,7 @@ def _client(connection: Connection, serializer: _Orjson | None = None) -> "OpenS
         }
     return OpenSearch(
         [connection.url],
-        http_auth=(connection.username, connection.secret()) if connection.username else None,
+        http_auth=connection.credentials,
         max_retries=0,
         serializer=serializer or _Orjson(),
         serializers={"application/json": serializer or _Orjson()},

@@ -12,6 +12,8 @@ _MISSING = re.compile(r"no permissions for \[([^\]]*)\]")
 _USER = re.compile(r"User \[name=(.*?), backend_roles=")
 _CURE_401 = {
     "user name and password": "check OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE (or OSDETECT_PASSWORD)",
+    "bearer token": "check OSDETECT_TOKEN_FILE (or OSDETECT_TOKEN): it may be expired, or of another issuer",
+    "AWS signature": "check the AWS credentials, OSDETECT_AWS_REGION and OSDETECT_AWS_SERVICE, and this machine's clock",
     "client certificate": "check OSDETECT_CLIENT_CERT: the cluster knows no user for its subject, or wants a password too",
     "": "give credentials: OSDETECT_USERNAME with OSDETECT_PASSWORD_FILE, or another way of docs/security.md",
 }
@@ -20,7 +22,11 @@ _CURE_401 = {
 def unauthorized(reason: str, asked: str, sent: str) -> ClusterRefused:
     """The error for 401; `sent` says in words what credentials were sent."""
     said = f"the cluster does not accept this {sent}" if sent else "the cluster wants to know who this is"
-    return ClusterRefused(f"{said} ({asked})", cause=reason, cure=_CURE_401[sent], status=401)
+    meant = (
+        "what was sent is wrong, expired, or of a user that it does not know" if sent else "nothing was sent"
+    )
+    cause = f"it answered 401: {reason or meant}"
+    return ClusterRefused(f"{said} ({asked})", cause=cause, cure=_CURE_401[sent], status=401)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,11 @@ _CERTIFICATE = (
         "alert (certificate|bad certificate|unknown ca)|certificate required",
         "the cluster does not accept our client certificate",
         "check OSDETECT_CLIENT_CERT and OSDETECT_CLIENT_KEY, or that the cluster trusts who signed it",
+    ),
+    (
+        "PEM lib|no start line|key values mismatch|KEY_VALUES_MISMATCH",
+        "a certificate or key file of ours cannot be used",
+        "check OSDETECT_CLIENT_CERT and OSDETECT_CLIENT_KEY: PEM files that belong together",
     ),
     (
         "WRONG_VERSION_NUMBER|wrong version number|record layer failure|unknown protocol|HTTP_REQUEST",

@@ -29,7 +29,8 @@ def reason_of(info: Any) -> str:
         return ""
     roots = error.get("root_cause") or [error]
     root = roots[0] if isinstance(roots, list) and roots and isinstance(roots[0], Mapping) else error
-    said = f"{root.get('type', '')}: {root.get('reason', '')}".strip(": ")
+    # The security plugin's own API says `message`.
+    said = f"{root.get('type', '')}: {root.get('reason', '') or root.get('message', '')}".strip(": ")
     inner = error.get("caused_by")
     if isinstance(inner, Mapping) and str(inner.get("reason")) not in said:
         said += f" ({inner.get('reason')})"

@@ -52,6 +52,7 @@ class Share:
     keywords: tuple[str, ...]
     ips: Mapping[str, str]
     ignore_above: int
+    hollow: tuple[str, ...]
 
     @staticmethod
     def of(sources: Sequence[SourceText], options: ReadOptions, fields: EventFields) -> "Share":
@@ -63,12 +64,13 @@ class Share:
             tuple(fields.keywords),
             dict(fields.ips),
             fields.ignore_above,
+            tuple(fields.hollow),
         )
 
     def compiled(self) -> Iterator[CompiledFile]:
         """What each of the texts comes to."""
         options = ReadOptions(every_log_source=self.every_log_source, placeholders=self.placeholders)
-        fields = EventFields(frozenset(self.keywords), self.ips, self.ignore_above)
+        fields = EventFields(frozenset(self.keywords), self.ips, self.ignore_above, frozenset(self.hollow))
         return (compile_text(SourceText("", text), options, fields) for text in self.texts)
 
 

@@ -183,7 +183,7 @@ def salt(options: ReadOptions, fields: EventFields) -> bytes:
         "every_log_source": options.every_log_source,
         "placeholders": {name: list(values) for name, values in options.placeholders.items()},
         "pipeline": options.pipeline.digest if options.pipeline else None,
-        "fields": [sorted(fields.keywords), dict(fields.ips), fields.ignore_above],
+        "fields": [sorted(fields.keywords), dict(fields.ips), fields.ignore_above, sorted(fields.hollow)],
     }
     return digest_of((orjson.dumps(said, option=orjson.OPT_SORT_KEYS), _own_text()))
 

@@ -5,7 +5,8 @@ What the event index cannot say, because the field is not indexed there or the t
 search (`osdetect.expr.evaluate`) decides. Structured Query DSL only: no query_string, no scripts.
 
 Why a wildcard also takes events that hold a long text: one longer than `ignore_above` is no term, and an attacker
-chooses the length of a user agent. Events say of themselves that they hold one (`osdetect.documents.event`).
+chooses the length of a user agent. Events say of themselves that they hold one (`osdetect.documents.event`), and which of
+the fields that rules ask to be there they have without a term.
 """
 
 import ipaddress
@@ -32,7 +33,7 @@ from osdetect.expr import (
 )
 from osdetect.expr.values import fold_case
 from osdetect.schema.event_fields import EventFields
-from osdetect.vocabulary import LONG_TEXT
+from osdetect.vocabulary import HOLLOW, LONG_TEXT
 
 Query = dict[str, Any]
 
@@ -121,7 +122,8 @@ def _leaf(leaf: Leaf[str], fields: EventFields) -> _Bounds:
             return _equals(path, "true" if value else "false", exact=True, fields=fields)
         case Exists():
             # A field that is null, an empty list or too long is present, but not to the index.
-            return _Bounds(over=ANYTHING, under=there)
+            unseen = _or_unindexed(there, {"term": {HOLLOW: path}}) if path in fields.hollow else ANYTHING
+            return _Bounds(over=unseen, under=there)
         case Null():
             # What the index holds no term of is absent, null, empty or too long; a null may stand among terms.
             return _UNKNOWN
@@ -175,8 +177,8 @@ def _within_effort(parts: tuple[str | Gap, ...]) -> tuple[str | Gap, ...]:
     return (Gap.ANY, longest[:LITERAL], Gap.ANY)
 
 
-def _or_unindexed(query: Query) -> Query:
-    return {"bool": {"should": [query, {"term": {LONG_TEXT: True}}], "minimum_should_match": 1}}
+def _or_unindexed(*queries: Query) -> Query:
+    return {"bool": {"should": [*queries, {"term": {LONG_TEXT: True}}], "minimum_should_match": 1}}
 
 
 _META = str.maketrans({"\\": "\\\\", "*": "\\*", "?": "\\?"})

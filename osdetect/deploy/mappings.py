@@ -1,6 +1,7 @@
 """Install what `mappings/` holds: index templates and ingest pipelines, each only when it changed."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 
 from osdetect.cluster import Cluster
+from osdetect.deploy.schema import Schema, behind, migrate, schema_of
 from osdetect.errors import ClusterRefused
 from osdetect.resources import folder
 from osdetect.vocabulary import OWNER
@@ -53,57 +55,112 @@ def _mark(digest: str) -> str:
     return f"[{OWNER} {digest}]"
 
 
-def install(cluster: Cluster) -> tuple[str, ...]:
-    """Install what is missing or differs; the names of what was written, none when all was there.
+def outdated(cluster: Cluster, resources: Sequence[Resource]) -> tuple[Resource, ...]:
+    """Those that are missing, or differ from what stands there, be that of an older version or edited by hand.
+
+    A template of which some index is of an older schema is among them as well.
+
+    Raises:
+        ClusterRefused: something of the same name is there that osdetect did not make, or a later osdetect did.
+    """
+    older = behind(cluster, schemas(resources))
+    found = [(resource, standing(cluster, resource)) for resource in resources]
+    foreign = next((resource for resource, there in found if there.foreign), None)
+    if foreign is not None:
+        raise ClusterRefused(
+            f"{foreign.path} is there already, and osdetect did not make it",
+            cause="it carries no mark of osdetect",
+            cure=f"rename or delete it: DELETE {foreign.path}",
+        )
+    return tuple(resource for resource, there in found if there.differs or resource.name in older)
+
+
+def install(cluster: Cluster, resources: Sequence[Resource] | None = None) -> tuple[str, ...]:
+    """Put these in their places; their names. Indices of older schemas are brought along.
+
+    Args:
+        cluster: where.
+        resources: None: those that are missing or differ from what is shipped.
 
     Raises:
         ClusterRefused: something of the same name is there that osdetect did not make.
+        ClusterError: the cluster did not take one.
     """
-    return tuple(resource.name for resource in shipped() if _install(cluster, resource))
+    wanted = outdated(cluster, shipped()) if resources is None else resources
+    for resource in wanted:
+        # Before the template: killed in between, the next deploy does both again.
+        for schema in schemas([resource]):
+            migrate(cluster, schema)
+        cluster.request("PUT", resource.path, body=resource.body)
+    return tuple(resource.name for resource in wanted)
 
 
-def _install(cluster: Cluster, resource: Resource) -> bool:
-    owner, digest = standing(cluster, resource)
-    if owner == OWNER and digest == resource.digest:
-        return False
-    if owner not in (OWNER, None):
-        raise ClusterRefused(
-            f"{resource.path} is there already, and osdetect did not make it",
-            cause="it carries no mark of osdetect",
-            cure=f"rename or delete it: DELETE {resource.path}",
-        )
-    if owner == OWNER:
-        _renew_indices(
-            cluster, resource
-        )  # before the template: killed in between, the next deploy does both again
-    cluster.request("PUT", resource.path, body=resource.body)
-    return True
+def schemas(resources: Sequence[Resource]) -> tuple[Schema, ...]:
+    """The kinds of index that the templates among them make."""
+    return tuple(schema_of(one.name, one.body) for one in resources if "index_patterns" in one.body)
 
 
-def _renew_indices(cluster: Cluster, resource: Resource) -> None:
-    """Give the indices that an older template made what the new one adds: a template is read only at an index's birth.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands where a resource of ours belongs."""
 
-    OpenSearch refuses what would change a field that is there (OpenSearch docs, "Put mapping"); such a change needs
-    indices of another name.
-    """
-    mappings = resource.body.get("template", {}).get("mappings", {})
-    added = {
-        name: part for name, part in mappings.items() if name != "_meta"
-    }  # each index has a _meta of its own
-    patterns = ",".join(resource.body.get("index_patterns", ()))
-    if added and patterns:
-        options = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "open"}
-        if cluster.request("GET", f"/{patterns}/_alias", params=options, accept=(404,)):
-            cluster.request("PUT", f"/{patterns}/_mapping", params=options, body=added)
+    owner: str | None
+    """None when nothing stands there."""
+    digest: str
+    """Of the content that was installed, as it says itself."""
+    differs: tuple[str, ...]
+    """Dotted paths at which it is not what is shipped."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody else made it."""
+        return self.owner not in (OWNER, None)
 
 
-def standing(cluster: Cluster, resource: Resource) -> tuple[str | None, str]:
-    """Owner and digest of what stands at the resource's place; owner None when nothing does."""
-    reply = cluster.request("GET", resource.path, accept=(404,))
-    if "index_templates" in reply:
-        meta = reply["index_templates"][0]["index_template"].get("_meta", {})
+def standing(cluster: Cluster, resource: Resource) -> Standing:
+    """What stands at the resource's place, compared with the resource."""
+    body = _standing_body(cluster.request("GET", resource.path, accept=(404,)), resource.name)
+    if body is None:
+        return Standing(None, "", ("",))
+    owner, digest = _marks(body)
+    there, wanted = _flat(_normal(body)), _flat(_normal(resource.body))
+    paths = sorted(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))
+    return Standing(owner, digest, tuple(paths))
+
+
+def _standing_body(reply: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    for one in reply.get("index_templates", ()):
+        if one.get("name") == name:
+            body: Mapping[str, Any] = one["index_template"]
+            return body
+    pipeline = reply.get(name)
+    return pipeline if isinstance(pipeline, Mapping) else None
+
+
+def _marks(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Owner and digest that a template or pipeline says of itself."""
+    if "index_patterns" in body:
+        meta = body.get("_meta", {})
         return str(meta.get("owner", "")), str(meta.get("digest", ""))
-    if resource.name not in reply:
-        return None, ""
-    marked = str(reply[resource.name].get("description", "")).rpartition(f"[{OWNER} ")
+    marked = str(body.get("description", "")).rpartition(f"[{OWNER} ")
     return (OWNER, marked[2].removesuffix("]")) if marked[1] else ("", "")
+
+
+def _normal(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with its settings as the cluster gives them back: each a text under its full name."""
+    template = body.get("template", {})
+    settings = _flat(template.get("settings", {}))
+    full = {name if name.startswith("index.") else f"index.{name}": value for name, value in settings.items()}
+    texts = {
+        name: value if isinstance(value, str) else orjson.dumps(value).decode()
+        for name, value in full.items()
+    }
+    return {**body, "template": {**template, "settings": texts}}
+
+
+def _flat(data: Any, path: str = "") -> dict[str, Any]:
+    """Each value that is no object by its dotted path; empty objects and lists say nothing."""
+    if isinstance(data, Mapping):
+        inner = (_flat(value, f"{path}.{name}" if path else str(name)) for name, value in data.items())
+        return {name: value for part in inner for name, value in part.items()}
+    return {} if data in ([], None) else {path: data}

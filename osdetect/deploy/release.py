@@ -4,20 +4,33 @@ The index's name is a function of the rules' content, so the same rules are the 
 and only then given the alias, in one atomic request: a detector sees the old set or the new one, never a part.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import orjson
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
 
 from osdetect.cluster import Cluster, index_action
-from osdetect.deploy.mappings import install
+from osdetect.deploy.limit import Limit
+from osdetect.deploy.lock import DeployLock, deploy_lock, whoever
+from osdetect.deploy.mappings import Resource, install, outdated, shipped
+from osdetect.deploy.releases import (
+    Deployable,
+    Kept,
+    Stamp,
+    aliased,
+    digest_of,
+    kept_releases,
+    release_index,
+    remembered,
+    sorted_json,
+    stored_documents,
+)
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import FORMAT
 from osdetect.errors import ClusterError, ClusterRefused, RuleError
 from osdetect.schema.projection import VALUES, column_key
-from osdetect.vocabulary import OWNER, RULES_ALIAS, RULES_PREFIX
+from osdetect.vocabulary import OWNER, RULES_ALIAS, RULES_PREFIX, STATE_INDEX
 
 BATCH = 500
 """Rules of one request, if they are no more than these bytes together."""
@@ -26,25 +39,6 @@ KEPT = 5
 """Releases that stay in the cluster, the live one among them; older ones are deleted."""
 
 Progress = Callable[[int, int], None]
-
-
-class Deployable(Protocol):
-    """What is deployed of a compiled rule: of one that was kept no tree is built."""
-
-    @property
-    def id(self) -> str:
-        """The rule's id."""
-        ...
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The paths whose values its stored query asks for."""
-        ...
-
-    @property
-    def document(self) -> bytes:
-        """Its percolator document: JSON with sorted keys on one line, sent and hashed as it is."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +58,31 @@ class DeployReport:
     rules: int
     """Rules in it."""
     changed: bool
-    """False when this release was live already."""
+    """False when all of this was there already."""
     installed: tuple[str, ...]
     """Templates and pipelines that were written."""
     refused: tuple[Refused, ...]
     deleted: tuple[str, ...]
     """Older releases that were deleted."""
+    removed: Mapping[str, str]
+    """Id and title of each rule that was live and is no more."""
+    repaired: tuple[str, ...] = ()
+    """Ids of the documents of a release that was there already, which somebody had edited, deleted or added."""
+    taken_over: str = ""
+    """Who held the lock of a deploy that died; empty when nobody did."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be live."""
+
+    index: str
+    rules: tuple[Deployable, ...]
+    dialect: Dialect
+    shards: int
+    commit: str
+    limit: Limit | None
+    on_progress: Progress
 
 
 def deploy(
@@ -79,6 +92,8 @@ def deploy(
     on_progress: Progress,
     dialect: Dialect = RAW,
     shards: int = 1,
+    commit: str = "",
+    limit: Limit | None = None,
 ) -> DeployReport:
     """Make this set of rules the live one.
 
@@ -88,38 +103,130 @@ def deploy(
         on_progress: called with rules written and rules in all.
         dialect: of the events that the rules were compiled for; the release remembers it.
         shards: of the rules index: so many nodes can share percolation.
+        commit: of the git repository that the rules are in; the release remembers it.
+        limit: how many live rules may go; None: all.
 
     Raises:
+        ClusterBusy: another deploy is under way.
+        Guarded: more rules would go than are allowed.
         ClusterRefused: no percolator, a missing right, or every rule was refused.
         ClusterUnavailable: the cluster went away; the release that was live still is.
     """
     cluster.require_percolator()
-    installed = install(cluster)
-    ordered = sorted(compiled, key=lambda one: one.id)
+    ordered = tuple(sorted(compiled, key=lambda one: one.id))
     index = release_index(ordered, dialect, shards)
-    if _is_live(cluster, index):
+    wanted = _Wanted(index, ordered, dialect, shards, commit, limit, on_progress)
+    pending = outdated(cluster, shipped())
+    if not pending and (unchanged := _unchanged(cluster, wanted)):
         on_progress(len(ordered), len(ordered))
-        return DeployReport(
-            index, _count(cluster, index), bool(installed), installed, _recorded(cluster, index, ordered), ()
-        )
-    _create(cluster, index, ordered, dialect, shards)
-    refused = _fill(cluster, index, ordered, on_progress)
+        return unchanged
+    # The index that holds the lock must be born from its template.
+    first = [resource for resource in pending if resource.name == STATE_INDEX]
+    installed = install(cluster, first)
+    with deploy_lock(cluster) as lock:
+        return _deployed(cluster, wanted, lock, [one for one in pending if one not in first], installed)
+
+
+def _unchanged(cluster: Cluster, wanted: _Wanted) -> DeployReport | None:
+    """The report when just these rules are live, document by document."""
+    kept = _live(cluster, wanted.index)
+    if kept is None:
+        return None
+    wrong, extra = _unlike(cluster, wanted)
+    if extra or any(one.id not in kept.refused for one in wrong):
+        return None
+    refused = tuple(Refused(one.id, kept.refused[one.id]) for one in wrong)
+    return DeployReport(wanted.index, len(wanted.rules) - len(refused), False, (), refused, (), {})
+
+
+def _live(cluster: Cluster, index: str) -> Kept | None:
+    """The release in this index if it is complete and the only live one."""
+    if aliased(cluster) != (index,):
+        return None
+    return next((one for one in kept_releases(cluster) if one.index == index and one.complete), None)
+
+
+def _unlike(cluster: Cluster, wanted: _Wanted) -> tuple[list[Deployable], list[str]]:
+    """The rules whose documents are not in the index as they should be, and the ids that should not be there."""
+    missing = {one.id: one for one in wanted.rules}
+    extra: list[str] = []
+    for rule_id, source in stored_documents(cluster, wanted.index):
+        one = missing.get(rule_id)
+        if one is None:
+            extra.append(rule_id)
+        elif sorted_json(source) == one.document:
+            del missing[rule_id]
+    return list(missing.values()), extra
+
+
+def _deployed(
+    cluster: Cluster,
+    wanted: _Wanted,
+    lock: DeployLock,
+    pending: Sequence[Resource],
+    installed: tuple[str, ...],
+) -> DeployReport:
+    ordered, index = wanted.rules, wanted.index
+    removed = _removed(cluster, wanted)
+    installed = (*installed, *install(cluster, pending))
+    live = _live(cluster, index)
+    fresh = _create(cluster, wanted)
+    wrong, extra = (list(ordered), []) if fresh else _unlike(cluster, wanted)
+    for rule_id in extra:
+        cluster.request("DELETE", f"/{index}/_doc/{quote(rule_id, safe='')}", accept=(404,))
+    refused = _fill(cluster, index, wrong, wanted.on_progress)
     if ordered and len(refused) == len(ordered):
-        cluster.request("DELETE", f"/{index}")
+        if live is None:
+            cluster.request("DELETE", f"/{index}")
         raise ClusterRefused("the cluster refused every rule", cause=refused[0].reason)
-    _finish(cluster, index, ordered, refused, dialect)
-    return DeployReport(index, len(ordered) - len(refused), True, installed, refused, _prune(cluster, index))
+    taken = len(ordered) - len(refused)
+    stamp = live.stamp if live else _stamp(cluster, wanted, taken)
+    _complete(cluster, wanted, refused, stamp)
+    lock.require()
+    if live is None:
+        make_live(cluster, index)
+    bad = {one.rule_id for one in refused}
+    repaired = () if fresh else (*(one.id for one in wrong if one.id not in bad), *extra)
+    changed = live is None or bool(installed) or bool(repaired)
+    return DeployReport(
+        index,
+        taken,
+        changed,
+        installed,
+        refused,
+        _prune(cluster, index, stamp.follows),
+        removed,
+        tuple(sorted(repaired)),
+        lock.taken_over,
+    )
 
 
-def release_index(compiled: Iterable[Deployable], dialect: Dialect = RAW, shards: int = 1) -> str:
-    """The name of the index for this set of rules: a function of what is stored for them, their dialect and their shards."""
-    digest = hashlib.sha256(str(FORMAT).encode())
-    digest.update(orjson.dumps(_remembered(dialect), option=orjson.OPT_SORT_KEYS))
-    if shards != 1:
-        digest.update(b"shards %d" % shards)
-    for one in compiled:
-        digest.update(orjson.dumps([one.id, orjson.Fragment(one.document)]))
-    return RULES_PREFIX + digest.hexdigest()[:16]
+def _removed(cluster: Cluster, wanted: _Wanted) -> dict[str, str]:
+    """The live rules that are not wanted any more.
+
+    Raises:
+        Guarded: they are more than may go.
+    """
+    live = {
+        rule_id: str((source.get("rule") or {}).get("name", ""))
+        for rule_id, source in stored_documents(cluster, RULES_ALIAS, ("rule.name",))
+    }
+    ids = {one.id for one in wanted.rules}
+    removed = {rule_id: title for rule_id, title in live.items() if rule_id not in ids}
+    if wanted.limit is not None:
+        wanted.limit.check(removed, len(live))
+    return removed
+
+
+def _stamp(cluster: Cluster, wanted: _Wanted, rules: int) -> Stamp:
+    before = aliased(cluster)
+    return Stamp(
+        at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        by=whoever(),
+        commit=wanted.commit,
+        rules=rules,
+        follows=before[0] if len(before) == 1 else "",
+    )
 
 
 def _meta(cluster: Cluster, index: str) -> dict[str, Any]:
@@ -128,35 +235,33 @@ def _meta(cluster: Cluster, index: str) -> dict[str, Any]:
     return found
 
 
-def _is_live(cluster: Cluster, index: str) -> bool:
-    reply = cluster.request("GET", f"/{RULES_PREFIX}*/_alias/{RULES_ALIAS}", accept=(404,))
-    return set(reply) == {index} and _meta(cluster, index).get("complete") is True
-
-
 def _count(cluster: Cluster, index: str) -> int:
     return int(cluster.request("GET", f"/{index}/_count")["count"])
 
 
-def _create(
-    cluster: Cluster, index: str, compiled: Sequence[Deployable], dialect: Dialect, shards: int
-) -> None:
-    """Make the index with a column for each path that the rules name; what a killed deploy left goes first."""
+def _create(cluster: Cluster, wanted: _Wanted) -> bool:
+    """Make the index with a column for each path that the rules name; what a killed deploy left goes first.
+
+    False when a deploy made it and came to its end: what is in it is kept.
+    """
+    index = wanted.index
     left = _meta(cluster, index)
     if left and left.get("owner") != OWNER:
         raise _foreign(index)
     if left.get("complete") is True:
-        return
+        return False
     if left:
         cluster.request("DELETE", f"/{index}", accept=(404,))
-    paths = sorted({path for one in compiled for path in one.columns})
+    paths = sorted({path for one in wanted.rules for path in one.columns})
     columns = {column_key(path): {"type": "keyword", "doc_values": False} for path in paths}
     mappings = {
-        "_meta": {"owner": OWNER, "format": FORMAT, "complete": False, **_remembered(dialect)},
+        "_meta": {"owner": OWNER, "format": FORMAT, "complete": False, **remembered(wanted.dialect)},
         "properties": {VALUES: {"type": "object", "dynamic": False, "properties": columns}},
     }
-    settings = {} if shards == 1 else {"settings": {"index.number_of_shards": shards}}
+    settings = {} if wanted.shards == 1 else {"settings": {"index.number_of_shards": wanted.shards}}
     if not cluster.create_index(index, {"mappings": mappings, **settings}):
         _require_ours(cluster, index)
+    return True
 
 
 def _require_ours(cluster: Cluster, index: str) -> None:
@@ -218,28 +323,33 @@ def _batches(compiled: Sequence[Deployable]) -> Iterator[Sequence[Deployable]]:
         yield compiled[start:]
 
 
-def _remembered(dialect: Dialect) -> dict[str, Any]:
-    """What the index says of its dialect; of raw records it says nothing."""
-    return {} if dialect == RAW else {"dialect": dialect.to_json()}
-
-
-def _finish(
-    cluster: Cluster, index: str, compiled: Sequence[Deployable], refused: Sequence[Refused], dialect: Dialect
-) -> None:
-    """Check that all is there, say so in the index, and move the alias to it in one request."""
+def _complete(cluster: Cluster, wanted: _Wanted, refused: Sequence[Refused], stamp: Stamp) -> None:
+    """Check that all is there, and say so in the index."""
+    index = wanted.index
     _require_ours(cluster, index)
     cluster.request("POST", f"/{index}/_refresh")
-    found, wanted = _count(cluster, index), len(compiled) - len(refused)
-    if found != wanted:
-        raise _disturbed(f"the rules index {index} holds {found} rules instead of {wanted}")
+    found, due = _count(cluster, index), len(wanted.rules) - len(refused)
+    if found != due:
+        raise _disturbed(f"the rules index {index} holds {found} rules instead of {due}")
+    bad = {one.rule_id: one.reason for one in refused}
     meta = {
         "owner": OWNER,
         "format": FORMAT,
         "complete": True,
-        "refused": {one.rule_id: one.reason for one in refused},
-        **_remembered(dialect),
+        "refused": bad,
+        "release": stamp.to_json(),
+        "digests": {one.id: digest_of(one.document) for one in wanted.rules if one.id not in bad},
+        **remembered(wanted.dialect),
     }
     cluster.request("PUT", f"/{index}/_mapping", body={"_meta": meta})
+
+
+def make_live(cluster: Cluster, index: str) -> None:
+    """Move the alias to the index, in one request.
+
+    Raises:
+        ClusterError: it was not moved, as far as can be told.
+    """
     actions = [
         {"remove": {"index": f"{RULES_PREFIX}*", "alias": RULES_ALIAS, "must_exist": False}},
         {"add": {"index": index, "alias": RULES_ALIAS}},
@@ -247,32 +357,14 @@ def _finish(
     cluster.request("POST", "/_aliases", body={"actions": actions})
 
 
-def _recorded(cluster: Cluster, index: str, compiled: Sequence[Deployable]) -> tuple[Refused, ...]:
-    """What the cluster refused when this release was filled: said again each time it is deployed."""
-    refused = _meta(cluster, index).get("refused", {})
-    return tuple(Refused(one.id, str(refused[one.id])) for one in compiled if one.id in refused)
-
-
-def _prune(cluster: Cluster, live: str) -> tuple[str, ...]:
-    """Delete all but the newest releases; only indices that a deploy made.
-
-    Our template gives its mark to any index of such a name; `complete` is written by a deploy alone.
-    """
-    params = {"filter_path": "*.settings.index.creation_date,*.mappings._meta"}
-    found = cluster.request("GET", f"/{RULES_PREFIX}*", params=params)
-    ours = {
-        name: int(entry["settings"]["index"]["creation_date"])
-        for name, entry in found.items()
-        if name != live and _made_by_deploy(entry.get("mappings", {}).get("_meta", {}))
-    }
-    old = sorted(ours, key=lambda name: ours[name], reverse=True)[KEPT - 1 :]
+def _prune(cluster: Cluster, live: str, before: str) -> tuple[str, ...]:
+    """Delete all but the live release, the one before it, and those deployed last; only indices that a deploy made."""
+    others = [one.index for one in kept_releases(cluster) if one.index != live]
+    ordered = sorted(others, key=lambda name: name != before)  # stable: the one before, then the newest
+    old = ordered[KEPT - 1 :]
     for name in old:
         cluster.request("DELETE", f"/{name}", accept=(404,))
     return tuple(old)
-
-
-def _made_by_deploy(meta: Mapping[str, Any]) -> bool:
-    return meta.get("owner") == OWNER and "complete" in meta
 
 
 def refusals(report: DeployReport) -> tuple[RuleError, ...]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import searchable
+from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.lanes import Progress, Work, judge_batch
 from osdetect.detect.methods import Batch, Finder
@@ -56,12 +56,12 @@ class BackfillOptions:
         return (self.start is None or happened >= self.start) and (self.end is None or happened < self.end)
 
     def query(self) -> dict[str, Any] | None:
-        """A query for the events of that time in an index with our mapping; None for all."""
+        """A query for the events of that time, and of no known time, in an index with our mapping; None for all."""
         bounds = {
             **({"gte": self.start.isoformat()} if self.start else {}),
             **({"lt": self.end.isoformat()} if self.end else {}),
         }
-        return {"range": {"@timestamp": bounds}} if bounds else None
+        return in_time(["@timestamp"], bounds, UNSTAMPED) if bounds else None
 
 
 class Backfill:

@@ -5,27 +5,28 @@ that `osdetect load` or its ingest pipeline stored (`osdetect.compiler.search_qu
 are searched, and an event there that neither of them stamped is always found.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from osdetect.cluster import Cluster
 from osdetect.detect.factored import CLAUSES, Query, any_of, clauses, factored, grouped
 from osdetect.detect.release import Release, stored_rules
-from osdetect.vocabulary import EVENTS_PREFIX
+from osdetect.documents.event import HOLLOW_FIELDS
+from osdetect.vocabulary import EVENTS_PREFIX, OWNER
 
 UNSTAMPED: Query = {"bool": {"must_not": [{"exists": {"field": "event.ingested"}}]}}
 """Events that neither `load` nor its pipeline stored: what the mapping knows of them promises nothing."""
 
 
 def searchable(cluster: Cluster, index: str) -> bool:
-    """Whether the index has the mapping that search queries are made for."""
+    """Whether the index has the mapping that search queries are made for; those that older templates made have not."""
     if not index.startswith(EVENTS_PREFIX):
         return False
     reply = cluster.request(
         "GET", f"/{index}/_mapping", params={"filter_path": "*.mappings._meta"}, accept=(404,)
     )
     meta = reply.get(index, {}).get("mappings", {}).get("_meta", {})
-    return bool(meta.get("owner") == "osdetect")
+    return bool(meta.get("owner") == OWNER) and set(HOLLOW_FIELDS) <= set(meta.get("hollow", ()))
 
 
 def search_groups(cluster: Cluster, release: Release) -> tuple[Query, ...] | None:
@@ -48,3 +49,10 @@ def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Quer
             wanted.remove(rule_id)
             queries.append(query)
     return None if wanted else tuple(any_of(group) for group in grouped(factored(queries)))
+
+
+def in_time(paths: Sequence[str], bounds: Mapping[str, str], *also: Query) -> Query:
+    """Finds each event that has one of these times in the span, or lacks the first: what it says then only it can tell."""
+    ranges: list[Query] = [{"range": {path: bounds}} for path in paths]
+    undated: Query = {"bool": {"must_not": [{"exists": {"field": paths[0]}}]}}
+    return {"bool": {"should": [*ranges, undated, *also], "minimum_should_match": 1}}

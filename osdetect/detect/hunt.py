@@ -12,12 +12,13 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import UNSTAMPED, searchable
+from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
 from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.judge import Alert, Unjudged, Withheld, judge
 from osdetect.detect.release import Release
 from osdetect.documents.dialect import RAW
+from osdetect.documents.match import Why
 from osdetect.documents.told import RunReference, happened_at
 from osdetect.follow import Shard, StoredEvent, Together, Wanted, make_visible, pages, shards_of
 from osdetect.tuning import Tuning
@@ -72,6 +73,8 @@ class Hunt:
         groups: Sequence[Query] | None,
         options: HuntOptions,
         run: RunReference,
+        *,
+        tuned: bool = False,
     ) -> None:
         """See the class.
 
@@ -81,8 +84,10 @@ class Hunt:
             groups: queries that together find each event that a rule may hold for (`search_groups`); None: there are none.
             options: which events.
             run: named in the alerts as the detector's run would be.
+            tuned: let modes and suppression withhold matches as they do for the detector (`verdicts` gives these too).
         """
-        self._cluster, self._release, self._groups = cluster, _each_match(release), groups
+        self._release = release if tuned else _each_match(release)
+        self._cluster, self._groups = cluster, groups
         self._options, self._run = options, run
         self._engine = InProcess(self._release)
         self._told: set[bytes] = set()
@@ -100,6 +105,17 @@ class Hunt:
 
     def alerts(self, on_progress: Callable[[int, int], None]) -> Iterator[Alert]:
         """What the rules would have alerted on, each once, shard by shard.
+
+        Args:
+            on_progress: told sequence numbers passed, and sequence numbers to pass.
+
+        Raises:
+            ClusterError: the events could not be read.
+        """
+        return (one for one in self.verdicts(on_progress) if isinstance(one, Alert))
+
+    def verdicts(self, on_progress: Callable[[int, int], None]) -> Iterator[Alert | Withheld]:
+        """The same with the matches that make no alert of their own, each once.
 
         Args:
             on_progress: told sequence numbers passed, and sequence numbers to pass.
@@ -131,12 +147,12 @@ class Hunt:
         if not bounds:
             return None, by_search
         if ours:
-            return _in_time(["@timestamp"], bounds, UNSTAMPED), by_search
+            return in_time(["@timestamp"], bounds, UNSTAMPED), by_search
         said = dialect.paths.get("eventTime", ())
         dates = _dates(self._cluster, index, (*said, "@timestamp"))
-        return (_in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
+        return (in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
 
-    def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert]:
+    def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert | Withheld]:
         assert self._groups is not None or not by_search
         read = (
             Together(self._cluster, wanted, self._groups or ()).pages()
@@ -147,18 +163,19 @@ class Hunt:
             self.read += len(page)
             yield from self._judged(page)
 
-    def _judged(self, page: Sequence[StoredEvent]) -> Iterator[Alert]:
+    def _judged(self, page: Sequence[StoredEvent]) -> Iterator[Alert | Withheld]:
         events = self._release.opened(page)
         for verdict in judge(
             self._in_span(self._engine.candidates(events)), self._release, self._options.namespace, self._run
         ):
             if isinstance(verdict, Unjudged):
                 self.unjudged.append(verdict)
-            elif isinstance(verdict, Withheld):
-                self.excepted += self._first(verdict)
-            elif isinstance(verdict, Alert) and self._first(verdict):
-                self.matches += 1
-                self.undated += verdict.index.endswith(UNDATED)
+            elif isinstance(verdict, (Alert, Withheld)) and self._first(verdict):
+                if isinstance(verdict, Withheld) and verdict.why is Why.EXCEPTED:
+                    self.excepted += 1
+                else:
+                    self.matches += 1
+                    self.undated += verdict.index.endswith(UNDATED)
                 yield verdict
 
     def _in_span(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
@@ -203,10 +220,3 @@ def _dates(cluster: Cluster, index: str, paths: Sequence[str]) -> Sequence[str]:
         for path in dict.fromkeys(paths)
         if any(one.get("type") in _DATES for one in fields.get(path, {}).get("mapping", {}).values())
     ]
-
-
-def _in_time(paths: Sequence[str], bounds: Mapping[str, str], *also: Query) -> Query:
-    """Finds each event that has one of these times in the span, or lacks the first: what it says then only it can tell."""
-    ranges: list[Query] = [{"range": {path: bounds}} for path in paths]
-    undated: Query = {"bool": {"must_not": [{"exists": {"field": paths[0]}}]}}
-    return {"bool": {"should": [*ranges, undated, *also], "minimum_should_match": 1}}

@@ -6,7 +6,8 @@ said there in Painless, and tests/mappings/test_pipeline.py compares them on eve
     index    osdetect-cloudtrail-{namespace}-{yyyy.MM of eventTime}; `undated` without a usable eventTime
     id       {account}-{eventID}; {account}-~{hash of the content} without a usable eventID
     content  the record as it is, and behind it `@timestamp`, `event.ingested`, `osdetect.problems` if there are any, and
-             `osdetect.long_text` if it holds a text that searches cannot see
+             `osdetect.long_text` if it holds a text that searches cannot see, and `osdetect.hollow` for fields of which
+             they cannot see that they are there
 
 The id depends on the record alone, so storing it again with `create` adds nothing.
 """
@@ -27,6 +28,11 @@ from osdetect.vocabulary import EVENTS_PREFIX, UNDATED
 
 MAX_INDEXED = 8191
 """`ignore_above` of the event index: longer texts are no terms."""
+HOLLOW_FIELDS = ("errorCode", "errorMessage")
+"""Fields that rules ask to be there: an event that has one without a value names it in `osdetect.hollow`.
+
+The event index says in its `_meta.hollow` that all its events do; indices of earlier templates do not.
+"""
 RESERVED = frozenset({"@timestamp", "event", "osdetect"})
 """Top-level names that osdetect writes: a record must not bring them, nor a dotted name below them."""
 METADATA = frozenset(
@@ -113,7 +119,7 @@ def event_document(
     period, timestamp = _times(content.get("eventTime"), by_day=by_day)
     known = known_id(content)
     found = (NO_TIME,) * (timestamp is None) + (NO_ID,) * (known is None) + problems
-    tail = _tail(ingested, timestamp, found, long_text=has_long_text(raw, content))
+    tail = _tail(ingested, timestamp, {"problems": found, **search_marks(raw, content)})
     source = raw.rstrip()[:-1] + b"," + tail if content else b"{" + tail
     doc_id = known or unknown_id(raw, content)
     return EventDocument(f"{EVENTS_PREFIX}{namespace}-{period}", doc_id, source, found)
@@ -168,12 +174,36 @@ def has_long_text(raw: bytes, content: Mapping[str, Any]) -> bool:
     return any(len(text) + sum(c > "\uffff" for c in text) > MAX_INDEXED for text in texts)
 
 
-def _tail(ingested: str, timestamp: str | None, problems: tuple[str, ...], *, long_text: bool) -> bytes:
+def search_marks(raw: bytes, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event says of itself, under `osdetect`, so that no search passes over what it cannot see.
+
+    >>> search_marks(b"", {"errorCode": None}), search_marks(b"", {"errorCode": "AccessDenied"})
+    ({'long_text': False, 'hollow': ['errorCode']}, {'long_text': False, 'hollow': []})
+    """
+    hollow = [name for name in HOLLOW_FIELDS if name in content and _is_hollow(content[name])]
+    return {"long_text": has_long_text(raw, content), "hollow": hollow}
+
+
+def _is_hollow(value: Any) -> bool:
+    """Whether the index holds nothing of the value: it is null, or a list of no more than that."""
+    if not isinstance(value, list):
+        return value is None
+    pending = [*value]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, list):
+            pending.extend(here)
+        elif here is not None:
+            return False
+    return True
+
+
+def _tail(ingested: str, timestamp: str | None, said: Mapping[str, Any]) -> bytes:
     """What is spliced behind the record, with the closing brace. Neither time holds anything that JSON escapes."""
     stamp = f',"@timestamp":"{timestamp}"' if timestamp is not None else ""
-    own = {**({"problems": problems} if problems else {}), **({"long_text": True} if long_text else {})}
-    said = f',"osdetect":{json.dumps(own, separators=(",", ":"))}' if own else ""
-    return f'"event":{{"ingested":"{ingested}"}}{stamp}{said}}}'.encode()
+    own = {name: value for name, value in said.items() if value}
+    known = f',"osdetect":{json.dumps(own, separators=(",", ":"))}' if own else ""
+    return f'"event":{{"ingested":"{ingested}"}}{stamp}{known}}}'.encode()
 
 
 @lru_cache(maxsize=4096)

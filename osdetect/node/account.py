@@ -7,6 +7,7 @@ import os
 import pwd
 from dataclasses import dataclass
 
+from osdetect import settings
 from osdetect.errors import NodeError
 
 USER_VARIABLE = "OSDETECT_NODE_USER"
@@ -30,7 +31,7 @@ def account_of_node() -> Account | None:
     """
     if os.geteuid() != 0:
         return None
-    name = os.environ.get(USER_VARIABLE) or DEFAULT_USER
+    name = settings.text("node_user") or DEFAULT_USER
     try:
         found = pwd.getpwnam(name)
     except KeyError as unknown:

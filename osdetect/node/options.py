@@ -1,10 +1,10 @@
 """What a caller asks for, and what it gets."""
 
-import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from osdetect import settings
 from osdetect.errors import UsageError
 from osdetect.node.artifacts import Variant
 
@@ -30,7 +30,7 @@ def default_heap_mb() -> int:
     Raises:
         UsageError: the variable is no number.
     """
-    text = os.environ.get(HEAP_VARIABLE, "")
+    text = settings.text("node_heap_mb")
     if not text:
         return DEFAULT_HEAP_MB
     if not text.isascii() or not text.isdigit():

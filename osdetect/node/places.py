@@ -19,6 +19,7 @@ from pathlib import Path
 
 import platformdirs
 
+from osdetect import settings
 from osdetect.errors import NodeError
 from osdetect.node.account import Account
 
@@ -29,16 +30,16 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 def cache_root() -> Path:
     """The folder of what can be downloaded again."""
-    return _root(CACHE_VARIABLE, Path("/var/cache/osdetect"), platformdirs.user_cache_path("osdetect"))
+    return _root("cache_dir", Path("/var/cache/osdetect"), platformdirs.user_cache_path("osdetect"))
 
 
 def data_root() -> Path:
     """The folder of what cannot: the nodes' data and state."""
-    return _root(DATA_VARIABLE, Path("/var/lib/osdetect"), platformdirs.user_data_path("osdetect"))
+    return _root("data_dir", Path("/var/lib/osdetect"), platformdirs.user_data_path("osdetect"))
 
 
-def _root(variable: str, of_root: Path, of_user: Path) -> Path:
-    chosen = os.environ.get(variable)
+def _root(setting: str, of_root: Path, of_user: Path) -> Path:
+    chosen = settings.text(setting)
     if chosen:
         return Path(chosen).expanduser().absolute()
     return of_root if os.geteuid() == 0 else of_user

@@ -1,7 +1,7 @@
 """What the event index knows of each field, read from `mappings/events.template.json`: the one place that says it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -19,12 +19,15 @@ class EventFields:
     """Paths that are also read as IP addresses, and the field that holds them."""
     ignore_above: int
     """Characters above which a text is not a term."""
+    hollow: frozenset[str] = frozenset()
+    """Paths that events name when they have them without a term (`osdetect.documents.event.HOLLOW_FIELDS`)."""
 
     @staticmethod
     def shipped() -> "EventFields":
         """The fields of the template that `osdetect deploy` installs."""
         template = orjson.loads((folder("mappings") / "events.template.json").read_bytes())
-        return EventFields.of(template["template"]["mappings"]["properties"])
+        mappings = template["template"]["mappings"]
+        return replace(EventFields.of(mappings["properties"]), hollow=frozenset(mappings["_meta"]["hollow"]))
 
     @staticmethod
     def of(properties: Mapping[str, Any]) -> "EventFields":

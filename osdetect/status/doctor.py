@@ -7,18 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from osdetect.cluster import Cluster
-from osdetect.cluster.translate import reason_of
 from osdetect.errors import ClusterError
-from osdetect.vocabulary import (
-    ALERTS_PREFIX,
-    DEADLETTER_PREFIX,
-    EVENTS_PREFIX,
-    OWNER,
-    RULES_ALIAS,
-    RULES_PREFIX,
-    RUNS_PREFIX,
-    STATE_INDEX,
-)
+from osdetect.status.rights import held_rights
+from osdetect.vocabulary import OUTBOX_PREFIX, OWNER, RULES_ALIAS, RULES_PREFIX, STATE_INDEX
 
 _CLOCK_WARN_S, _CLOCK_FAIL_S = 2.0, 30.0
 _LARGEST_SHARD = 50 << 30
@@ -72,6 +63,8 @@ class Patient:
     installed: Callable[[], Sequence[Installed]]
     """Asks the cluster, so it may fail as any check may."""
     clock: Callable[[], datetime]
+    role: str = "detector"
+    """Which of our roles the user is to have."""
 
 
 Check = Callable[[Patient], Iterator[Finding]]
@@ -244,82 +237,71 @@ def _release(patient: Patient) -> Iterator[Finding]:
 
 
 def _state(patient: Patient) -> Iterator[Finding]:
-    reply = patient.cluster.request("GET", f"/{STATE_INDEX}/_mapping", accept=(404,))
+    yield from _made_by_us(patient, "state", STATE_INDEX, "not there yet: the first load or pass makes it")
+
+
+def _made_by_us(patient: Patient, check: str, index: str, absent: str) -> Iterator[Finding]:
+    """Whether an index that we write to was made from our template."""
+    reply = patient.cluster.request("GET", f"/{index}/_mapping", accept=(404,))
     if "error" in reply:
-        yield Finding("state", Verdict.OK, "not there yet: the first load or pass makes it")
+        yield Finding(check, Verdict.OK, absent)
         return
     foreign = [
         name
         for name, entry in reply.items()
         if entry.get("mappings", {}).get("_meta", {}).get("owner") != OWNER
     ]
-    if foreign or set(reply) != {STATE_INDEX}:
-        said = f"{STATE_INDEX} is not what osdetect makes"
-        yield Finding(
-            "state", Verdict.FAIL, said, "it was made before the template was: delete it, then detect"
-        )
+    if foreign or set(reply) != {index}:
+        said = f"{index} is not what osdetect makes"
+        yield Finding(check, Verdict.FAIL, said, "it was made before the template was: delete it")
     else:
-        yield Finding("state", Verdict.OK, "there")
+        yield Finding(check, Verdict.OK, "there")
 
 
 def _rights(patient: Patient) -> Iterator[Finding]:
-    """Tries what a detector does: the reads as they are, the writes where nothing can come of them.
-
-    A write goes to a name that would have to be an alias, and is none: refused, but only after the right was granted.
-    """
-    cluster, written = patient.cluster, _written(patient.namespace)
-    asked = [(name, cluster.request(*ask, accept=_ANY_REFUSAL)) for name, ask in _reads(patient.namespace)]
-    asked += [
-        (
-            f"write to {name}",
-            cluster.request(
-                "PUT",
-                f"/{name}/_doc/rights-check",
-                params={"require_alias": "true"},
-                body={},
-                accept=_ANY_REFUSAL,
-            ),
-        )
-        for name in written
+    """Who we are, what lacks to do what the user is for, and for the other roles how much lacks."""
+    held = held_rights(patient.cluster, patient.namespace)
+    chosen = held[patient.role]
+    for one in chosen.missing:
+        cure = f"give this user the role osdetect-{patient.role}, if it is for that: osdetect security apply"
+        yield Finding("rights", Verdict.FAIL, f"may not {one.what}: {one.reason}", cure)
+    if not chosen.missing:
+        yield Finding("rights", Verdict.OK, f"all {chosen.tried} that a {patient.role} needs")
+    others = [
+        f"{word} {'all' if not one.missing else f'{one.tried - len(one.missing)} of {one.tried}'}"
+        for word, one in sorted(held.items())
+        if word != patient.role
     ]
-    missing = [(name, reason_of(reply)) for name, reply in asked if reply.get("status") == 403]
-    for name, reason in missing:
-        cure = "give this user the right that the message names, if it is to run `osdetect detect`"
-        yield Finding("rights", Verdict.FAIL, f"may not {name}: {reason}", cure)
-    if not missing:
-        yield Finding("rights", Verdict.OK, f"all {len(asked)} that a detector needs")
+    yield Finding("other roles", Verdict.OK, f"rights of each that this user has: {', '.join(others)}")
 
 
-def _reads(namespace: str) -> Sequence[tuple[str, tuple[str, str]]]:
-    events = f"{EVENTS_PREFIX}{namespace}-*"
-    return (
-        ("find the live release", ("GET", f"/{RULES_PREFIX}*/_alias/{RULES_ALIAS}")),
-        ("read the release's mapping", ("GET", f"/{RULES_PREFIX}*/_mapping")),
-        ("read the rules", ("GET", f"/{RULES_PREFIX}*/_search")),
-        ("see whether the alerts template is there", ("GET", "/_index_template/osdetect-alerts")),
-        ("read the events' checkpoints", ("GET", f"/{events}/_stats/docs")),
-        ("refresh the events", ("POST", f"/{events}/_refresh")),
-        ("read the events", ("GET", f"/{events}/_search")),
-        ("read the state", ("GET", f"/{STATE_INDEX}/_doc/rights-check")),
-    )
+def _who(patient: Patient) -> Iterator[Finding]:
+    path = "/_plugins/_security/authinfo"
+    reply = patient.cluster.request("GET", path, accept=_ANY_REFUSAL)
+    if "user_name" in reply:
+        roles = ", ".join(sorted(map(str, reply.get("roles", ())))) or "none"
+        yield Finding("security", Verdict.OK, f"the user {reply['user_name']} has the roles {roles}")
+    else:
+        said = "the cluster says of no user who it is: without the security plugin whoever reaches it may do everything"
+        yield Finding(
+            "security", Verdict.WARN, said, "install the plugin, unless nobody else reaches the cluster"
+        )
 
 
-def _written(namespace: str) -> Sequence[str]:
-    return (
-        f"{ALERTS_PREFIX}{namespace}-rights-check",
-        f"{RUNS_PREFIX}rights-check",
-        f"{DEADLETTER_PREFIX}{namespace}-rights-check",
-        STATE_INDEX,
-    )
+def _outbox(patient: Patient) -> Iterator[Finding]:
+    name = f"{OUTBOX_PREFIX}{patient.namespace}"
+    yield from _made_by_us(patient, "outbox", name, "not there yet: the first `notify run` makes it")
 
 
 _CHECKS: Sequence[tuple[str, Check]] = (
     ("versions", _versions),
     ("percolator", _percolator),
+    ("security", _who),
     ("rights", _rights),
     ("templates", _templates),
     ("rules", _release),
     ("state", _state),
+    ("outbox", _outbox),
     ("clock", _clocks),
     ("shards", _shards),
     ("disk", _disks),

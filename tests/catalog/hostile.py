@@ -11,6 +11,23 @@ BIDI = "user\u202egnp.exe\u2066\u200b\x1b[31mred\x07"
 LINK = "javascript:document.title='owned'//https://a.example"
 MARKDOWN = "![x](javascript:alert(1)) [y](http://evil.example) `code` | cell <b> \n\n# head"
 LONG = "W" * 1_000_000
+STACKED = "Z" + "\u0300\u0489" * 30
+TERMINAL = "\x1b]8;;http://evil.example\x1b\\here\x1b]8;;\x1b\\ \x1b]0;owned\x07 \x9b2J \r over \u2028 \x85"
+FENCES = "~~~\n```mermaid\ngraph TD; A-->B\n```\n<details>\n[x]: http://evil.example\nhttp://evil.example www.evil.example"
+CALLS = (
+    "../../../etc/passwd",
+    "con",
+    "NUL",
+    "index",
+    "~2",
+    "%2e%2e",
+    "",
+    "=1+1",
+    "<b>",
+    "\u202eX",
+    "x" * 3_000,
+)
+"""Names of calls, each of which gets a page."""
 
 TEXTS: Mapping[str, str] = {
     "markup": MARKUP,
@@ -20,6 +37,9 @@ TEXTS: Mapping[str, str] = {
     "link": LINK,
     "markdown": MARKDOWN,
     "long": LONG,
+    "stacked": STACKED,
+    "terminal": TERMINAL,
+    "fences": FENCES,
 }
 
 
@@ -57,6 +77,15 @@ def write_hostile(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number, (name, text) in enumerate(TEXTS.items(), start=1):
         (folder / f"{name}.yml").write_text(hostile_rule(number, text), encoding="utf-8")
+    calls = json.loads(hostile_rule(97, "calls"))
+    calls["detection"] = {"s": {"eventName": [*CALLS]}, "condition": "s"}
+    calls["references"] = [
+        "data:text/html,<script>1</script>",
+        "//evil.example",
+        "JAVASCRIPT:1",
+        "file:///etc/passwd",
+    ]
+    (folder / "calls.yml").write_text(json.dumps(calls), encoding="utf-8")
     wide = json.loads(hostile_rule(98, "wide"))
     wide["detection"] = {"s": {"userAgent": ["<" * 200 + str(n) for n in range(2_000)]}, "condition": "s"}
     (folder / "wide.yml").write_text(json.dumps(wide), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -135,6 +136,23 @@ def test_filters_and_search_work_together_and_stand_in_the_address(
     expect(listed).to_have_count(100)
     page.get_by_role("button", name="Show more").click()
     expect(listed).to_have_count(200)
+
+
+def test_each_filter_leaves_the_rules_that_have_the_value(page: Page, site: Path, site_url: str) -> None:
+    rules = json.loads((site / "index.json").read_text(encoding="utf-8"))["rules"]
+    page.goto(f"{site_url}/index.html")
+    for name in ("level", "status", "tactic", "service", "author", "pack"):
+        counts = Counter(
+            value for one in rules for value in ([one[name]] if isinstance(one[name], str) else one[name])
+        )
+        value = min(counts, key=lambda one: (abs(counts[one] - 20), one))
+        page.get_by_label(name.capitalize(), exact=True).select_option(value)
+        expect(page.locator("#count")).to_have_text(
+            "1 rule" if counts[value] == 1 else f"{counts[value]} rules"
+        )
+        assert 0 < counts[value] < len(rules), name
+        page.get_by_role("button", name="Reset filters").click()
+    assert not page.get_by_label("Source").is_visible()  # all are Sigma's: there is nothing to choose
 
 
 def test_the_theme_follows_the_system_and_the_button_which_is_remembered(

@@ -8,11 +8,16 @@ import pytest
 from playwright.sync_api import Browser
 
 from osdetect.catalog.limits import MAX_PAGE
+from osdetect.catalog.lists import short
+from osdetect.catalog.shown import visible
 from osdetect.cli.main import run
-from tests.catalog.hostile import MARKUP, TEXTS, identity, write_hostile
+from tests.catalog.hostile import CALLS, MARKUP, TEXTS, identity, write_hostile
 from tests.catalog.test_browser import Complaints
 
-HIDDEN = re.compile("[\u200b\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f]")
+HIDDEN = re.compile(
+    "[\u200b\u2028-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u0300-\u036f\u0483-\u0489]{4}"
+)
+DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 CHECK = """() => ({
   title: document.title.startsWith('owned'),
   scripts: [...document.querySelectorAll('script')].filter(one => one.textContent || !/assets\\/(catalog|search|rules)\\.js$/.test(one.src)).length,
@@ -73,6 +78,14 @@ def test_what_hides_is_shown_and_nothing_is_larger_than_allowed(hostile_site: Pa
             assert file.stat().st_size <= MAX_PAGE, file.name
 
 
+def test_names_of_calls_become_names_that_every_file_system_has(hostile_site: Path) -> None:
+    files = sorted((hostile_site / "calls").rglob("*.json"))
+    told = {json.loads(file.read_text(encoding="utf-8")).get("call") for file in files}
+    assert {short(visible(one)) for one in CALLS} <= {visible(one) for one in told if one is not None}
+    assert not [file.name for file in files if DEVICES.fullmatch(file.name)]
+    assert all(re.fullmatch(r"[a-z0-9_~-]{1,100}\.json", file.name) for file in files)
+
+
 def test_what_is_left_out_is_said(hostile_site: Path) -> None:
     number = list(TEXTS).index("long") + 1
     page = (hostile_site / "rules" / f"{identity(number)}.html").read_text(encoding="utf-8")
@@ -101,6 +114,8 @@ def test_the_terminal_shows_no_text_that_commands_it(
         assert "<script" not in prose.replace(r"\<script", "")
         assert "\n# head" not in prose
         assert not re.search(r"(?<!\\)\]\((?!\.\./|https://a\.example|index)", prose)
+        bare = re.sub(r"(?<!\\)`[^`\n]+`", "", prose)
+        assert not re.search(r"(?<!\]\()https?://|www\.", bare)
 
 
 def test_formulas_stay_texts_in_csv(rules: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ def environment(**extra: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("OSDETECT_") or name in ("OSDETECT_CACHE_DIR", "OSDETECT_MAVEN_MIRROR")
     }
-    return {**kept, "OSDETECT_RETRY_FOR_S": "2", **extra}
+    return {**kept, "OSDETECT_RETRY_FOR_S": "2", "OSDETECT_PROFILE": "", **extra}
 
 
 def start(*arguments: object, **extra: str) -> "subprocess.Popen[str]":

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from osdetect.cluster import Connection
+from osdetect.settings import SETTINGS, Kind
+from osdetect.settings.known import PROFILE_VARIABLE
 from osdetect.vocabulary import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +26,7 @@ def test_each_exit_code_is_documented_with_its_name_and_what_leads_to_it() -> No
 
 
 def test_each_setting_is_documented_and_nothing_else() -> None:
-    read = {f"OSDETECT_{name.upper()}" for name in Connection.model_fields}
+    read = {PROFILE_VARIABLE, *(setting.variable for setting in SETTINGS)}
     for folder in ("osdetect", "tests"):
         for file in (ROOT / folder).rglob("*.py"):
             read.update(_VARIABLE.findall(file.read_text(encoding="utf-8")))
@@ -38,4 +40,6 @@ def test_the_defaults_in_the_table_are_the_real_ones() -> None:
     fields = Connection.model_fields
     assert float(told["OSDETECT_TIMEOUT_S"]) == fields["timeout_s"].default
     assert float(told["OSDETECT_RETRY_FOR_S"]) == fields["retry_for_s"].default
-    assert told["OSDETECT_VERIFY_TLS"] == str(fields["verify_tls"].default).lower()
+    assert all(
+        told[setting.variable] == setting.default for setting in SETTINGS if setting.kind is Kind.NUMBER
+    )

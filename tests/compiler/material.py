@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
-from osdetect.documents.event import has_long_text
+from osdetect.documents.event import search_marks
 
 
 def as_stored(event: Mapping[str, Any]) -> bytes:
-    """The event's text, with the flag that tells searches of texts they cannot see."""
-    flag = {"osdetect": {"long_text": True}} if has_long_text(orjson.dumps(event), event) else {}
-    return orjson.dumps({**event, **flag})
+    """The event's text, with the marks that tell searches of texts they cannot see."""
+    marks = {name: value for name, value in search_marks(orjson.dumps(event), event).items() if value}
+    return orjson.dumps({**event, **({"osdetect": marks} if marks else {})})

@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from osdetect.vocabulary import RULES_ALIAS
 from tests.faults.material import ask, documents, rule_id, write_rules
 from tests.faults.proxy import Asked, Cut, FaultProxy
@@ -16,7 +18,6 @@ SETS = {
     "old": ["{eventName: A}", "{eventName: B}"],
     "new": ["{eventName: C}", "{eventName: D}", "{eventName: E}"],
 }
-KILLS = 4
 
 
 class _Killer:
@@ -59,11 +60,12 @@ def _live_rules(url: str) -> set[str]:
     return {source["rule"]["name"] + str(source["query"]) for source in documents(url, RULES_ALIAS).values()}
 
 
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
 def test_a_deploy_killed_at_random_moments_leaves_one_whole_set_and_the_next_completes(
-    fresh_cluster: str, tmp_path: Path
+    fresh_cluster: str, tmp_path: Path, kills: int
 ) -> None:
     folders = {name: write_rules(tmp_path / name, rules) for name, rules in SETS.items()}
-    rng = Random(20)
+    rng = Random(kills)
     whole: dict[str, set[str]] = {}
     with FaultProxy(fresh_cluster, lambda _asked: None) as proxy:
         for name, folder in folders.items():
@@ -74,7 +76,7 @@ def test_a_deploy_killed_at_random_moments_leaves_one_whole_set_and_the_next_com
         requests = len(proxy.asked)
         assert requests > 10
         live = "new"
-        for turn in range(KILLS):
+        for turn in range(kills):
             wanted = "old" if live == "new" else "new"
             _delete_all_but_the_live_one(fresh_cluster)
             killer = _Killer(rng.randrange(8, requests + 1), after=bool(turn % 2))

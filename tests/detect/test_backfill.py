@@ -80,6 +80,17 @@ def test_only_events_of_the_time_are_judged(cluster: Cluster, tmp_path: Path, in
         ask(cluster.url, "DELETE", f"/{PLAIN}", accept=(404,))
 
 
+def test_events_that_osdetect_did_not_stamp_are_judged_by_the_time_of_their_record(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    deployed(cluster, tmp_path, HIT)
+    for number, day in ((1, 7), (2, 8)):
+        path = f"/{INDEX}/_doc/{number}?refresh=true&pipeline=_none"
+        ask(cluster.url, "PUT", path, _hit(number, day))
+    report = _filled(cluster, INDEX, start=_in_may(8), end=_in_may(10))
+    assert report.counts.alerts_created == 1
+
+
 def test_it_goes_on_where_it_was_interrupted(proxy: FaultProxy, tmp_path: Path) -> None:
     with connect(proxy.url, retry_for_s=0.2) as cluster:
         deployed(cluster, tmp_path, HIT)

@@ -66,9 +66,31 @@ def test_events_that_osdetect_did_not_stamp_are_found_by_search_too(cluster: Clu
     assert detected(cluster, method=Method.SEARCH).counts.alerts_created == 1
 
 
+@pytest.mark.parametrize("hollow", [None, [], [None, []]])
+def test_a_field_that_is_there_without_a_value_is_found_by_search_too(
+    cluster: Cluster, tmp_path: Path, hollow: object
+) -> None:
+    deployed(cluster, tmp_path, "{errorCode|exists: true}")
+    put_records(cluster, INDEX, [record(1, errorCode=hollow), record(2, errorCode="x" * 9_000), record(3)])
+    counts = detected(cluster, method=Method.SEARCH).counts
+    assert (counts.events, counts.candidates, counts.alerts_created) == (3, 2, 2)
+
+
+def test_an_index_of_an_earlier_template_is_read_and_not_searched(cluster: Cluster, tmp_path: Path) -> None:
+    """Its events do not say which fields they have without a value."""
+    deployed(cluster, tmp_path, "{errorCode|exists: true}")
+    ask(cluster.url, "PUT", f"/{INDEX}", {"mappings": {"_meta": {"owner": "osdetect", "version": 2}}})
+    ask(cluster.url, "PUT", f"/{INDEX}/_mapping", {"_meta": {"owner": "osdetect", "version": 2}})
+    path = f"/{INDEX}/_doc/a?refresh=true&pipeline=_none"
+    ask(
+        cluster.url, "PUT", path, {**record(1, errorCode=None), "event": {"ingested": "2024-05-01T00:00:00Z"}}
+    )
+    assert detected(cluster, method=Method.SEARCH).counts.alerts_created == 1
+
+
 def test_a_cluster_that_refuses_the_searches_is_read_instead(proxy: FaultProxy, tmp_path: Path) -> None:
     def refuse(asked: Asked) -> Reply | None:
-        searches = asked.path.endswith("/_search") and b'"should"' in asked.body and b"_seq_no" in asked.body
+        searches = asked.path.endswith("/_msearch") and b"_seq_no" in asked.body
         return refusal(400, "too_many_clauses", "maxClauseCount is set to 10") if searches else None
 
     with connect(proxy.url) as cluster:

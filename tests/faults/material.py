@@ -17,9 +17,9 @@ from osdetect.detect import DetectOptions, Method, RunReport, detect_once
 ACCOUNT = "111122223333"
 
 
-def connect(url: str, **settings: object) -> Cluster:
+def connect(url: str, **settings: Any) -> Cluster:
     """A connection that gives up soon."""
-    return Cluster.connect(Connection.from_environment(url=url, **{"retry_for_s": 5.0, **settings}))
+    return Cluster.connect(Connection.from_settings(url=url, **{"retry_for_s": 5.0, **settings}))
 
 
 def rule_id(number: int) -> str:

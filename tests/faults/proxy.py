@@ -6,9 +6,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ class Asked:
     """Without its query."""
     query: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Their names in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Reply:
     status: int
     body: Any
     content_type: str = "application/json; charset=UTF-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +149,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _any(self) -> None:
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        asked = Asked(self.command, path, query, body)
+        said = {name.lower(): value for name, value in self.headers.items()}
+        asked = Asked(self.command, path, query, body, said)
         fault = self.server.proxy.take(asked)
         match fault:
             case Reply():
-                self._answer(fault.status, _bytes(fault.body), fault.content_type)
+                self._answer(fault.status, _bytes(fault.body), fault.content_type, fault.headers)
             case Cut(after=after):
                 if after:
                     self._forward(body)
@@ -193,8 +198,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         items = [busy if number in numbers else next(rest) for number in range(len(pairs))]
         self._answer(200, _bytes({"errors": True, "items": items}), "application/json")
 
-    def _answer(self, status: int, body: bytes, kind: str) -> None:
+    def _answer(
+        self, status: int, body: bytes, kind: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

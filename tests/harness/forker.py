@@ -23,6 +23,9 @@ def _import_what_is_imported_late() -> None:
     import re2  # noqa: F401, PLC0415
 
     import osdetect.detect.run  # noqa: F401, PLC0415
+    from osdetect.cli.commands import program  # noqa: PLC0415
+
+    program()  # every command
 
 
 def _say(**words: object) -> None:

@@ -33,6 +33,9 @@ HOSTILE: tuple[dict[str, Any], ...] = (
     {"eventID": "longer", "requestParameters": {"a": ["x", {"b": "x" * 8_192}]}},
     {"eventID": "wide", "userAgent": ["\U0001f600" * 4_096]},
     {"eventID": "not so wide", "userAgent": "\U0001f600" * 4_095, "z": "x" * 8_000},
+    {"eventID": "null", "errorCode": None, "errorMessage": None},
+    {"eventID": "hollow", "errorCode": [], "errorMessage": [None, [[]]]},
+    {"eventID": "not hollow", "errorCode": ["a", None], "errorMessage": [[""]]},
     {"eventID": "both", "eventTime": "", "x" * 9_000: "y" * 9_000},
     {"eventID": 'q"\\', "recipientAccountId": "1"},
     {

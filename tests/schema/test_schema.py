@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from osdetect.cluster import Cluster, Connection
 from osdetect.deploy import deploy
+from osdetect.documents.event import HOLLOW_FIELDS
 from osdetect.expr import All, AnyOf, Equals, Exists, Expr, Leaf, Null, Number, Regex
 from osdetect.expr.values import fold_case
 from osdetect.resources import folder
@@ -94,6 +95,11 @@ def test_fields_that_a_search_cannot_rely_on_are_left_out() -> None:
     )
     assert fields == EventFields(frozenset({"a", "b.c"}), {}, 50)
     assert EventFields.of({}) == EventFields(frozenset(), {}, 0)
+
+
+def test_the_template_promises_the_marks_that_events_get() -> None:
+    assert EventFields.shipped().hollow == frozenset(HOLLOW_FIELDS)
+    assert EventFields.shipped().hollow <= EventFields.shipped().keywords
 
 
 def test_attack_names_come_from_the_official_data() -> None:

@@ -29,8 +29,11 @@ def test_a_cluster_after_a_deploy_is_well_and_the_checks_left_nothing(
     before = documents(cluster.url, "osdetect-*")
     found = _findings(osdetect, cluster.url, ExitCode.OK)
     assert {name for name, ones in found.items() if any(one["verdict"] == "fail" for one in ones)} == set()
-    assert {"osdetect", "versions", "percolator", "rights", "templates", "clock", "disk"} <= set(found)
-    assert found["rights"][0]["said"] == "all 12 that a detector needs"
+    assert {"osdetect", "versions", "percolator", "rights", "templates", "outbox", "clock", "disk"} <= set(
+        found
+    )
+    assert "without the security plugin" in found["security"][0]["said"]
+    assert found["rights"][0]["said"] == "all 13 that a detector needs"
     assert documents(cluster.url, "osdetect-*") == before
     assert "ok" in osdetect("doctor", "--url", cluster.url).out
 

@@ -40,6 +40,7 @@
         option.textContent = value + " (" + counts.get(value) + ")";
         select.append(option);
       }
+      if (name === "source") select.parentElement.hidden = counts.size < 2; // with one source there is nothing to choose
     }
   }
 
@@ -71,7 +72,10 @@
     link.textContent = rule.title;
     const about = document.createElement("span");
     about.className = "about";
-    about.textContent = [rule.level, rule.status, rule.tactic.join(", "), rule.service.slice(0, 3).join(", "), rule.pack].filter(Boolean).join(" · ");
+    const level = document.createElement("span");
+    level.className = "badge level-" + rule.level;
+    level.textContent = rule.level;
+    about.append(level, [rule.status, rule.tactic.join(", "), rule.service.slice(0, 3).join(", "), rule.pack].filter(Boolean).join(" · "));
     line.append(link, " (" + rule.source + ")", about);
     return line;
   }
@@ -97,7 +101,7 @@
     list.replaceChildren();
     shown = 0;
     showMore();
-    count.textContent = found.length === 1 ? "1 rule" : found.length + " rules";
+    count.textContent = found.length === 1 ? "1 rule" : found.length.toLocaleString("en") + " rules";
     return asked;
   }
 

@@ -1,0 +1,107 @@
+"""`osdetect destroy`: what osdetect made in a cluster is taken out of it."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from osdetect.cli.connect import connect
+from osdetect.cli.options import CaCerts, Insecure, Output, Url
+from osdetect.cli.output import OutputFormat, print_json, print_table, say, write_line
+from osdetect.deploy.destroy import Share, Thing, chosen_things, found_things
+from osdetect.deploy.destroy import destroy as destroyed
+from osdetect.source import printable
+from osdetect.vocabulary import ExitCode
+
+
+def destroy(
+    with_alerts: Annotated[
+        bool, typer.Option("--with-alerts", help="Also alerts, withheld matches and the outbox.")
+    ] = False,
+    with_events: Annotated[bool, typer.Option("--with-events", help="Also events and dead letters.")] = False,
+    with_state: Annotated[
+        bool,
+        typer.Option(
+            "--with-state", help="Also cursors, the ledger of loaded files and the reports of runs."
+        ),
+    ] = False,
+    everything: Annotated[bool, typer.Option("--everything", help="All three.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only list it; so it is where nobody can be asked, without --yes."),
+    ] = False,
+    url: Url = None,
+    ca_certs: CaCerts = None,
+    insecure: Insecure = False,
+    output: Output = OutputFormat.TABLE,
+) -> int:
+    """Delete what deploys made: rules, templates, pipelines. What was gathered since stays, unless it is asked for.
+
+    Only what carries osdetect's mark is deleted, each by its whole name. On a terminal it asks; elsewhere it only lists,
+    with exit code 3, unless --yes is given. Stop detectors and loaders first.
+
+    Examples: `osdetect destroy` · `osdetect destroy --everything --yes`
+    """
+    wanted = {
+        Share.DEPLOYED: True,
+        Share.ALERTS: with_alerts or everything,
+        Share.EVENTS: with_events or everything,
+        Share.STATE: with_state or everything,
+    }
+    shares = [share for share, chosen in wanted.items() if chosen]
+    with connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
+        found = found_things(cluster)
+        chosen = chosen_things(found, shares)
+        go = bool(chosen) and not dry_run and (yes or _confirmed(chosen, found, shares, output))
+        gone = destroyed(cluster, shares) if go else ()
+    if output is OutputFormat.JSON:
+        print_json(
+            {
+                "deleted": [one.to_json() for one in gone],
+                "would_delete": [] if go else [one.to_json() for one in chosen],
+                "kept": [one.to_json() for one in _kept(found, shares)],
+                "not_ours": [one.to_json() for one in found if not one.ours],
+            }
+        )
+    else:
+        if not go:
+            _print(chosen, found, shares)
+        said = f"{len(gone)} things were deleted" if go else "nothing was deleted"
+        write_line(said if chosen else "there is nothing to delete")
+    return ExitCode.CHANGES if chosen and not go else ExitCode.OK
+
+
+def _kept(found: Sequence[Thing], shares: Sequence[Share]) -> list[Thing]:
+    return [one for one in found if one.ours and one.share not in shares]
+
+
+def _confirmed(
+    chosen: Sequence[Thing], found: Sequence[Thing], shares: Sequence[Share], output: OutputFormat
+) -> bool:
+    """Ask where somebody can answer."""
+    if not sys.stdin.isatty() or output is OutputFormat.JSON:
+        return False
+    _print(chosen, found, shares)
+    return typer.confirm(f"Delete these {len(chosen)} things?", err=True)
+
+
+def _print(chosen: Sequence[Thing], found: Sequence[Thing], shares: Sequence[Share]) -> None:
+    if chosen:
+        rows = [
+            (one.kind.value, one.name, f"{one.documents:,}" if one.documents else "", one.share.value)
+            for one in chosen
+        ]
+        print_table("To be deleted", ("what", "name", "documents", "belongs to"), rows)
+    kept = _kept(found, shares)
+    for share in Share:
+        names = [one for one in kept if one.share is share]
+        if names:
+            documents = sum(one.documents for one in names)
+            write_line(
+                f"kept: {len(names)} of {share.value} with {documents:,} documents (--with-{share.value})"
+            )
+    for one in found:
+        if not one.ours:
+            say(f"left alone: {one.kind.value} {printable(one.name)} carries no mark of osdetect")

@@ -1,0 +1,59 @@
+"""How many live rules a deploy may take away: a folder that was named by mistake must not empty a cluster."""
+
+import re
+from dataclasses import dataclass
+
+from osdetect.errors import Guarded, UsageError
+
+_WRITTEN = re.compile(r"(\d{1,9})(%?)", re.ASCII)
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many rules, or such a share of the live ones, whichever is more."""
+
+    rules: int = 10
+    percent: int = 25
+
+    @staticmethod
+    def written(text: str) -> "Limit":
+        """As it is given on the command line: a number, or a share such as 50%.
+
+        Raises:
+            UsageError: it is neither.
+
+        >>> Limit.written("50%"), Limit.written("3")
+        (Limit(rules=0, percent=50), Limit(rules=3, percent=0))
+        """
+        found = _WRITTEN.fullmatch(text)
+        if found is None or (found[2] and int(found[1]) > 100):
+            raise UsageError(
+                f"{text!r} is no number of rules", cure="write --max-delete 20, or a share: --max-delete 50%"
+            )
+        return Limit(0, int(found[1])) if found[2] else Limit(int(found[1]), 0)
+
+    def allowed(self, live: int) -> int:
+        """How many of so many live rules may go."""
+        return max(self.rules, live * self.percent // 100)
+
+    def check(self, removed: dict[str, str], live: int) -> None:
+        """Refuse to take away more.
+
+        Args:
+            removed: id and title of each rule that would go.
+            live: number of live rules.
+
+        Raises:
+            Guarded: it is more.
+        """
+        allowed = self.allowed(live)
+        if len(removed) <= allowed:
+            return
+        some = [title or rule_id for rule_id, title in removed.items()][:_NAMED]
+        more = f" and {len(removed) - len(some)} more" if len(removed) > len(some) else ""
+        raise Guarded(
+            f"this would take away {len(removed)} of {live} live rules; {allowed} are allowed",
+            cause=f"they are not among the rules that were given: {', '.join(some)}{more}",
+            cure=f"see them with osdetect plan; if that is meant, give --max-delete {len(removed)}",
+        )
