@@ -14,7 +14,7 @@ import yaml
 
 from osdetect.cli.detect import read_schedule
 from osdetect.cli.main import app
-from osdetect.cluster import Connection
+from osdetect.settings.known import SETTINGS
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 SYSTEMD = sorted((DOCKER / "systemd").iterdir())
@@ -81,7 +81,7 @@ def test_each_command_line_is_one_that_the_program_takes(name: str, words: list[
 
 @pytest.mark.parametrize("file", KUBERNETES, ids=lambda file: file.name)
 def test_pods_run_without_rights_and_read_the_secret_from_a_file(file: Path) -> None:
-    settings = {f"OSDETECT_{name.upper()}" for name in Connection.model_fields}
+    settings = {setting.variable for setting in SETTINGS}
     for document in _with_pods(file):
         pod = _pod(document)
         assert pod["securityContext"]["runAsNonRoot"] is True

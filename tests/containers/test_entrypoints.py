@@ -19,7 +19,7 @@ from tests.packs.material import rule
 ALL = list(entrypoints())
 ONCE = [one for one in ALL if "--every" not in one.words]
 GOING_ON = [one for one in ALL if "--every" in one.words]
-_CHANNELS = '[out]\nkind = "stdout"\n'
+_CHANNELS = '[channels.out]\nkind = "stdout"\n'
 
 
 @pytest.fixture(scope="module")
