@@ -91,3 +91,18 @@ def _names_the_right(ran: Ran, role: str, case: Case) -> None:
     cured = {name.removeprefix("osdetect-") for name in re.findall(r"osdetect-\w+(?= or |, or)", said)}
     assert role not in cured
     assert case.roles & cured or not case.roles, (role, case, ran)
+
+
+def test_a_deploy_that_must_write_an_index_anew_is_refused_before_it_changes_it(
+    osdetect: Osdetect, pipe: Pipe
+) -> None:
+    """What was gathered none of our roles may delete."""
+    (index,) = {one["index"] for one in pipe.node.admin("/_cat/indices/osdetect-cloudtrail-*?format=json")}
+    meta = pipe.node.admin(f"/{index}/_mapping")[index]["mappings"]["_meta"]
+    pipe.node.admin(f"/{index}/_mapping", "PUT", {"_meta": {**meta, "version": 1}})
+    ran = osdetect("deploy", pipe.words["live"], **pipe.node.settings("deployer"))
+    settings = pipe.node.admin(f"/{index}/_settings?flat_settings=true")[index]["settings"]
+    pipe.node.admin(f"/{index}/_mapping", "PUT", {"_meta": meta})
+    assert ran.status == ExitCode.CLUSTER
+    assert "none of osdetect's roles has that right" in ran.err
+    assert "index.blocks.write" not in settings
