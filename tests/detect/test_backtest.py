@@ -32,10 +32,12 @@ def test_it_ends_at_the_most_matches_and_when_it_is_interrupted_and_says_so(
 ) -> None:
     deployed(cluster, tmp_path, SELECTIONS[0])  # templates and pipelines
     names = ["CreateThing", "DeleteThing"]
-    for month in ("2024.05", "2024.06"):
-        index = INDEX.replace("2024.05", month)
-        start = 0 if month == "2024.05" else 100
-        put_records(cluster, index, [record(start + n, eventName=names[n % 2]) for n in range(20)])
+    for month, start in (("05", 0), ("06", 100)):
+        records = [
+            record(start + n, eventName=names[n % 2], eventTime=f"2024-{month}-03T10:00:00Z")
+            for n in range(20)
+        ]
+        put_records(cluster, f"osdetect-cloudtrail-t-2024.{month}", records)
     one = _compared(tmp_path)
     whole = _run(cluster, one)
     (outcome,) = whole.outcomes
