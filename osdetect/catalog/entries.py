@@ -1,7 +1,8 @@
 """Rules with what a page about them needs beside their meaning: the text, the layout, the pack."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from osdetect.catalog.licences import OWN_PACK, Licences
@@ -68,10 +69,13 @@ class Catalog:
     def below(self, text: str) -> str:
         """A text with the folders that were named taken from its paths: it then says the same wherever they are."""
         for root in self.named:
-            whole = str(root)
-            text = text.replace(f"{whole}/", "") if whole != "." else text
-            text = text.replace(whole, root.name) if root.is_file() else text
+            whole, rest = (str(root), root.name) if root.is_file() else (f"{root}/", "")
+            text = re.sub(rf"(?<!\S){re.escape(whole)}", rest, text)  # where a path begins, not within one
         return text
+
+    def place(self, where: Where | None) -> str:
+        """Where something is, as a path below the folder that was named."""
+        return "" if where is None else str(replace(where, file=placed(Path(where.file), self.named)[1]))
 
 
 def read_catalog(

@@ -8,6 +8,7 @@ import jinja2
 from osdetect.catalog.blocks import Block, Bullets, Code, Page, Paragraph, Span, Subhead, Table
 from osdetect.catalog.shown import visible
 from osdetect.sigma.yaml_parts import Part, yaml_parts
+from osdetect.vocabulary import Level
 
 SITE = Path(__file__).resolve().parent / "site"
 """The templates, the styles and the script."""
@@ -31,6 +32,7 @@ class Html:
             {kind.__name__.lower(): _is(kind) for kind in (Paragraph, Bullets, Table, Code, Subhead)}
         )
         environment.filters["parts"] = _parts
+        environment.globals["levels"] = {f"level: {one.value}": f"level-{one.value}" for one in Level}
         self._environment = environment
 
     def page(self, page: Page) -> str:

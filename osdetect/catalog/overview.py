@@ -277,7 +277,7 @@ def about_pages(catalog: Catalog) -> Iterator[Page]:
             {"what": what, "where": where, "cause": cause},
         )
         for what, where, cause in (
-            [short(catalog.below(text)) for text in (one.what, str(one.where or ""), one.cause)]
+            map(short, (catalog.below(one.what), catalog.place(one.where), catalog.below(one.cause)))
             for one in catalog.refused
         )
     ]

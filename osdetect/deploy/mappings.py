@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from osdetect.cluster import Cluster
+from osdetect.deploy.schema import Schema, behind, migrate, schema_of
 from osdetect.errors import ClusterRefused
 from osdetect.resources import folder
 from osdetect.vocabulary import OWNER
@@ -25,8 +26,6 @@ class Resource:
     """16 hexadecimal digits of its content; installed with it, so that a change is seen."""
 
 
-_TOGETHER = 15
-"""Names in one address: OpenSearch takes 4,096 bytes (setting http.max_initial_line_length)."""
 _KINDS = {".template.json": "/_index_template/", ".pipeline.json": "/_ingest/pipeline/"}
 
 
@@ -57,11 +56,14 @@ def _mark(digest: str) -> str:
 
 
 def outdated(cluster: Cluster, resources: Sequence[Resource]) -> tuple[Resource, ...]:
-    """Those that are missing or differ from what stands there, be that of an older version or edited by hand.
+    """Those that are missing, or differ from what stands there, be that of an older version or edited by hand.
+
+    A template of which some index is of an older schema is among them as well.
 
     Raises:
-        ClusterRefused: something of the same name is there that osdetect did not make.
+        ClusterRefused: something of the same name is there that osdetect did not make, or a later osdetect did.
     """
+    older = behind(cluster, schemas(resources))
     found = [(resource, standing(cluster, resource)) for resource in resources]
     foreign = next((resource for resource, there in found if there.foreign), None)
     if foreign is not None:
@@ -70,11 +72,11 @@ def outdated(cluster: Cluster, resources: Sequence[Resource]) -> tuple[Resource,
             cause="it carries no mark of osdetect",
             cure=f"rename or delete it: DELETE {foreign.path}",
         )
-    return tuple(resource for resource, there in found if there.differs)
+    return tuple(resource for resource, there in found if there.differs or resource.name in older)
 
 
 def install(cluster: Cluster, resources: Sequence[Resource] | None = None) -> tuple[str, ...]:
-    """Put these in their places; their names.
+    """Put these in their places; their names. Indices of older schemas are brought along.
 
     Args:
         cluster: where.
@@ -84,37 +86,18 @@ def install(cluster: Cluster, resources: Sequence[Resource] | None = None) -> tu
         ClusterRefused: something of the same name is there that osdetect did not make.
         ClusterError: the cluster did not take one.
     """
-    resources = outdated(cluster, shipped()) if resources is None else resources
-    for resource in resources:
+    wanted = outdated(cluster, shipped()) if resources is None else resources
+    for resource in wanted:
         # Before the template: killed in between, the next deploy does both again.
-        _renew_indices(cluster, resource)
+        for schema in schemas([resource]):
+            migrate(cluster, schema)
         cluster.request("PUT", resource.path, body=resource.body)
-    return tuple(resource.name for resource in resources)
+    return tuple(resource.name for resource in wanted)
 
 
-def _renew_indices(cluster: Cluster, resource: Resource) -> None:
-    """Give the indices that an older template made what the new one adds: a template is read only at an index's birth.
-
-    OpenSearch refuses what would change a field that is there (OpenSearch docs, "Put mapping"); such a change needs
-    indices of another name.
-    """
-    mappings = resource.body.get("template", {}).get("mappings", {})
-    added = {
-        name: part for name, part in mappings.items() if name != "_meta"
-    }  # each index has a _meta of its own
-    patterns = ",".join(resource.body.get("index_patterns", ()))
-    if not added or not patterns:
-        return
-    options = {"ignore_unavailable": "true", "allow_no_indices": "true", "expand_wildcards": "open"}
-    params = {**options, "filter_path": "*.mappings._meta.owner"}
-    found = cluster.request("GET", f"/{patterns}/_mapping", params=params, accept=(404,))
-    ours = [
-        name
-        for name, entry in found.items()
-        if entry.get("mappings", {}).get("_meta", {}).get("owner") == OWNER
-    ]
-    for at in range(0, len(ours), _TOGETHER):
-        cluster.request("PUT", f"/{','.join(ours[at : at + _TOGETHER])}/_mapping", body=added)
+def schemas(resources: Sequence[Resource]) -> tuple[Schema, ...]:
+    """The kinds of index that the templates among them make."""
+    return tuple(schema_of(one.name, one.body) for one in resources if "index_patterns" in one.body)
 
 
 @dataclass(frozen=True, slots=True)
