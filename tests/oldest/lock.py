@@ -1,0 +1,33 @@
+"""Writes `artifacts.json` beside it anew: `python -m tests.oldest.lock`. For maintainers; needs the network."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from osdetect.node import lock
+from osdetect.node.artifacts import FORMAT, Variant
+
+VERSION = "2.19.4"
+LOADER = ("org.opensearch", "opensearch-plugin-classloader", "2.19.0")
+"""Of the loader of modules, the last that was published for 2.19; the server grants it rights by the name of its file."""
+FILE = Path(__file__).with_name("artifacts.json")
+
+
+def main() -> None:
+    """Resolve, download, hash."""
+    lock.VERSIONS[Variant.PLAIN] = VERSION
+    lock.SERVER = ("opensearch",)  # type: ignore[assignment]  # it had fewer parts
+    with tempfile.TemporaryDirectory() as directory:
+        entry: dict[str, Any] = lock._resolve(Variant.PLAIN, Path(directory))
+        loader = lock._Closure(Path(directory)).exactly(*LOADER, "jar")
+        entry["artifacts"].append(lock._entry(f"lib/{LOADER[1]}-{VERSION}.jar", loader))
+    for module in entry["modules"]:
+        module["classname"] = module["classname"].replace("ModulePlugin", "Plugin")  # as 2.x calls them
+    FILE.write_text(
+        json.dumps({"format": FORMAT, "sets": {"plain": entry}}, indent=1) + "\n", encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
