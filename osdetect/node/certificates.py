@@ -5,6 +5,7 @@ PKCS#8, a subject alternative name for the address) and "Configuring admin certi
 """
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,10 +39,18 @@ class Certificates:
     authority: bytes
     node: Pair
     admin: Pair
+    servers: tuple[Pair, ...] = ()
+    """Of other servers beside the node, as they were asked for."""
 
 
-def make_certificates(now: datetime) -> Certificates:
-    """New certificates, valid for a year from `now`."""
+def make_certificates(now: datetime, *, host: str = "localhost", servers: Sequence[str] = ()) -> Certificates:
+    """New certificates, valid for a year from `now`.
+
+    Args:
+        now: when they begin.
+        host: what the node is called by its clients, besides localhost.
+        servers: host names of other servers that need one.
+    """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     issuer = _name(_AUTHORITY)
     authority = (
@@ -53,14 +62,22 @@ def make_certificates(now: datetime) -> Certificates:
     )
     return Certificates(
         authority.public_bytes(Encoding.PEM),
-        _leaf(NODE, issuer, authority_key, now),
+        _leaf(NODE, issuer, authority_key, now, host),
         _leaf(ADMIN, issuer, authority_key, now),
+        tuple(_leaf(f"osdetect-{server}", issuer, authority_key, now, server) for server in servers),
     )
 
 
-def _leaf(name: str, issuer: x509.Name, authority_key: ec.EllipticCurvePrivateKey, now: datetime) -> Pair:
+def _leaf(
+    name: str,
+    issuer: x509.Name,
+    authority_key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    host: str = "localhost",
+) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    addresses = [x509.IPAddress(ipaddress.ip_address(LOOPBACK)), x509.DNSName("localhost")]
+    names = dict.fromkeys(("localhost", host))
+    addresses = [x509.IPAddress(ipaddress.ip_address(LOOPBACK)), *map(x509.DNSName, names)]
     purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     certificate = (
         _unsigned(_name(name), issuer, key.public_key(), now)

@@ -55,7 +55,7 @@ SETTINGS = (
     Setting("timeout_s", Kind.NUMBER, default="60", in_project=True),
     Setting("retry_for_s", Kind.NUMBER, default="60", in_project=True),
     Setting("trusted_urls", Kind.TEXTS),
-    Setting("user", default="the login name", in_project=True),
+    Setting("user", default="the login name"),
     Setting("dashboards_url"),
     Setting("dashboards_tenant", default="global"),
     Setting("channels", Kind.PATH),

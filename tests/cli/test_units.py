@@ -3,9 +3,7 @@
 import re
 import shlex
 import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,7 @@ import yaml
 
 from osdetect.cli.detect import read_schedule
 from osdetect.cli.main import app
-from osdetect.cluster import Connection
-from osdetect.vocabulary import ExitCode
-from tests.cli.conftest import start
-from tests.faults.material import connect, deployed
+from osdetect.settings.known import SETTINGS
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 SYSTEMD = sorted((DOCKER / "systemd").iterdir())
@@ -29,6 +24,10 @@ _PROGRAM = "/opt/osdetect/bin/osdetect "
 
 def _documents(file: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+
+
+def _with_pods(file: Path) -> list[dict[str, Any]]:
+    return [one for one in _documents(file) if one["kind"] in {"CronJob", "Deployment", "Job"}]
 
 
 def _pod(document: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def _command_lines() -> Iterator[tuple[str, list[str]]]:
             if _PROGRAM in line and not line.startswith("#"):
                 yield file.name, shlex.split(line.partition(_PROGRAM)[2].replace("%i", "9470"))
     for file in KUBERNETES:
-        for document in _documents(file):
+        for document in _with_pods(file):
             for container in _pod(document)["containers"]:
                 yield file.name, [str(word) for word in container["args"]]
 
@@ -59,7 +58,12 @@ def test_all_examples_are_looked_at() -> None:
         "osdetect-notify.service",
         "osdetect",
         "detector.yaml",
+        "osdetect-deploy.service",
+        "osdetect-load.service",
         "cronjob.yaml",
+        "deploy.yaml",
+        "load.yaml",
+        "notify.yaml",
     }
 
 
@@ -75,29 +79,10 @@ def test_each_command_line_is_one_that_the_program_takes(name: str, words: list[
         assert (read_schedule(**when) is None) == ("--once" in words), name
 
 
-def test_a_line_of_the_examples_runs(fresh_cluster: str, tmp_path: Path) -> None:
-    with connect(fresh_cluster) as cluster:
-        deployed(cluster, tmp_path, "{eventName: CreateThing}")
-    words = next(words for name, words in LINES if name == "osdetect-detect.service")
-    address = words.index("--listen") + 1
-    words = [*words[:address], "127.0.0.1:0", *words[address + 1 :]]
-    process = start(*words, OSDETECT_URL=fresh_cluster)
-    try:
-        assert process.stderr is not None
-        assert "detector started" in process.stderr.readline()
-        time.sleep(0.2)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
-        assert process.returncode == ExitCode.OK
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.mark.parametrize("file", KUBERNETES, ids=lambda file: file.name)
 def test_pods_run_without_rights_and_read_the_secret_from_a_file(file: Path) -> None:
-    settings = {f"OSDETECT_{name.upper()}" for name in Connection.model_fields}
-    for document in _documents(file):
+    settings = {setting.variable for setting in SETTINGS}
+    for document in _with_pods(file):
         pod = _pod(document)
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["automountServiceAccountToken"] is False
@@ -112,7 +97,7 @@ def test_pods_run_without_rights_and_read_the_secret_from_a_file(file: Path) -> 
 
 
 def test_the_probes_ask_pages_that_there_are_at_the_port_that_is_listened_on() -> None:
-    (deployment,) = _documents(DOCKER / "kubernetes" / "detector.yaml")
+    (deployment,) = _with_pods(DOCKER / "kubernetes" / "detector.yaml")
     (container,) = _pod(deployment)["containers"]
     (port,) = container["ports"]
     assert f"0.0.0.0:{port['containerPort']}" in container["args"]

@@ -17,7 +17,7 @@ from typing import Any
 from osdetect.vocabulary import ExitCode
 from tests.harness.plan import Plan, Stroke
 
-_WAIT_S = 30.0
+_WAIT_S = 120.0
 
 
 class Forker:

@@ -62,6 +62,15 @@ class SecuredNode:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """A secured node with a rule, an event and an alert on it, each made under its own role."""
+
+    node: SecuredNode
+    words: dict[str, str]
+    """Stand for what a test's command line needs: folders, files, the short id of an alert."""
+
+
 def status_of(answer: Answer | None) -> int:
     assert answer is not None
     return answer.status

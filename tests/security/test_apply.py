@@ -13,10 +13,9 @@ import pytest
 from osdetect.schema.roles import shipped_roles
 from osdetect.security.plan import rights
 from osdetect.vocabulary import ExitCode
-from tests.cli.conftest import Osdetect, Ran, environment, osdetect
+from tests.cli.conftest import Osdetect, Ran, environment
 from tests.security.material import SecuredNode, status_of
 
-__all__ = ["osdetect"]
 API = "/_plugins/_security/api"
 NAMES = tuple(role.name for role in shipped_roles())
 

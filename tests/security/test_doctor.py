@@ -6,11 +6,9 @@ import pytest
 
 from osdetect.schema.roles import shipped_roles
 from osdetect.status.rights import _tries
-from tests.cli.conftest import Osdetect, osdetect
-from tests.security.material import SecuredNode
-from tests.security.test_matrix import Pipe, pipe, words
+from tests.cli.conftest import Osdetect
+from tests.security.material import Pipe, SecuredNode
 
-__all__ = ["osdetect", "pipe", "words"]
 ROLES = tuple(role.word for role in shipped_roles())
 
 

@@ -13,10 +13,9 @@ import pytest
 
 from osdetect.node.certificates import Certificates, make_certificates
 from osdetect.vocabulary import ExitCode
-from tests.cli.conftest import Osdetect, osdetect
+from tests.cli.conftest import Osdetect
 from tests.security.material import SecuredNode
 
-__all__ = ["osdetect"]
 WRONG = "this-is-not-the-password"
 
 

@@ -15,11 +15,9 @@ from pathlib import Path
 import pytest
 
 from osdetect.vocabulary import ExitCode
-from tests.cli.conftest import environment, osdetect
-from tests.security.material import SecuredNode
-from tests.security.test_matrix import Pipe, pipe, words
+from tests.cli.conftest import environment
+from tests.security.material import Pipe, SecuredNode
 
-__all__ = ["osdetect", "pipe", "words"]
 TOKEN = "a-bearer-token-that-nobody-knows"
 DEFECT = (
     "import osdetect.cluster.door as door\n"

@@ -150,7 +150,6 @@ def test_no_setting_of_a_project_names_a_file_a_program_or_a_secret() -> None:
         "aws_region",
         "timeout_s",
         "retry_for_s",
-        "user",
         "node_heap_mb",
     }
 
