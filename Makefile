@@ -39,6 +39,7 @@ bench: $(VENV)/dev.ready ## Measure: load, compile, detect, the loop, a flood (b
 	$(BIN)/python benchmarks/detect.py
 	$(BIN)/python benchmarks/loop.py --growth
 	$(BIN)/python benchmarks/flood.py
+	$(BIN)/python benchmarks/deploy.py
 
 docs: $(VENV)/dev.ready ## Write docs/commands.md again from the commands, docs/support.md from the cases
 	$(BIN)/typer osdetect.cli.main utils docs --name osdetect --output docs/commands.md

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
+from urllib.parse import quote
 
 from osdetect.cluster import Cluster, StoredDocument, Version
 from osdetect.errors import ClusterBusy, ClusterError
@@ -174,7 +175,19 @@ class DeployLock:
                 return
             self._over = True
             try:
-                _write(self._cluster, None, self._version)
+                # Once and not for long: when the cluster is away, the deploy has waited for it already.
+                self._cluster.request(
+                    "PUT",
+                    f"/{STATE_INDEX}/_doc/{quote(LOCK_ID, safe='')}",
+                    params={
+                        "if_seq_no": self._version.seq_no,
+                        "if_primary_term": self._version.primary_term,
+                    },
+                    body=_source(None),
+                    accept=(409,),
+                    timeout_s=LENGTH_S,
+                    repeat=False,
+                )
             except ClusterError:
                 return  # the next deploy finds a lock that nobody renews, and takes it over
 
@@ -240,15 +253,19 @@ def _busy(other: Holder) -> ClusterBusy:
     )
 
 
-def _write(cluster: Cluster, holder: Holder | None, over: Version | None) -> Version | None:
+def _source(holder: Holder | None) -> dict[str, Any]:
+    updated = datetime.now(UTC).isoformat()
+    return {"kind": "lock", "updated": updated, "lock": holder.to_json() if holder else None}
+
+
+def _write(cluster: Cluster, holder: Holder, over: Version | None) -> Version | None:
     """Write who holds the lock over the version that was read; None when somebody else wrote since."""
-    now = datetime.now(UTC).isoformat()
-    source = {"kind": "lock", "updated": now, "lock": holder.to_json() if holder else None}
+    source = _source(holder)
     if over is None:
         version = cluster.create_document(STATE_INDEX, LOCK_ID, source)
     else:
         version = cluster.replace_document(STATE_INDEX, LOCK_ID, source, over)
-    if version is not None or holder is None:
+    if version is not None:
         return version
     # The write may have been ours, repeated because its answer was lost.
     stored = cluster.read_document(STATE_INDEX, LOCK_ID)

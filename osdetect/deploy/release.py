@@ -176,7 +176,7 @@ def _deployed(
         cluster.request("DELETE", f"/{index}/_doc/{quote(rule_id, safe='')}", accept=(404,))
     refused = _fill(cluster, index, wrong, wanted.on_progress)
     if ordered and len(refused) == len(ordered):
-        if live is None:
+        if fresh:
             cluster.request("DELETE", f"/{index}")
         raise ClusterRefused("the cluster refused every rule", cause=refused[0].reason)
     taken = len(ordered) - len(refused)
@@ -242,13 +242,13 @@ def _count(cluster: Cluster, index: str) -> int:
 def _create(cluster: Cluster, wanted: _Wanted) -> bool:
     """Make the index with a column for each path that the rules name; what a killed deploy left goes first.
 
-    False when a deploy made it and came to its end: what is in it is kept.
+    False when a deploy made it and came to its end, or it is live whatever it says of itself: what is in it is kept.
     """
     index = wanted.index
     left = _meta(cluster, index)
     if left and left.get("owner") != OWNER:
         raise _foreign(index)
-    if left.get("complete") is True:
+    if left.get("complete") is True or index in aliased(cluster):
         return False
     if left:
         cluster.request("DELETE", f"/{index}", accept=(404,))

@@ -152,7 +152,7 @@ def live_shards(cluster: Cluster) -> tuple[Shard, ...]:
 
 
 def previous_index(cluster: Cluster, live: str) -> str | None:
-    """The release that was made last before the live one; None when none is kept.
+    """The release that was live before the live one was deployed, or else was made last before it; None when none is kept.
 
     Raises:
         ClusterError: the releases cannot be read.
@@ -164,5 +164,8 @@ def previous_index(cluster: Cluster, live: str) -> str | None:
         for name, entry in found.items()
         if entry.get("mappings", {}).get("_meta", {}).get("complete") is True
     }
+    follows = found.get(live, {}).get("mappings", {}).get("_meta", {}).get("release", {}).get("follows")
+    if follows in made:
+        return str(follows)
     before = [name for name in made if name != live and made[name] <= made.get(live, 0)]
     return max(before, key=lambda name: made[name], default=None)

@@ -27,6 +27,7 @@ FACTS = (
     "responseElements.ConsoleLogin",
     "sourceIPAddress",
     "userAgent",
+    "userIdentity.accessKeyId",
     "userIdentity.accountId",
     "userIdentity.arn",
     "userIdentity.invokedBy",

@@ -132,7 +132,7 @@ def _call(event: Mapping[str, Any], dialect: Dialect) -> dict[str, dict[str, Any
         "source": {"ip": ip, "address": address},
         "user_agent": {"original": said("userAgent")[:MAX_VALUE]},
         "error": {"code": said("errorCode"), "message": said("errorMessage")[:MAX_VALUE]},
-        "related": {"user": sorted(set(user.values())), "ip": [ip] if ip else []},
+        "related": {"user": _identities(said, user), "ip": [ip] if ip else []},
     }
     return {name: without_empty(values) for name, values in call.items()}
 
@@ -155,6 +155,11 @@ def _user(said: Callable[[str], str]) -> dict[str, str]:
         or said("userIdentity.invokedBy")
     )
     return without_empty({"name": name, "id": said("userIdentity.principalId")})
+
+
+def _identities(said: Callable[[str], str], user: Mapping[str, str]) -> list[str]:
+    """By what else the caller can be looked for: ARN and access key (ECS, related.user)."""
+    return sorted({*user.values(), said("userIdentity.arn"), said("userIdentity.accessKeyId")} - {""})
 
 
 def _ip(address: str) -> str:

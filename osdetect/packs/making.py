@@ -13,7 +13,7 @@ from osdetect.packs.documents import rule_files
 from osdetect.packs.installed import differing, installed_snapshot, manifest_in
 from osdetect.packs.limits import Snapshot, is_rule_file
 from osdetect.packs.lock import Applied, Pack
-from osdetect.packs.manifest import MANIFEST, HeldRule, Manifest, manifest_of
+from osdetect.packs.manifest import MANIFEST, UPSTREAM, HeldRule, Manifest, manifest_of
 from osdetect.packs.overlay import Action, Overlay
 from osdetect.packs.place import Place
 from osdetect.packs.report import Change, Conflict
@@ -112,29 +112,35 @@ def _refused_by_reader(built: Built, overlays: Mapping[str, Overlay]) -> list[Ru
     Raises:
         RuleError: it is an overlay that made it so.
     """
-    made_by = {overlay.file for overlay in overlays.values()}
     overlaid = {held.file for held in built.rules if held.id in overlays}
     with tempfile.TemporaryDirectory(prefix="osdetect-packs-") as folder:
         root = Path(folder)
         for path, data in built.files.items():
-            if is_rule_file(path):
+            if is_rule_file(path.removeprefix(f"{UPSTREAM}/")):
                 file = root / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(data)
-        try:
-            read = read_rules([root], ReadOptions(every_log_source=True))
-        except InputError:  # overlays disable every rule
-            return []
-        refused = [_below(one, root) for one in read.refused]
-    wrong = next((one for one in refused if one.where and one.where.file in overlaid), None)
+        refused = _refused_below(root)
+        before = {one.what for one in _refused_below(root / UPSTREAM)}
+    made = (one for one in refused if one.where and one.where.file in overlaid and one.what not in before)
+    wrong = next(made, None)
     if wrong is not None:
         raise RuleError(
             f"with its overlay this is no rule: {wrong.what}",
             cause=wrong.cause,
-            cure=f"mend the overlay, one of: {', '.join(sorted(made_by))[:300]}",
+            cure=f"mend the overlay, one of: {', '.join(sorted(one.file for one in overlays.values()))[:300]}",
             where=wrong.where,
         )
     return refused
+
+
+def _refused_below(root: Path) -> list[RuleError]:
+    """What the reader refuses of a folder; nothing of one without rules: overlays may disable every rule."""
+    try:
+        read = read_rules([root], ReadOptions(every_log_source=True))
+    except InputError:
+        return []
+    return [_below(one, root) for one in read.refused]
 
 
 def _below(error: RuleError, root: Path) -> RuleError:

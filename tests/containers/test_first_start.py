@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from osdetect.cli.main import run
 from osdetect.errors import NodeError
 from osdetect.node import container
 from osdetect.schema.roles import shipped_roles
@@ -127,6 +128,17 @@ def test_users_are_made_and_each_has_its_role(secured: SecuredNode, tmp_path: Pa
     answer = dashboards.ask("/_plugins/_security/authinfo")
     assert answer is not None
     assert "kibana_server" in answer.body["roles"]
+
+
+def test_what_the_one_shot_made_is_what_security_apply_would_make(
+    secured: SecuredNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(secured, tmp_path / "secrets")
+    container.make_users(folder, secured.url)
+    for name, file in (("CLIENT_CERT", "admin.pem"), ("CLIENT_KEY", "admin-key.pem"), ("CA_CERTS", "ca.pem")):
+        monkeypatch.setenv(f"OSDETECT_{name}", str(folder / "admin" / file))
+    users = [part for role in shipped_roles() for part in ("--user", f"{role.word}={role.word}")]
+    assert run(["security", "apply", *users, "--dry-run", "--url", secured.url]) == 0
 
 
 def test_a_cluster_that_does_not_answer_is_told_without_a_secret(

@@ -143,6 +143,7 @@ def test_every_panel_shows_what_the_documents_say(
         assert panels > 40
         assert set(empty) <= NEVER_SHOWN
         _searches(cluster, objects, documents)
+        _story(cluster, documents)
         _heat(cluster, objects["osdetect-attack-heat"], documents["osdetect-alerts-*"])
 
 
@@ -171,6 +172,28 @@ def _searches(
         == sum(one["osdetect"]["status"] != "closed" for one in alerts)
         == len(alerts) - 5
     )
+
+
+def _story(cluster: Cluster, documents: Mapping[str, list[dict[str, Any]]]) -> None:
+    """A text in quotes without a field, as the query bar sends it: a principal, an access key, an address."""
+    alerts, events = documents["osdetect-alerts-*"], documents["osdetect-cloudtrail-*"]
+    sources = {one["osdetect"]["source"]["id"] for one in alerts}
+    told = [one for one in events if f"{one['recipientAccountId']}-{one['eventID']}" in sources]
+    asked_for = 0
+    for path in ("userIdentity.arn", "userIdentity.accessKeyId", "sourceIPAddress"):
+        found = Counter(value for one in told for value in asked.values(one, path, lowered=False))
+        for value, _ in found.most_common(2):
+            its = {one["eventID"] for one in events if value in asked.values(one, path, lowered=False)}
+            query = {"multi_match": {"type": "phrase", "query": value, "lenient": True}}
+            body = {"query": query, "track_total_hits": True, "size": 0}
+            hits = {
+                pattern: cluster.request("POST", f"/{pattern}/_search", body=body)["hits"]["total"]["value"]
+                for pattern in ("osdetect-alerts-*", "osdetect-cloudtrail-*")
+            }
+            assert hits["osdetect-alerts-*"] >= sum(one["event"]["id"] in its for one in alerts) > 0, value
+            assert hits["osdetect-cloudtrail-*"] >= len(its) > 0, value
+            asked_for += 1
+    assert asked_for == 6
 
 
 def _heat(cluster: Cluster, saved: SavedObject, alerts: list[dict[str, Any]]) -> None:

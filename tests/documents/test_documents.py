@@ -89,7 +89,10 @@ def test_an_alert_says_who_did_what_where_and_why_it_was_raised() -> None:
     assert alert["threat"]["tactic"]["name"] == ["Persistence"]
     assert alert["source"] == {"ip": "2001:db8::1", "address": "2001:DB8::1"}
     assert alert["user"] == {"name": "alice", "id": "AIDA1"}
-    assert alert["related"] == {"user": ["AIDA1", "alice"], "ip": ["2001:db8::1"]}
+    assert alert["related"] == {
+        "user": ["AIDA1", "alice", "arn:aws:iam::1:user/alice"],
+        "ip": ["2001:db8::1"],
+    }
     assert alert["osdetect"]["lag_ms"] == 1_000
     assert alert["osdetect"]["matched"] == ["eventName", "userAgent"]
     long, name = alert["osdetect"]["evidence"]

@@ -204,3 +204,17 @@ def test_one_rule_of_a_file_whose_documents_share_words_is_patched(
     assert (after["Two"].level, after["Two"].author) == ("low", "Ada")
     assert (after["One"].level, after["One"].author) == ("high", "Ada")
     assert set(before) - set(after) == {"Three"}
+
+
+def test_a_rule_that_the_source_itself_broke_does_not_hold_up_the_overlay_of_its_neighbour(
+    packs: Packs, root: Path, upstream: Repository
+) -> None:
+    odd = rule("Odd").replace("eventName", "eventName|nonsense")
+    upstream.commit({"rules/aws/pair.yml": odd + "---\n" + rule("Even"), "rules/aws/again.yml": rule("Even")})
+    packs("add", upstream.folder)
+    overlay(root, "even.yml", f"overlay: patch\nid: {rule_id('Even')}\nchange: {{level: low}}\n")
+    done = packs("update")
+    assert done.status == 1
+    assert "stays as it was" not in done.err
+    read = read_rules([root / "packs"], ReadOptions(every_log_source=True))
+    assert next(one for one in read.rules if one.title == "Even").level == "low"
