@@ -13,6 +13,7 @@ from typing import Any
 
 from osdetect.cluster import Cluster
 from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
+from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.lanes import Progress, Work, judge_batch
 from osdetect.detect.methods import Batch, Finder
@@ -55,7 +56,7 @@ class BackfillOptions:
             return False
         return (self.start is None or happened >= self.start) and (self.end is None or happened < self.end)
 
-    def query(self) -> dict[str, Any] | None:
+    def query(self) -> Query | None:
         """A query for the events of that time, and of no known time, in an index with our mapping; None for all."""
         bounds = {
             **({"gte": self.start.isoformat()} if self.start else {}),
