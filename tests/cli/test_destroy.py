@@ -47,6 +47,7 @@ def test_what_deploys_made_goes_and_what_was_gathered_stays_unless_asked_for(
     ask(fresh_cluster, "PUT", "/mine", {"aliases": {"osdetect-alerts-mine": {}}})
     theirs = {"t:osdetect-mine", "p:osdetect-mine", "osdetect-runs-1999.01", "osdetect-something", "mine"}
     before = _names(fresh_cluster)
+    ask(fresh_cluster, "POST", "/osdetect-*/_refresh")  # what is counted is what searches see
 
     listed = osdetect("destroy", *at)
     assert listed.status == ExitCode.CHANGES

@@ -90,7 +90,8 @@ def test_a_stop_in_the_middle_finishes_the_batch_and_keeps_its_cursor(
 ) -> None:
     put_records(cluster, INDEX, [record(n) for n in range(1, 1301)])
     proxy.choose = lambda asked: Delay(1.5) if b'"_index":"osdetect-alerts-t-' in asked.body else None
-    with _detector(*how, "--url", proxy.url) as process:
+    by_pages = ("--method", "in-process")
+    with _detector(*how, *by_pages, "--url", proxy.url) as process:
         _until(lambda: any(b'"_index":"osdetect-alerts-t-' in asked.body for asked in proxy.asked))
         process.send_signal(signal.SIGTERM)
         status, _log = _ended(process)

@@ -14,6 +14,7 @@ from osdetect.follow import Follower, make_visible, shards_of
 from tests.faults.material import (
     ask,
     connect,
+    cursors,
     deployed,
     detected,
     documents,
@@ -57,7 +58,7 @@ def test_a_new_rule_judges_old_events_once(cluster: Cluster, tmp_path: Path) -> 
     again = _filled(cluster, new_rules=True)
     assert (again.counts.events, again.counts.matches) == (0, 0)
     made = documents(cluster.url, ALERTS)
-    for state in documents(cluster.url, "osdetect-state"):
+    for state in cursors(cluster.url):
         ask(cluster.url, "DELETE", f"/osdetect-state/_doc/{state}?refresh=true")
     counts = detected(cluster).counts
     assert (counts.alerts_created, counts.alerts_there) == (0, 2)

@@ -9,7 +9,17 @@ import pytest
 from osdetect.cluster import Cluster
 from osdetect.detect import Method
 from osdetect.errors import ClusterRefused, ClusterUnavailable
-from tests.faults.material import ask, connect, deployed, detected, documents, put_records, record, rule_id
+from tests.faults.material import (
+    ask,
+    connect,
+    cursors,
+    deployed,
+    detected,
+    documents,
+    put_records,
+    record,
+    rule_id,
+)
 from tests.faults.proxy import TOO_MANY, Asked, Cut, Fault, FaultProxy, Reply, on, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
@@ -22,7 +32,7 @@ def _hit(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def _cursors(url: str) -> list[int]:
-    return [one["cursor"]["seq_no"] for one in documents(url, "osdetect-state").values()]
+    return [one["cursor"]["seq_no"] for one in cursors(url).values()]
 
 
 def test_the_cursor_moves_only_when_the_alerts_are_stored(proxy: FaultProxy, tmp_path: Path) -> None:
@@ -144,7 +154,7 @@ def test_an_alert_that_the_mapping_refuses_becomes_a_dead_letter_once(
     assert letter["record"]["rule"]["author"] == "A Test Author"
     (run,) = documents(cluster.url, "osdetect-runs-*").values()
     assert (run["run"]["outcome"], run["run"]["deadlettered"]) == ("loss", 1)
-    for state in documents(cluster.url, "osdetect-state"):
+    for state in cursors(cluster.url):
         ask(cluster.url, "DELETE", f"/osdetect-state/_doc/{state}?refresh=true")
     counts = detected(cluster).counts
     assert (counts.alerts_created, counts.alerts_there, counts.deadlettered) == (0, 1, 1)

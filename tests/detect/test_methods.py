@@ -12,7 +12,7 @@ from osdetect.deploy import deploy
 from osdetect.detect import Method
 from osdetect.detect.costs import Costs
 from osdetect.detect.factored import clauses
-from tests.faults.material import ask, connect, deployed, detected, documents, put_records, record
+from tests.faults.material import ask, connect, cursors, deployed, detected, documents, put_records, record
 from tests.faults.proxy import Asked, FaultProxy, Reply, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
@@ -111,7 +111,7 @@ def test_a_rule_that_matches_everything_is_put_off_and_paid(cluster: Cluster, tm
     assert (counts.events, counts.judged) == (6_000, 6_000)
     assert counts.alerts_created == 6_060
     assert counts.matches == counts.alerts_created + counts.alerts_there
-    (cursor,) = documents(cluster.url, "osdetect-state").values()
+    (cursor,) = cursors(cluster.url).values()
     assert (cursor["cursor"]["seq_no"], cursor["cursor"]["owed"]) == (5_999, [])
     ask(cluster.url, "POST", "/osdetect-alerts-t-*/_refresh")
     assert ask(cluster.url, "GET", "/osdetect-alerts-t-*/_count")["count"] == 6_060
@@ -123,7 +123,7 @@ def test_what_is_owed_is_paid_by_the_next_pass_and_what_is_owed_for_no_rule_is_d
     deployed(cluster, tmp_path, "{eventName: DeleteThing}")
     put_records(cluster, INDEX, [record(n, eventName="DeleteThing") for n in range(1, 11)])
     detected(cluster)
-    ((name, state),) = documents(cluster.url, "osdetect-state").items()
+    ((name, state),) = cursors(cluster.url).items()
     ask(cluster.url, "POST", "/osdetect-alerts-t-*/_refresh")
     ask(
         cluster.url,
@@ -139,7 +139,7 @@ def test_what_is_owed_is_paid_by_the_next_pass_and_what_is_owed_for_no_rule_is_d
     ask(cluster.url, "PUT", f"/osdetect-state/_doc/{name}?refresh=true", state)
     counts = detected(cluster).counts
     assert (counts.events, counts.matches, counts.alerts_created) == (0, 6, 6)
-    (state,) = documents(cluster.url, "osdetect-state").values()
+    (state,) = cursors(cluster.url).values()
     assert state["cursor"]["owed"] == []
 
 

@@ -12,7 +12,17 @@ from osdetect.cluster import Cluster
 from osdetect.deploy import deploy
 from osdetect.detect.tuned import tuned_rules
 from osdetect.errors import RuleError
-from tests.faults.material import ask, connect, detected, documents, put_records, record, rule_id, rule_text
+from tests.faults.material import (
+    ask,
+    connect,
+    cursors,
+    detected,
+    documents,
+    put_records,
+    record,
+    rule_id,
+    rule_text,
+)
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 ALERTS = "osdetect-alerts-t-*"
@@ -53,7 +63,7 @@ def _live(cluster: Cluster, folder: Path, attribute: str = "", *, settings: str 
 
 def _forget(cluster: Cluster) -> None:
     """Let the detector judge everything again."""
-    for state in documents(cluster.url, "osdetect-state"):
+    for state in cursors(cluster.url):
         ask(cluster.url, "DELETE", f"/osdetect-state/_doc/{state}?refresh=true")
 
 

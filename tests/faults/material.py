@@ -119,6 +119,11 @@ def documents(url: str, pattern: str) -> dict[str, Any]:
     return found
 
 
+def cursors(url: str) -> dict[str, Any]:
+    """The stored cursors, by id; other things are in the state index too."""
+    return {name: one for name, one in documents(url, "osdetect-state").items() if "cursor" in one}
+
+
 def ask(url: str, method: str, path: str, body: Any = None, *, accept: tuple[int, ...] = ()) -> Any:
     """Ask the cluster without osdetect."""
     data = None if body is None else json.dumps(body).encode()

@@ -214,6 +214,7 @@ def _as_plain_user(uid: int, data_dir: Path) -> int:
         os.setgroups([])
         os.setgid(uid)
         os.setuid(uid)
+        os.environ["XDG_CONFIG_HOME"] = str(data_dir.parent)  # root's is closed to this user
         node = start(NodeOptions(name="plain"))
         owners = {
             Path(f"/proc/{node.pid}").stat().st_uid,

@@ -85,6 +85,7 @@ def test_an_alias_for_two_indices_and_a_strange_state_are_seen(cluster: Cluster,
     actions = [{"add": {"index": "osdetect-rules-other", "alias": "osdetect-rules"}}]
     ask(cluster.url, "POST", "/_aliases", {"actions": actions})
     ask(cluster.url, "DELETE", "/_index_template/osdetect-state")
+    ask(cluster.url, "DELETE", "/osdetect-state")
     ask(cluster.url, "PUT", "/osdetect-state", {})
     found = _findings(osdetect, cluster.url, ExitCode.LOSS)
     assert "stands for" in found["rules"][0]["said"]
