@@ -33,12 +33,14 @@ test-long: $(VENV)/dev.ready ## The tests that take many minutes
 faults: $(VENV)/dev.ready ## 1,000 episodes of the fault harness (docs/faults.md)
 	$(BIN)/python -m tests.harness --episodes 1000
 
-bench: $(VENV)/dev.ready ## Measure: load, compile, detect, the loop, a flood (benchmarks/README.md)
+bench: $(VENV)/dev.ready ## Measure everything (benchmarks/README.md)
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/compile.py
 	$(BIN)/python benchmarks/detect.py
 	$(BIN)/python benchmarks/loop.py --growth
 	$(BIN)/python benchmarks/flood.py
+	$(BIN)/python benchmarks/catalog.py
+	$(BIN)/python benchmarks/deploy.py
 	$(BIN)/python benchmarks/deploy.py
 
 docs: $(VENV)/dev.ready ## Write docs/commands.md again from the commands, docs/support.md from the cases
