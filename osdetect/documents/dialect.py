@@ -7,13 +7,12 @@ pipeline that the rules went through: rules and alerts cannot disagree about it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 
-from osdetect.expr.values import resolve
+from osdetect.expr.values import resolve, steps
 
 FACTS = (
     "awsRegion",
@@ -51,12 +50,7 @@ class Dialect:
 
     def values(self, event: Mapping[str, Any], fact: str) -> tuple[Any, ...]:
         """What the event says of a field of its record; empty if nothing."""
-        return tuple(
-            value
-            for path in self.paths.get(fact, ())
-            if _plain(event, path) is not _ABSENT
-            for value in resolve(event, path) or ()
-        )
+        return tuple(value for path in self.paths.get(fact, ()) for value in resolve(event, path) or ())
 
     def text(self, event: Mapping[str, Any], fact: str) -> str:
         """The same where it is one text, else ""."""
@@ -113,23 +107,13 @@ def _plain(event: Any, path: str) -> Any:
 
     `_ABSENT` if there is none, `_UNCLEAR` if only `resolve` can tell.
     """
-    for step, dotted in _steps(path):
+    for step, dotted in steps(path):
         if not isinstance(event, dict):
             return _UNCLEAR if isinstance(event, (list, Mapping)) else _ABSENT
         if step not in event:
             return _UNCLEAR if any(key in event for key in dotted) else _ABSENT
         event = event[step]
     return event
-
-
-@lru_cache(maxsize=1_000)
-def _steps(path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """For each step of a path: the key, and the keys with dots that would also do there."""
-    names = path.split(".")
-    return tuple(
-        (name, tuple(".".join(names[at:stop]) for stop in range(at + 2, len(names) + 1)))
-        for at, name in enumerate(names)
-    )
 
 
 def _opened(event: Mapping[str, Any], steps: Sequence[str]) -> Mapping[str, Any]:

@@ -112,7 +112,7 @@ def _plainly(event: Any, path: str) -> Any:
 
     `_UNCLEAR` where a list or a key with dots may say more.
     """
-    for step, dotted in _steps(path):
+    for step, dotted in steps(path):
         if type(event) is not dict:
             return _UNCLEAR if isinstance(event, (list, Mapping)) else _ABSENT
         for key in dotted:
@@ -157,7 +157,7 @@ def scalars(event: Any) -> Iterator[Any]:
 
 
 @lru_cache(maxsize=10_000)
-def _steps(path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def steps(path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """For each step of a path: the key, and the keys with dots that would also do there."""
     names = path.split(".")
     return tuple(

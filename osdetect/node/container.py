@@ -17,6 +17,7 @@ from ssl import create_default_context
 
 from osdetect.errors import NodeError, OsdetectError, UsageError
 from osdetect.node.probe import Probe
+from osdetect.node.security_api import put
 from osdetect.schema.roles import shipped_roles
 
 NODE_HOST = "opensearch"
@@ -28,7 +29,7 @@ IN_DASHBOARDS = ("analyst", "viewer", "deployer")
 RENEW_BEFORE = timedelta(days=30)
 _PATIENCE_S = 180.0
 _PAUSE_S = 1.0
-_API = "/_plugins/_security/api"
+_CURE = "look at the log of the service opensearch; its certificates and these must be of one making"
 _MODE = 0o640
 """The group is that of the containers that read the files; nobody else has a right."""
 
@@ -111,7 +112,7 @@ def make_users(folder: Path, url: str) -> tuple[str, ...]:
     probe = Probe(url, tls=tls)
     deadline = time.monotonic() + _PATIENCE_S
     for path, body in _requests(folder):
-        _put(probe, path, body, deadline)
+        put(probe, path, body, deadline=deadline, pause_s=_PAUSE_S, who="the cluster", cure=_CURE)
     return (DASHBOARDS_USER, *(role.word for role in shipped_roles()))
 
 
@@ -128,21 +129,6 @@ def _requests(folder: Path) -> Iterator[tuple[str, object]]:
         yield f"/roles/{role.name}", role.body()
         yield user(role.word)
         yield f"/rolesmapping/{role.name}", {"users": [role.word]}
-
-
-def _put(probe: Probe, path: str, body: object, deadline: float) -> None:
-    """PUT until it is taken: the plugin answers 503 while it makes its index."""
-    while True:
-        answer = probe.ask(f"{_API}{path}", method="PUT", body=body)
-        if answer and answer.status in {200, 201}:
-            return
-        if time.monotonic() > deadline or (answer and answer.status in {400, 401, 403, 404}):
-            raise NodeError(
-                f"the cluster did not take {path}",
-                cause=f"it answered {answer.status}: {answer.body}" if answer else "it did not answer",
-                cure="look at the log of the service opensearch; its certificates and these must be of one making",
-            )
-        time.sleep(_PAUSE_S)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -20,14 +20,14 @@ from osdetect.node.options import Credentials
 from osdetect.node.places import Storage
 from osdetect.node.probe import Probe
 from osdetect.node.progress import OnProgress, Progress, Stage
+from osdetect.node.security_api import put
 from osdetect.schema.roles import shipped_roles
 
 ADMIN_USER = "admin"
 _PLUGIN_CONFIG = Path("plugins/opensearch-security/config")
-_API = "/_plugins/_security/api"
 _INITIALISED_S = 90.0
 """The plugin writes its own index after the server answers; seconds until it takes users."""
-_PAUSE = 0.25
+_PAUSE_S = 0.25
 _INITIAL = {
     # No demonstration users, and no role for everyone: what the REST API makes is all there is.
     "internal_users.yml": '_meta:\n  type: "internalusers"\n  config_version: 2\n',
@@ -128,7 +128,15 @@ def make_users(kept: Secrets, url: str, on_progress: OnProgress) -> None:
     requests = tuple(_requests(passwords))
     deadline = time.monotonic() + _INITIALISED_S
     for count, (path, body) in enumerate(requests, start=1):
-        _put(probe, path, body, deadline)
+        put(
+            probe,
+            path,
+            body,
+            deadline=deadline,
+            pause_s=_PAUSE_S,
+            who="the security plugin",
+            cure="osdetect node logs, and start it again",
+        )
         on_progress(Progress(Stage.SECURE, count, len(requests)))
 
 
@@ -140,21 +148,6 @@ def _requests(passwords: dict[str, str]) -> list[tuple[str, object]]:
         *((f"/internalusers/{role.word}", {"password": passwords[role.word]}) for role in roles),
         *((f"/rolesmapping/{role.name}", {"users": [role.word]}) for role in roles),
     ]
-
-
-def _put(probe: Probe, path: str, body: object, deadline: float) -> None:
-    """PUT until it is taken; the plugin answers 503 while it initialises its index."""
-    while True:
-        answer = probe.ask(f"{_API}{path}", method="PUT", body=body)
-        if answer and answer.status in {200, 201}:
-            return
-        if time.monotonic() > deadline or (answer and answer.status in {400, 401, 403, 404}):
-            raise NodeError(
-                f"the security plugin did not take {path}",
-                cause=f"it answered {answer.status}: {answer.body}" if answer else "it did not answer",
-                cure="osdetect node logs, and start it again",
-            )
-        time.sleep(_PAUSE)
 
 
 def _settings(node: str, admin: str) -> dict[str, object]:

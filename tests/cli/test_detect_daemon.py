@@ -15,7 +15,7 @@ from osdetect.cli.signals import asked_by_signals
 from osdetect.cluster import Cluster
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect, start
-from tests.faults.material import connect, deployed, documents, put_records, record
+from tests.faults.material import connect, cursors, deployed, documents, put_records, record
 from tests.faults.proxy import Cut, Delay, FaultProxy, always, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
@@ -98,9 +98,7 @@ def test_a_stop_in_the_middle_finishes_the_batch_and_keeps_its_cursor(
     assert status == expected
     done = _alerts(cluster.url)
     assert 0 < done < 1300
-    (cursor,) = [
-        one["cursor"] for one in documents(cluster.url, "osdetect-state").values() if "cursor" in one
-    ]
+    (cursor,) = [one["cursor"] for one in cursors(cluster.url).values()]
     assert cursor["seq_no"] == done - 1, "behind the batch whose alerts are stored"
     assert not cursor.get("lease")
 

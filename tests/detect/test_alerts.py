@@ -18,6 +18,7 @@ from tests.faults.material import (
     ACCOUNT,
     ask,
     connect,
+    cursors,
     deployed,
     detected,
     documents,
@@ -160,9 +161,9 @@ def test_several_indices_of_three_shards_are_judged_to_the_last_event(
     assert (report.shards, report.counts.events, report.counts.alerts_created) == (6, 1400, 1400)
     assert told[-1] == (1400, 1400)
     assert len(documents(cluster.url, ALERTS)) == 1400
-    cursors = [one["cursor"] for one in documents(cluster.url, "osdetect-state").values() if "cursor" in one]
-    assert len({(one["index_uuid"], one["shard"]) for one in cursors}) == len(cursors) == 6
-    assert sum(one["seq_no"] + 1 for one in cursors) == 1400
+    at = [one["cursor"] for one in cursors(cluster.url).values()]
+    assert len({(one["index_uuid"], one["shard"]) for one in at}) == len(at) == 6
+    assert sum(one["seq_no"] + 1 for one in at) == 1400
     assert detected(cluster).counts.events == 0
 
 
