@@ -109,7 +109,9 @@ def pack_from(name: str, data: Any) -> Pack:
 
 def _refused(said: Any) -> tuple[str, ...]:
     """An older osdetect wrote how many they are: then none of them is known."""
-    return () if isinstance(said, int) else tuple(map(str, said))
+    if isinstance(said, int):
+        return (f"{said} that were only counted",) if said else ()
+    return tuple(map(str, said))
 
 
 def _applied(data: Any) -> Applied:
