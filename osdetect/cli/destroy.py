@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -59,23 +60,7 @@ def destroy(
             _print(chosen, found, shares)
         go = bool(chosen) and not dry_run and (yes or _confirmed(chosen, output))
         gone = destroyed(cluster, chosen) if go else ()
-    if output is OutputFormat.JSON:
-        print_json(
-            {
-                "deleted": [one.to_json() for one in gone],
-                "would_delete": [] if go else [one.to_json() for one in chosen],
-                "kept": [one.to_json() for one in _kept(found, shares)],
-                "not_ours": [one.to_json() for one in found if not one.ours],
-                "not_looked_at": list(_ELSEWHERE),
-            }
-        )
-    else:
-        said = f"{len(gone)} things were deleted" if go else "nothing was deleted"
-        write_line(said if chosen else "there is nothing to delete")
-        if go and not listed:
-            _print_kept(found, shares)
-        for line in _ELSEWHERE.values() if go else ():
-            write_line(f"not looked at: {line}")
+    _tell(_Done(found, shares, chosen, gone, go, listed), output)
     return ExitCode.CHANGES if chosen and not go else ExitCode.OK
 
 
@@ -84,6 +69,40 @@ _ELSEWHERE = {
     "dashboards": "saved objects in OpenSearch Dashboards; delete them there, under Saved Objects (docs/deploying.md)",
 }
 """What osdetect makes outside the indices, and destroy does not delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What was found, and what became of it."""
+
+    found: Sequence[Thing]
+    shares: Sequence[Share]
+    chosen: Sequence[Thing]
+    gone: Sequence[Thing]
+    went: bool
+    """Whether it was deleted."""
+    listed: bool
+    """Whether the list is shown already."""
+
+
+def _tell(done: _Done, output: OutputFormat) -> None:
+    if output is OutputFormat.JSON:
+        print_json(
+            {
+                "deleted": [one.to_json() for one in done.gone],
+                "would_delete": [] if done.went else [one.to_json() for one in done.chosen],
+                "kept": [one.to_json() for one in _kept(done.found, done.shares)],
+                "not_ours": [one.to_json() for one in done.found if not one.ours],
+                "not_looked_at": list(_ELSEWHERE),
+            }
+        )
+        return
+    said = f"{len(done.gone)} things were deleted" if done.went else "nothing was deleted"
+    write_line(said if done.chosen else "there is nothing to delete")
+    if done.went and not done.listed:
+        _print_kept(done.found, done.shares)
+    for line in _ELSEWHERE.values() if done.went else ():
+        write_line(f"not looked at: {line}")
 
 
 def _kept(found: Sequence[Thing], shares: Sequence[Share]) -> list[Thing]:
