@@ -97,6 +97,9 @@ def is_wrong(one: Listed) -> bool:
 
 def print_listed(found: Sequence[Listed]) -> None:
     """The packs as a table, and what is wrong with them."""
+    if not found:
+        write_line("there are no packs; osdetect packs add SOURCE adds one")
+        return
     header = ("pack", "state", "rules", "refused", "overlays", "revision", "licence", "source")
     print_table("", header, [_row(one) for one in found])
     for one in found:
