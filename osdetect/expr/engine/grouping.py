@@ -43,11 +43,13 @@ class Grouping:
     @staticmethod
     def of(outcomes: Outcomes, shape: Shape, most: int = STEADY) -> "Grouping":
         """The grouping for what is known by now of how many values the fields have."""
-        sizes = [len(column.memo.held) for column in outcomes.columns]
-        steady = tuple(number for number, size in enumerate(sizes) if size <= most)
+        memos = [column.memo for column in outcomes.columns]
+        steady = tuple(
+            number for number, memo in enumerate(memos) if len(memo.held) <= most and not memo.emptied
+        )
         if len(steady) < 2:
             steady = ()
-        others = tuple(number for number in range(len(sizes)) if number not in steady)
+        others = tuple(number for number in range(len(memos)) if number not in steady)
         return Grouping(
             outcomes, shape, steady, others, *(Memory(_REMEMBERED, _REMEMBERED) for _ in range(3))
         )
@@ -78,7 +80,7 @@ class Grouping:
         return None if None in held else self._found.put(key, self.outcomes.outcome(tuple(held)))
 
     def _column(self, number: int, records: Sequence[Any]) -> list[Held | None]:
-        return self.outcomes.columns[number].of_column(self.shape.column(number, records))
+        return self.outcomes.columns[number].of_many(self.shape.column(number, records))
 
     def _together(self, records: Sequence[Any]) -> list[_Together]:
         get = attrgetter(*(self.shape.hot[number] for number in self.steady))
