@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from osdetect.documents.event import content_hash
 from osdetect.scan.alerts import identify, microseconds

@@ -54,7 +54,9 @@ class Grouping:
         if len(steady) < 2:
             steady = ()
         others = tuple(number for number in range(len(memos)) if number not in steady)
-        many = frozenset(number for number in others if memos[number].emptied or len(memos[number].held) > MANY)
+        many = frozenset(
+            number for number in others if memos[number].emptied or len(memos[number].held) > MANY
+        )
         together, known, found = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(3))
         return Grouping(outcomes, shape, steady, others, many, together, known, found)
 
