@@ -225,9 +225,8 @@ def _manifest(path: Path, files: Mapping[str, bytes]) -> _Manifest:
     for name, data in files.items():
         if name != _MANIFEST and listed[name] != _sum(data):
             raise _refused(path, f"the checksum of {name} does not fit: it was changed", _AGAIN)
-    return _Manifest(
-        release, dialect, int(shards), commit
-    )  # true is no number of shards, and is not written as 1
+    # `true` is taken for a number as well; written as one, it is not what stands there.
+    return _Manifest(release, dialect, int(shards), commit)
 
 
 def _sum_of(manifest: Mapping[str, Any]) -> str:
