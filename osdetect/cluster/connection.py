@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from osdetect.cluster.identity import ASKED, identity
 from osdetect.errors import UsageError
 from osdetect.settings.layers import layers
 
-_WHO = re.compile("//.*@")
+_WHO = re.compile(".*@", re.DOTALL)
 """Whatever in a URL may be a user and a password, also where the rest is no URL."""
 _FILES = ("ca_certs", "client_cert", "client_key")
 _PLAIN = ("timeout_s", "retry_for_s")
@@ -32,6 +33,8 @@ class Connection(BaseModel):
     """PEM file of the authorities that may sign the cluster's certificate; default: the system's."""
     client_cert: Path | None = None
     client_key: Path | None = None
+    client_key_password: Callable[[], str] | None = Field(default=None, repr=False, exclude=True)
+    """Of the key, if it is encrypted."""
     verify_tls: bool = True
     """False only when the command line says so."""
     timeout_s: float = Field(default=60.0, gt=0)
@@ -73,7 +76,13 @@ class Connection(BaseModel):
         files = {"ca_certs": found["ca_certs"], **who.files}
         values |= {name: Path(file.value) for name, file in files.items() if file}
         try:
-            made = Connection(**values, verify_tls=verify_tls, credentials=who.credentials, notes=who.notes)
+            made = Connection(
+                **values,
+                verify_tls=verify_tls,
+                credentials=who.credentials,
+                client_key_password=who.key_password,
+                notes=who.notes,
+            )
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(map(str, e['loc'])) or 'setting'}: {e['msg']}" for e in error.errors()
@@ -128,7 +137,7 @@ def _check_url(url: str) -> None:
         usable = False
     if not usable:
         raise UsageError(
-            f"{_WHO.sub('//...@', url)!r} is not the URL of a cluster",
+            f"{_WHO.sub('...@', url)!r} is not the URL of a cluster",
             cure="give --url https://HOST:PORT, or start the embedded node: osdetect node up",
         )
     if parts.username or parts.password:
