@@ -16,6 +16,7 @@ from osdetect.settings.layers import layers
 
 _WHO = re.compile(".*@", re.DOTALL)
 """Whatever in a URL may be a user and a password, also where the rest is no URL."""
+_LONGEST_S = 86_400
 _FILES = ("ca_certs", "client_cert", "client_key")
 _PLAIN = ("timeout_s", "retry_for_s")
 
@@ -37,9 +38,9 @@ class Connection(BaseModel):
     """Of the key, if it is encrypted."""
     verify_tls: bool = True
     """False only when the command line says so."""
-    timeout_s: float = Field(default=60.0, gt=0)
+    timeout_s: float = Field(default=60.0, gt=0, le=_LONGEST_S)
     """How long one request may take, in seconds."""
-    retry_for_s: float = Field(default=60.0, ge=0)
+    retry_for_s: float = Field(default=60.0, ge=0, le=_LONGEST_S)
     """How long a request that fails in passing is repeated, in seconds; 0: not at all."""
     notes: tuple[str, ...] = ()
     """What the user should know: a secret that everybody can read, credentials that were left out."""

@@ -9,6 +9,7 @@ from osdetect.errors import UsageError
 from osdetect.settings.layers import Found, Layers
 from osdetect.settings.secret import Secret, readable_by_all, secret
 from osdetect.settings.trust import left_out
+from osdetect.source import printable
 
 ASKED = ("username", "password", "aws_service", "aws_region", "aws_profile", "client_cert", "client_key")
 """The settings that say who we are, besides those that name a secret's file or the keyring."""
@@ -73,6 +74,12 @@ def _named(held: Layers, found: Mapping[str, Found]) -> Sequence[_Named]:
         raise UsageError(
             f"there is no password for the user {username}",
             cure="set OSDETECT_PASSWORD_FILE, OSDETECT_PASSWORD or OSDETECT_KEYRING",
+        )
+    if ":" in username or not username.isprintable():
+        raise UsageError(
+            f"{printable(username)!r} cannot be sent as a user name",
+            cause="a colon ends the name (RFC 7617), and no header holds what cannot be printed",
+            cure="check OSDETECT_USERNAME",
         )
     token = secret(held, "token", "" if username else "token")
     opens = secret(held, _KEY_PASSWORD, "") if found["client_cert"] else None

@@ -113,7 +113,7 @@ class Dashboards:
             self._reached = True
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, ssl.SSLError) and not passing_tls(str(error)):
-                raise certificate_refused(str(error), self.url, "OpenSearch Dashboards") from error
+                raise certificate_refused(str(error), self.url, "the Dashboards server") from error
             raise ClusterUnavailable(
                 f"OpenSearch Dashboards does not answer at {self.url}",
                 cause=f"{type(error).__name__}: {error}",
