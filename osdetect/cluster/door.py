@@ -1,7 +1,7 @@
 """One class through which everything asks the cluster: connect, request, and the checks at the start."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
 
@@ -279,6 +279,10 @@ class Cluster:
     def read_document(self, index: str, doc_id: str) -> store.StoredDocument | None:
         """See `osdetect.cluster.store.read`."""
         return store.read(self, index, doc_id)
+
+    def read_documents(self, named: Iterable[tuple[str, str]]) -> Sequence[Mapping[str, Any]]:
+        """See `osdetect.cluster.store.read_many`."""
+        return store.read_many(self, named)
 
     def create_document(self, index: str, doc_id: str, source: Mapping[str, Any]) -> store.Version | None:
         """See `osdetect.cluster.store.create`."""
