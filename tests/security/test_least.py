@@ -5,6 +5,7 @@ Some hundred rights, a few seconds each: `pytest -m long tests/security/test_lea
 
 import copy
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ _API = f"/_plugins/_security/api/{ROLES}"
 _REFUSALS = ("lacks the right", "no permissions for", "security_exception")
 Line = tuple[str, ...]
 Ask = tuple[str, str, Any]
+ADMIN, MKDIR = "(an administrator asks)", "(the folder is there from now on)"
+"""First words of what others do in between: `ADMIN METHOD PATH`, `MKDIR FOLDER`."""
 
 PREPARED: Mapping[str, Sequence[Line]] = {
     "deployer": (),
@@ -41,15 +44,20 @@ DOES: Mapping[str, Sequence[Line]] = {
     "deployer": (
         ("plan", "{live}"),
         ("deploy", "{live}"),
+        (ADMIN, "PUT", "/osdetect-rules/_doc/stray?refresh=true"),
+        ("drift",),
+        ("deploy", "{live}"),
+        (ADMIN, "DELETE", f"/osdetect-rules/_doc/{rule_id(1)}?refresh=true"),
         ("deploy", "{live}"),
         ("deploy", "{rules}"),
+        ("deploy", "{live}"),
         ("releases",),
         ("rollback",),
         ("drift",),
         ("plan", "{rules}"),
         ("destroy", "--yes"),
     ),
-    "loader": (("load", "{log}"), ("load", "{log}")),
+    "loader": (("load", "{log}"), ("load", "{log}"), ("load", "{again}")),
     "detector": (
         ("detect", "--once"),
         ("detect", "--once"),
@@ -68,6 +76,8 @@ DOES: Mapping[str, Sequence[Line]] = {
         ("notify", "run", "--once", "--channels", "{channels}"),
         ("notify", "outbox"),
         ("notify", "dead"),
+        ("notify", "retry", "--all", "--channels", "{channels}"),
+        (MKDIR, "{nowhere}"),
         ("notify", "retry", "--all", "--channels", "{channels}"),
         ("notify", "run", "--once", "--channels", "{channels}"),
     ),
@@ -98,6 +108,12 @@ _PAGES: Sequence[Ask] = tuple(
 )
 ASKS: Mapping[str, Sequence[Ask]] = {"analyst": _PAGES, "viewer": _PAGES}
 """What OpenSearch Dashboards asks of indices for who looks at its pages."""
+
+
+ELSEWHEN: Mapping[str, Mapping[str, str]] = {
+    "notifier": {"osdetect-outbox-*: indices:data/read/get*": "a lane that two notifiers write at once"},
+}
+"""Rights that are needed only when something happens that a test cannot order, and what that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +172,7 @@ class Walk:
     words: dict[str, str]
 
     def prepare(self) -> None:
+        shutil.rmtree(self.words["nowhere"], ignore_errors=True)
         for listing, delete in OURS:
             answer = self.node.kept.probe(self.node.url).ask(listing)
             assert answer is not None
@@ -176,6 +193,12 @@ class Walk:
 
     def _run(self, line: Line, user: str) -> tuple[int, bool]:
         words = [word.format(**self.words) for word in line]
+        if words[0] == ADMIN:
+            self.node.admin(words[2], words[1], {} if words[1] == "PUT" else None)
+            return 0, False
+        if words[0] == MKDIR:
+            Path(words[1]).mkdir(exist_ok=True)
+            return 0, False
         ran = self.osdetect(*words, **self.node.settings(user))
         said = f"{ran.out}{ran.err}"
         return ran.status, any(word in said for word in _REFUSALS)
@@ -183,7 +206,11 @@ class Walk:
     def steps(self) -> Iterator[tuple[Line | Ask, tuple[int, bool]]]:
         """Each step, and what came of it."""
         for line in DOES[self.role.word]:
-            yield line, self._run(line, self.role.word)
+            status, refused = self._run(line, self.role.word)
+            yield (
+                line,
+                (status, refused and line != ("doctor",)),
+            )  # which tells of other roles' rights as well
         word = self.role.word
         for method, path, body in ASKS.get(word, ()):
             yield (method, path, body), self._asked(word, method, path, body)
@@ -212,8 +239,10 @@ class Walk:
 
 @pytest.fixture
 def words(tmp_path: Path) -> dict[str, str]:
-    records = [record(n) for n in range(1, 6)] + [record(7, eventName="DeleteThing"), {"eventName": 5}]
+    records = [record(n) for n in range(1, 6)] + [record(7, eventName="DeleteThing")]
+    lost = record(8, eventName={"a": 1})
     (tmp_path / "log.json").write_text(json.dumps({"Records": records}))
+    (tmp_path / "again.json").write_text(json.dumps({"Records": [*records, lost]}))
     (tmp_path / "channels.toml").write_text(
         f'[channels.out]\nkind = "file"\npath = "{tmp_path}/told.ndjson"\nhistory = true\n'
         f'[channels.lost]\nkind = "file"\npath = "{tmp_path}/nowhere/told"\nhistory = true\nattempts = 1\n'
@@ -227,6 +256,8 @@ def words(tmp_path: Path) -> dict[str, str]:
         "live": str(live),
         "rules": str(rules),
         "log": str(tmp_path / "log.json"),
+        "again": str(tmp_path / "again.json"),
+        "nowhere": str(tmp_path / "nowhere"),
         "channels": str(tmp_path / "channels.toml"),
     }
 
@@ -240,7 +271,7 @@ def test_each_right_of_a_role_is_needed(
     walk.prepare()
     usual = dict(enumerate(ended for _, ended in walk.steps()))
     assert not any(refused for _, refused in usual.values()), usual
-    idle = []
+    idle: list[str] = []
     try:
         for right in rights_of(role):
             walk.prepare()
@@ -248,7 +279,7 @@ def test_each_right_of_a_role_is_needed(
             found = walk.fails(usual)
             with Path("/tmp/rev6b/least.log").open("a") as log:
                 log.write(f"{role.word} | {right} | {found}\n")
-            if found is None:
+            if found is None and str(right) not in ELSEWHEN.get(role.word, {}):
                 idle.append(str(right))
     finally:
         secured.admin(f"{_API}/{role.name}", "PUT", role.body())
