@@ -16,6 +16,8 @@ from osdetect.settings.layers import layers
 
 _WHO = re.compile(".*@", re.DOTALL)
 """Whatever in a URL may be a user and a password, also where the rest is no URL."""
+_HOST = re.compile(r"[\w:.%-]*:[\w:.%-]*|[\w-]{1,63}(\.[\w-]{1,63})*\.?")
+"""An address of IPv6, or a name or address whose parts are neither empty nor too long."""
 _LONGEST_S = 86_400
 _FILES = ("ca_certs", "client_cert", "client_key")
 _PLAIN = ("timeout_s", "retry_for_s")
@@ -133,7 +135,8 @@ def _check_url(url: str) -> None:
     """Refuse a URL that cannot be used: no URL, another scheme than http or https, no host, a bad port, credentials."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = bool(_HOST.fullmatch(parts.hostname or ""))
+        usable = parts.scheme in ("http", "https") and host and parts.port != 0
     except ValueError:
         usable = False
     if not usable:

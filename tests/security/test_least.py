@@ -269,6 +269,7 @@ def test_each_right_of_a_role_is_needed(
 ) -> None:
     walk = Walk(osdetect, secured, role, words)
     walk.prepare()
+    secured.admin(f"{_API}/{role.name}", "PUT", role.body())
     usual = dict(enumerate(ended for _, ended in walk.steps()))
     assert not any(refused for _, refused in usual.values()), usual
     idle: list[str] = []
