@@ -95,7 +95,7 @@ DOES: Mapping[str, Sequence[Line]] = {
 }
 """What each role is for."""
 
-_EVERY = {"query": {"match_all": {}}}
+_EVERY: Mapping[str, Any] = {"query": {"match_all": {}}}
 _PAGES: Sequence[Ask] = tuple(
     one
     for pattern in ("osdetect-alerts-*", "osdetect-matches-*", "osdetect-cloudtrail-*")
