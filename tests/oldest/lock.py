@@ -19,7 +19,7 @@ def main() -> None:
     lock.VERSIONS.update(dict.fromkeys(Variant, VERSION))
     lock.SERVER = ("opensearch",)  # type: ignore[assignment]  # it had fewer parts
     (group, name, _), packaging, place = lock.SECURITY[0]
-    lock.SECURITY = (((group, name, f"{VERSION}.0"), packaging, place), *lock.SECURITY[1:])  # type: ignore[assignment]
+    lock.SECURITY = (((group, name, f"{VERSION}.0"), packaging, place), *lock.SECURITY[1:])
     with tempfile.TemporaryDirectory() as directory:
         sets = {variant.value: _entry(variant, Path(directory)) for variant in Variant}
     FILE.write_text(json.dumps({"format": FORMAT, "sets": sets}, indent=1) + "\n", encoding="utf-8")

@@ -27,9 +27,13 @@ _API = f"/_plugins/_security/api/{ROLES}"
 _REFUSALS = ("lacks the right", "no permissions for", "security_exception")
 Line = tuple[str, ...]
 Ask = tuple[str, str, Any]
+Came = tuple[object, bool]
+"""What came of a step, and whether a refusal was told."""
 ADMIN, MKDIR = "(an administrator asks)", "(the folder is there from now on)"
 """First words of what others do in between: `ADMIN METHOD PATH`, `MKDIR FOLDER`."""
 
+DOCTOR: Line = ("doctor", "--output", "json")
+"""What it cannot see it tells, with the status that it has anyway: its findings are compared."""
 PREPARED: Mapping[str, Sequence[Line]] = {
     "deployer": (),
     "loader": (("deploy", "{live}"),),
@@ -70,7 +74,7 @@ DOES: Mapping[str, Sequence[Line]] = {
         ("releases",),
         ("drift",),
         ("notify", "dead"),
-        ("doctor",),
+        DOCTOR,
     ),
     "notifier": (
         ("notify", "run", "--once", "--channels", "{channels}"),
@@ -191,7 +195,7 @@ class Walk:
             listed = self.osdetect("alerts", "list", "-o", "ndjson", **self.node.settings("admin")).out
             self.words["short"] = json.loads(listed.splitlines()[0])["id"][:12]
 
-    def _run(self, line: Line, user: str) -> tuple[int, bool]:
+    def _run(self, line: Line, user: str) -> Came:
         words = [word.format(**self.words) for word in line]
         if words[0] == ADMIN:
             self.node.admin(words[2], words[1], {} if words[1] == "PUT" else None)
@@ -200,22 +204,21 @@ class Walk:
             Path(words[1]).mkdir(exist_ok=True)
             return 0, False
         ran = self.osdetect(*words, **self.node.settings(user))
+        if line == DOCTOR:
+            found = json.loads(ran.out)["findings"]
+            return (*sorted((one["check"], one["verdict"]) for one in found), ran.status), False
         said = f"{ran.out}{ran.err}"
         return ran.status, any(word in said for word in _REFUSALS)
 
-    def steps(self) -> Iterator[tuple[Line | Ask, tuple[int, bool]]]:
+    def steps(self) -> Iterator[tuple[Line | Ask, Came]]:
         """Each step, and what came of it."""
         for line in DOES[self.role.word]:
-            status, refused = self._run(line, self.role.word)
-            yield (
-                line,
-                (status, refused and line != ("doctor",)),
-            )  # which tells of other roles' rights as well
+            yield line, self._run(line, self.role.word)
         word = self.role.word
         for method, path, body in ASKS.get(word, ()):
             yield (method, path, body), self._asked(word, method, path, body)
 
-    def _asked(self, user: str, method: str, path: str, body: Any) -> tuple[int, bool]:
+    def _asked(self, user: str, method: str, path: str, body: Any) -> Came:
         connection = Connection.from_settings(
             url=self.node.url,
             ca_certs=self.node.ca_file,
@@ -229,7 +232,7 @@ class Walk:
             return refused.status or 0, True
         return 200, "security_exception" in str(answer)
 
-    def fails(self, usual: Mapping[int, tuple[int, bool]]) -> object:
+    def fails(self, usual: Mapping[int, Came]) -> object:
         """The first step that does not end as usual."""
         return next(
             (step for n, (step, ended) in enumerate(self.steps()) if ended != usual[n]),

@@ -17,7 +17,7 @@ from tests.faults.material import rule_id
 from tests.security.material import Pipe
 
 ROLES = tuple(role.word for role in shipped_roles())
-RULES, LOG, CHANNELS, SHORT = "{rules}", "{log}", "{channels}", "{short}"
+RULES, LIVE, LOG, CHANNELS, SHORT = "{rules}", "{live}", "{log}", "{channels}", "{short}"
 DASHBOARDS, SITE, TESTED = "{dashboards}", "{site}", "{tested}"
 
 
@@ -47,10 +47,9 @@ CASES = (
     _case("notifier", "notify", "outbox"),
     _case("detector notifier", "notify", "dead"),
     _case("notifier", "notify", "retry", "--all", "--channels", CHANNELS),
-    _case("detector", "backfill", "--new-rules"),
     _case("detector", "doctor", "--role", "detector"),
-    _case("analyst viewer", "catalog", "show", RULES, "--cluster"),
-    _case("analyst viewer", "catalog", "build", RULES, "--cluster", "-o", SITE),
+    _case("analyst detector notifier viewer", "catalog", "show", rule_id(1), RULES, "--cluster"),
+    _case("analyst detector notifier viewer", "catalog", "build", RULES, "--cluster", "-o", SITE),
     _case("", "test", TESTED),  # its index of a moment is an administrator's, or the embedded node's
     _case("analyst viewer", "alerts", "list"),
     _case("analyst viewer", "alerts", "show", SHORT, "--event"),
@@ -62,7 +61,7 @@ CASES = (
     _case("deployer detector", "plan", RULES, exits=(ExitCode.CHANGES,)),
     _case("detector", "plan", RULES, "--backtest", "3650", exits=(ExitCode.CHANGES,)),
     _case("deployer", "deploy", RULES),
-    _case("deployer", "deploy", RULES, "--dashboards", DASHBOARDS),
+    _case("deployer", "deploy", LIVE, "--dashboards", DASHBOARDS),
     _case("deployer detector", "releases"),
     _case("deployer detector", "drift"),
     _case("deployer", "rollback"),
