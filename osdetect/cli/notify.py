@@ -16,6 +16,7 @@ from osdetect import settings
 from osdetect.alerts import dashboards_link
 from osdetect.cli import notify_outbox
 from osdetect.cli.connect import connect
+from osdetect.cli.connected import connected
 from osdetect.cli.detect import Cron, Every, Jitter, Once, read_schedule
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_error, print_json, print_table, say, write_line
@@ -93,15 +94,23 @@ def run(
     if listen is not None and schedule is None:
         raise UsageError("--listen goes with --every or --cron", cure="leave it out with --once")
     found = read_channels(notify_outbox.channels_file(channels), check_namespace(namespace))
-    healths = {name: _health(schedule) for name in found} if schedule else {}
-    with asked_by_signals() as asked, connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
-        cluster.hurry_when(lambda: asked.asked, asked.wait)
-        works = _works(cluster, found, asked, healths)
+    reach = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
+    with asked_by_signals() as asked:
         if schedule is not None:
+            well = AllWell({f"channel {name}": _health(schedule) for name in found})
             log = open_log(log_format, namespace=namespace)
-            return _Going(works, schedule, asked, log, healths).run(listen)
+            with (
+                serving(listen, well) if listen is not None else nullcontext("") as address,
+                connected(reach, asked, log, well.failed) as there,
+            ):
+                healths = dict(zip(found, well.parts.values(), strict=True))
+                works = [] if there is None else _works(there, found, asked, healths)
+                return _Going(works, schedule, asked, log, healths).run(address)
         ended = _Ended()
-        _each_in_a_thread(works, partial(_once, ended), ended.errors.__setitem__)
+        with reach() as cluster:
+            cluster.hurry_when(lambda: asked.asked, asked.wait)
+            works = _works(cluster, found, asked, {})
+            _each_in_a_thread(works, partial(_once, ended), ended.errors.__setitem__)
     _show(ended, output, beside=any(isinstance(channel, Stdout) for channel in found.values()))
     return ExitCode.INTERRUPTED if asked.asked else ended.status()
 
@@ -227,18 +236,16 @@ class _Going:
     healths: Mapping[str, Health]
     ended: _Ended = field(default_factory=_Ended)
 
-    def run(self, listen: str | None) -> int:
+    def run(self, address: str) -> int:
         """Passes until a signal comes: 0 after SIGTERM, 1 if something was given up meanwhile, 130 after Ctrl-C."""
-        well = AllWell({f"channel {name}": health for name, health in self.healths.items()})
-        with serving(listen, well) if listen is not None else nullcontext("") as address:
-            self.log.info(
-                "notifier started",
-                channels=[work.name for work in self.works],
-                every_s=self.schedule.every_s,
-                cron=self.schedule.cron,
-                listens=address,
-            )
-            _each_in_a_thread(self.works, self._keep, self._failed)
+        self.log.info(
+            "notifier started",
+            channels=[work.name for work in self.works],
+            every_s=self.schedule.every_s,
+            cron=self.schedule.cron,
+            listens=address,
+        )
+        _each_in_a_thread(self.works, self._keep, self._failed)
         by = self.asked.by
         self.log.info("notifier stopped", signal=by.name if by else "", dead_letters=len(self.ended.dead))
         return ExitCode.INTERRUPTED if by is signal.SIGINT else self.ended.status()

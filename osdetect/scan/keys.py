@@ -9,57 +9,61 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from osdetect.documents.event import content_hash
 from osdetect.scan.alerts import identify, microseconds
 from osdetect.scan.plan import UNDATED
 
+TOLD = ("recipientAccountId", "eventID", "eventTime")
+"""What of a record says which event it is, and when it was."""
 _MASK = (1 << 64) - 1
 _DAY, _MINUTE = len("2024-05-01T"), len("2024-05-01T12:00:")
 _DAYS = 10_000
-"""Days that are remembered."""
+"""Days that are remembered,"""
+_ACCOUNTS = 10_000
+"""and accounts."""
 _MINUTES = {
     f"{hour:02}:{minute:02}:": (hour * 60 + minute) * 60_000_000 for hour in range(24) for minute in range(60)
 }
 _SECONDS = {f"{second:02}Z": second * 1_000_000 for second in range(60)}
 
 
-class _Head(msgspec.Struct, gc=False):
-    """What says which event a record is, and when it was."""
-
-    eventID: str  # noqa: N815  # CloudTrail's name
-    eventTime: str  # noqa: N815  # CloudTrail's name
-    recipientAccountId: str  # noqa: N815  # CloudTrail's name
-
-
 class Keys:
-    """Gives keys and times; remembers days."""
+    """Gives keys and times; remembers days and accounts."""
 
     def __init__(self) -> None:
-        self._decode = msgspec.json.Decoder(_Head).decode
         self._days: dict[str, int] = {}
+        self._accounts: dict[str, str] = {}
+        """Accounts of AWS's form, with what their keys begin with."""
 
-    def of(self, raw: bytes, content: Mapping[str, Any] | None = None) -> tuple[int, int]:
+    def of(self, raw: bytes, content: Mapping[str, Any]) -> tuple[int, int]:
         """The key of a record's event id, 64 bits, and its time in microseconds since 1970.
 
         Args:
             raw: the record.
-            content: the same, parsed, if that was done.
+            content: the same, parsed.
         """
-        try:
-            head = self._decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return self._slowly(raw, content)
-        account, event_id = head.recipientAccountId, head.eventID
-        # The form that AWS writes; `known_id` decides about others.
-        if len(account) == 12 and account.isdecimal() and account.isascii() and _is_uuid(event_id):
-            return hash(f"{account}-{event_id}") & _MASK, self._time(head.eventTime)
-        return self._slowly(raw, content)
-
-    def _slowly(self, raw: bytes, content: Mapping[str, Any] | None) -> tuple[int, int]:
-        event_id, when = identify(raw, orjson.loads(raw) if content is None else content)
+        known = self.of_told(*map(content.get, TOLD))
+        if known is not None:
+            return known
+        event_id, when = identify(raw, content)
         return hash(event_id) & _MASK, when
+
+    def of_told(self, account: object, event_id: object, event_time: object) -> tuple[int, int] | None:
+        """The same by the values of `TOLD`; None where they do not have the form that AWS writes."""
+        if not (isinstance(account, str) and isinstance(event_id, str) and isinstance(event_time, str)):
+            return None
+        begin = self._accounts.get(account)
+        if begin is None:
+            # `known_id` decides about accounts of other forms.
+            if not (len(account) == 12 and account.isdecimal() and account.isascii()):
+                return None
+            if len(self._accounts) == _ACCOUNTS:
+                self._accounts.clear()
+            begin = self._accounts[account] = f"{account}-"
+        if not (len(event_id) == 36 and event_id.isascii() and event_id.replace("-", "").isalnum()):
+            return None
+        return hash(begin + event_id) & _MASK, self._time(event_time)
 
     def _time(self, text: str) -> int:
         day = self._days.get(text[:_DAY])
@@ -90,7 +94,3 @@ def content_digest(raw: bytes) -> tuple[int, int]:
         text = content_hash(raw).encode()
     digest = hashlib.sha256(text).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")
-
-
-def _is_uuid(text: str) -> bool:
-    return len(text) == 36 and text.isascii() and text.replace("-", "").isalnum()

@@ -14,7 +14,7 @@ from osdetect.cloudtrail.reader import Cut, refusal
 from osdetect.cloudtrail.record import parse
 from osdetect.cloudtrail.windows import Window, windows
 from osdetect.errors import RecordError
-from osdetect.expr.engine import Engine
+from osdetect.expr import engine
 from osdetect.scan.plan import BadNote, FileEnd, SourceFile
 
 SHOWN = 20
@@ -26,11 +26,26 @@ Hit = tuple[int, bytes, dict[str, Any] | None, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Swift:
+    """Records that were judged without being looked at one by one."""
+
+    text: bytes
+    before: int
+    """Records of the file before them."""
+    judged: engine.Judged
+
+    def hits(self) -> Iterator[Hit]:
+        """The hits one by one."""
+        for match, (start, stop) in zip(self.judged.matches, self.judged.spans(), strict=True):
+            yield self.before + match.number, self.text[start:stop], None, match.rules
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A window's worth of records, judged."""
 
     events: int
-    hits: list[Hit]
+    hits: Swift | list[Hit]
     stored_bytes: int
     """Of the file, since the last."""
 
@@ -55,7 +70,7 @@ class _Reading:
             self.notes = (*self.notes, note)
 
 
-def judge_file(file: SourceFile, engine: Engine, limits: Limits) -> Iterator[Judged | FileEnd]:
+def judge_file(file: SourceFile, rules: engine.Engine, limits: Limits) -> Iterator[Judged | FileEnd]:
     """Read the file and judge its records; the last item says what became of it."""
     state = _Reading()
     try:
@@ -65,7 +80,7 @@ def judge_file(file: SourceFile, engine: Engine, limits: Limits) -> Iterator[Jud
         return
     with pieces:
         try:
-            yield from _judged_windows(pieces, engine, limits, state)
+            yield from _judged_windows(pieces, rules, limits, state)
             yield _end(file, pieces, state)
         except RecordError as error:
             yield _refused(file, state, pieces.digest, error)
@@ -73,29 +88,29 @@ def judge_file(file: SourceFile, engine: Engine, limits: Limits) -> Iterator[Jud
             yield _refused(file, state, pieces.digest, _defect(error))
 
 
-def _judged_windows(pieces: Pieces, engine: Engine, limits: Limits, state: _Reading) -> Iterator[Judged]:
+def _judged_windows(
+    pieces: Pieces, rules: engine.Engine, limits: Limits, state: _Reading
+) -> Iterator[Judged]:
     told = 0
     for window in windows(pieces.texts(), limits.record_bytes):
         if isinstance(window, Cut):
             state.cut = f"{window.reason}, at byte {window.offset} of its text"
             return
-        whole = engine.match_lines(window.text) if window.lines else engine.match_records(window.text)
+        whole = rules.match_lines(window.text) if window.lines else rules.match_records(window.text)
+        hits: Swift | list[Hit]
         if whole is not None:
-            text, before = window.text, state.records
-            hits: list[Hit] = [
-                (before + one.number, text[one.start : one.stop], None, one.rules) for one in whole.matches
-            ]
+            hits = Swift(window.text, state.records, whole)
             state.records += whole.records
             events = whole.records
         else:
-            events, hits = _carefully(pieces, window, engine, limits, state)
+            events, hits = _carefully(pieces, window, rules, limits, state)
         state.events += events
         yield Judged(events, hits, pieces.stored_bytes - told)
         told = pieces.stored_bytes
 
 
 def _carefully(
-    pieces: Pieces, window: Window, engine: Engine, limits: Limits, state: _Reading
+    pieces: Pieces, window: Window, rules: engine.Engine, limits: Limits, state: _Reading
 ) -> tuple[int, list[Hit]]:
     """Record by record: what is wrong with one costs that one."""
     events = 0
@@ -107,14 +122,14 @@ def _carefully(
             state.lose(record)
             continue
         try:
-            rules = engine.match(record.content)
+            held = rules.match(record.content)
         except RecursionError:
             reason = "nested too deeply to be judged"
             state.lose(BadRecord(record.number, record.offset, record.raw, reason))
             continue
         events += 1
-        if rules:
-            hits.append((state.records + number, record.raw, dict(record.content), rules))
+        if held:
+            hits.append((state.records + number, record.raw, dict(record.content), held))
     state.records += number
     return events, hits
 

@@ -25,7 +25,7 @@ from osdetect.documents.told import RunReference
 from osdetect.errors import OsdetectError
 from osdetect.expr.engine import Engine
 from osdetect.scan.alerts import alert_of, identify
-from osdetect.scan.keys import Keys, content_digest
+from osdetect.scan.keys import TOLD, Keys, content_digest
 from osdetect.scan.plan import (
     UNDATED,
     Describe,
@@ -44,7 +44,7 @@ from osdetect.scan.plan import (
     Trouble,
     place_of,
 )
-from osdetect.scan.reading import Hit, judge_file, wanted_records
+from osdetect.scan.reading import Hit, Swift, judge_file, wanted_records
 from osdetect.scan.spill import Entry, RunWriter
 
 _EVERY = 0.2
@@ -109,7 +109,7 @@ class Worker:
         self._rules = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in setup.rules]
         self._number = {rule.id: number for number, rule in enumerate(self._rules)}
         self._keys = Keys()
-        self._engine = Engine.of([(rule.id, rule.tree) for rule in self._rules])
+        self._engine = Engine.of([(rule.id, rule.tree) for rule in self._rules], TOLD)
         self._run = RunReference(setup.run_id, setup.now)
         self._bounded = setup.since > 0 or setup.until < UNDATED
         self._writer = RunWriter(Path(setup.folder)) if setup.documents else None
@@ -117,7 +117,8 @@ class Worker:
         self._told = time.monotonic()
 
     def _clear(self) -> None:
-        self._rows: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
+        self._rows: defaultdict[tuple[str, ...], array[int]] = defaultdict(lambda: array("Q"))
+        """By the rules that hold for them, the rows of the records."""
         self._row_count = self._entry_bytes = self._events = self._stored = self._undated = 0
         self._entries: list[Entry] = []
         self._ended: list[FileEnd] = []
@@ -148,8 +149,11 @@ class Worker:
                 events += item.events
                 self._events += item.events
                 self._stored += item.stored_bytes
-                for hit in item.hits:
-                    self._take(hit, file)
+                if isinstance(item.hits, Swift) and self._writer is None:
+                    self._take_swiftly(item.hits, file)
+                else:
+                    for hit in item.hits.hits() if isinstance(item.hits, Swift) else item.hits:
+                        self._take(hit, file)
                 if self._full() or self._stopped.now:
                     self._tell(file.number, events)
                 if self._stopped.now:
@@ -169,20 +173,42 @@ class Worker:
 
     def _take(self, hit: Hit, file: SourceFile) -> None:
         record, raw, content, rules = hit
+        content = orjson.loads(raw) if content is None else content
         key, when = self._keys.of(raw, content)
         if self._bounded and not self._inside(when):
             return
         place = place_of(file.number, record)
-        numbers = [self._number[rule] for rule in rules]
-        for number in numbers:
-            self._rows[number].extend((key, when, place))
-        self._row_count += len(numbers)
+        self._rows[rules].extend((key, when, place))
+        self._row_count += len(rules)
         if self._writer is not None:
-            content = orjson.loads(raw) if content is None else content
-            for number in numbers:
+            for number in [self._number[rule] for rule in rules]:
                 alert = alert_of(self._rules[number], raw, content, (file.name, record), self._run)
                 self._entries.append((when, place, number, alert))
                 self._entry_bytes += len(alert)
+
+    def _take_swiftly(self, hits: Swift, file: SourceFile) -> None:
+        """Take hits whose documents nobody wants, by what the engine tells of them."""
+        rows, of_told, bounded = self._rows, self._keys.of_told, self._bounded
+        before = place_of(file.number, hits.before)
+        odd: set[int] = set()
+        for match in hits.judged.matches:
+            known = of_told(*match.told)
+            if known is None:
+                odd.add(hits.before + match.number)
+            elif not bounded or self._inside(known[1]):
+                rows[match.rules].extend((*known, before + match.number))
+                self._row_count += len(match.rules)
+        if odd:
+            for hit in hits.hits():
+                if hit[0] in odd:
+                    self._take(hit, file)
+
+    def _rows_by_rule(self) -> dict[int, "array[int]"]:
+        by_rule: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
+        for rules, rows in self._rows.items():
+            for rule in rules:
+                by_rule[self._number[rule]].extend(rows)
+        return dict(by_rule)
 
     def _inside(self, when: int) -> bool:
         """Whether the event is of the time that is asked for; one without a usable time may be."""
@@ -200,7 +226,7 @@ class Worker:
             ended=tuple(self._ended),
             open_file=open_file,
             open_events=open_events,
-            rows=dict(self._rows),
+            rows=self._rows_by_rule(),
             events=self._events,
             stored_bytes=self._stored,
             undated=self._undated,

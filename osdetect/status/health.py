@@ -81,6 +81,11 @@ class AllWell:
         """See `Well`."""
         return self._first(Health.unready)
 
+    def failed(self, reason: str) -> None:
+        """None of the parts could reach the cluster."""
+        for one in self.parts.values():
+            one.failed(reason)
+
     def _first(self, ask: Callable[[Health], str]) -> str:
         return next((f"{name}: {why}" for name, one in self.parts.items() if (why := ask(one))), "")
 

@@ -147,8 +147,8 @@ def _judged(engine: Engine, records: list[bytes], *, lines: bool) -> list[tuple[
     assert judged is not None
     assert judged.records == len(records)
     found: list[tuple[str, ...]] = [()] * len(records)
-    for match in judged.matches:
-        assert text[match.start : match.stop] == records[match.number - 1]
+    for match, (start, stop) in zip(judged.matches, judged.spans(), strict=True):
+        assert text[start:stop] == records[match.number - 1]
         found[match.number - 1] = match.rules
     return found
 

@@ -53,7 +53,7 @@ def test_the_key_is_that_of_the_id_and_the_time_that_of_the_event(
         raw = json.dumps(record, ensure_ascii=False).encode(errors="replace")
         content = json.loads(raw)
         known, moment = identify(raw, content)
-        assert KEYS.of(raw) == (hash(known) & ((1 << 64) - 1), moment)
+        assert KEYS.of(raw, content) == (hash(known) & ((1 << 64) - 1), moment)
         assert moment == UNDATED or 0 < moment < UNDATED
 
 

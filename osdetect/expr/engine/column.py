@@ -101,6 +101,19 @@ class Column:
                     held[place] = self._of(value)
         return held
 
+    def of_many(self, values: Sequence[Any]) -> list[Held | None]:
+        """The same for a field with ever new values: few of them pass a test, and that is seen of all together."""
+        texts = [value for value in values if value.__class__ is str]
+        if not texts or not self._patterns.none_within("\n".join(texts)):
+            return self.of_column(values)
+        text = self._text
+        if len(texts) == len(values):
+            return [text] * len(values)
+        return [
+            text if value.__class__ is str else self._of(value) if _is_plain(value) else None
+            for value in values
+        ]
+
     def _decide(self, texts: Collection[str]) -> Mapping[Any, Held]:
         """What holds of each of these texts, which is remembered."""
         of_pattern, shared, present = self._of_pattern, self._shared, self._present

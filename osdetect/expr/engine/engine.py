@@ -1,17 +1,18 @@
 """Rules against events and whole files of records, many at a time."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import orjson
+from msgspec import UNSET
 
 from osdetect.expr.engine import pieces
 from osdetect.expr.engine.grouping import STEADY, Grouping
 from osdetect.expr.engine.hot import hot_columns
-from osdetect.expr.engine.outcome import NOTHING, Outcomes, decide, paths
+from osdetect.expr.engine.outcome import NOTHING, Outcome, Outcomes, decide, paths
 from osdetect.expr.engine.pieces import Piece, Span
 from osdetect.expr.engine.shape import Names, Shape, learn
 from osdetect.expr.nodes import Expr
@@ -39,12 +40,10 @@ class Match(msgspec.Struct, frozen=True, gc=False):
 
     number: int
     """Its place among the records of the text, from 1."""
-    start: int
-    """Where it begins in the text, in bytes."""
-    stop: int
-    """Behind its last byte."""
     rules: tuple[str, ...]
     """The ids of the rules, in the order the engine was given them."""
+    told: tuple[Any, ...] = ()
+    """The values of the fields that the engine was asked to tell; UNSET for an absent one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,8 @@ class Judged:
     records: int
     """How many there were; each was judged."""
     matches: tuple[Match, ...]
+    spans: Callable[[], Sequence[Span]] = field(default=tuple, compare=False, repr=False)
+    """Where the record of each match begins and ends in the text. It is looked for when it is asked for."""
 
 
 class Engine:
@@ -74,13 +75,16 @@ class Engine:
         "_rules",
         "_seen",
         "_steady",
+        "_tell",
     )
 
-    def __init__(self, rules: Sequence[tuple[str, Expr[str]]]) -> None:
+    def __init__(self, rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str]) -> None:
         self._rules = tuple(rules)
+        self._tell = tuple(tell)
         self._read = frozenset(path for _, tree in rules for path in paths(tree))
         self._names: Names = {}
-        self._avoid: frozenset[str] = frozenset()
+        # What is told is read as a value, so nothing inside it can be.
+        self._avoid = frozenset(path for path in self._read if path.partition(".")[0] in tell and "." in path)
         self._relearned = 0
         self._steady = STEADY
         self._pieces = 0
@@ -90,16 +94,21 @@ class Engine:
         self._grouping = self._make_grouping()
 
     @staticmethod
-    def of(rules: Sequence[tuple[str, Expr[str]]]) -> "Engine":
-        """The engine for these rules: id and tree of each."""
-        return Engine(rules)
+    def of(rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str] = ()) -> "Engine":
+        """The engine for these rules: id and tree of each.
+
+        Args:
+            rules: what to judge by.
+            tell: names of fields of a record whose values every match is to have with it.
+        """
+        return Engine(rules, tell)
 
     def _make_outcomes(self) -> Outcomes:
         return Outcomes.of(self._rules, hot_columns([tree for _, tree in self._rules], self._avoid))
 
     def _make_grouping(self) -> Grouping:
         hot = [column.path for column in self._outcomes.columns]
-        return Grouping.of(self._outcomes, Shape.of(hot, self._read, self._names), self._steady)
+        return Grouping.of(self._outcomes, Shape.of(hot, self._read, self._names, self._tell), self._steady)
 
     def _current(self) -> Grouping:
         """The grouping, made anew from time to time: by then it is seen what values the fields have."""
@@ -135,55 +144,60 @@ class Engine:
         )
 
     def _judge(self, cut: Sequence[Piece] | None, spans: Spans, *, check: bool = False) -> Judged | None:
-        """The records of the pieces; `check` wants each record's place also where no rule holds."""
+        """The records of the pieces; `check` wants each record's place to be found at once."""
         if cut is None:
             return None
         seen = 0
-        matches: list[Match] = []
+        parts: list[_Part] = []
         for piece in cut:
             try:
-                count, held = self._piece(piece)
-                if held or check:
-                    at_places = spans(piece, pieces.split(piece))
-                    if at_places is None or len(at_places) != count:
-                        return None
-                    matches += [Match(seen + at + 1, *at_places[at], rules) for at, rules in held]
+                count, matches = self._piece(piece, seen)
+                places = spans(piece, pieces.split(piece)) if check else ()
             except _UNREADABLE:
                 return None
+            if places is None or (check and len(places) != count):
+                return None
+            if matches:
+                parts.append((piece, seen, matches, places))
             seen += count
-        return Judged(seen, tuple(matches))
+        return Judged(
+            seen,
+            tuple([match for _, _, matches, _ in parts for match in matches]),
+            lambda: list(_spans(parts, spans)),
+        )
 
-    def _piece(self, piece: Piece) -> tuple[int, list[tuple[int, tuple[str, ...]]]]:
-        """How many records there are, and the places of those that rules hold for, with the rules."""
+    def _piece(self, piece: Piece, before: int) -> tuple[int, list[Match]]:
+        """How many records there are, and those that rules hold for; `before` are in the pieces before."""
         if not pieces.is_unicode(piece.text):
             raise _NoObject
         grouping = self._current()
-        try:
-            records = grouping.shape.decode(piece.text)
-            found = grouping.found(records)
-        except msgspec.ValidationError:
-            records = [_read(grouping.shape, record) for record in pieces.split(piece)]
-            of_read = iter(grouping.found([record for record in records if record is not None]))
-            found = [None if record is None else next(of_read) for record in records]
+        records, found = _found(grouping, piece)
         self._seen += len(records)
-        held: list[tuple[int, tuple[str, ...]]] = []
+        told = grouping.shape.told
+        matches: list[Match] = []
         whole = _Whole(piece)
-        for at in [at for at, outcome in enumerate(found) if outcome is not NOTHING]:
-            outcome = found[at]
+        for at, outcome in enumerate(found):
+            if outcome is NOTHING:
+                continue
+            record = records[at]
             if outcome is None:
                 self._note(whole.event(at))
                 rules = self.match(whole.event(at))
             elif not outcome.undecided:
                 rules = outcome.ids
             else:
-                event = grouping.shape.event(records[at], outcome.reads)
+                event = grouping.shape.event(record, outcome.reads)
                 rules = decide(grouping.outcomes, outcome, whole.event(at) if event is None else event)
             if rules:
-                held.append((at, rules))
+                values = told(record) if record is not None else self._told(whole.event(at))
+                matches.append(Match(before + at + 1, rules, values))
         odd = [whole.event(at) for at, record in enumerate(records) if record is None]
         if odd and self._relearned < _RELEARN:
             self._learn(odd)
-        return len(records), held
+        return len(records), matches
+
+    def _told(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple([event.get(name, UNSET) for name in self._tell])
 
     def _learn(self, events: Sequence[Mapping[str, Any]]) -> None:
         hot = [column.path for column in self._outcomes.columns]
@@ -217,6 +231,29 @@ class _Whole:
         if not isinstance(event, dict):
             raise _NoObject
         return event
+
+
+_Part = tuple[Piece, int, Sequence[Match], Sequence[Span]]
+"""A piece with the number of records before it, its matches and, if they are known, where its records stand."""
+
+
+def _spans(parts: Sequence[_Part], find: Spans) -> Iterator[Span]:
+    for piece, before, matches, known in parts:
+        places = known or find(piece, pieces.split(piece))
+        assert places is not None  # of a delivery, where each is found
+        for match in matches:
+            yield places[match.number - before - 1]
+
+
+def _found(grouping: Grouping, piece: Piece) -> tuple[list[Any], list[Outcome | None]]:
+    """The records of the piece, None for one of another shape, and their outcomes, None for one to be read as a whole."""
+    try:
+        records = grouping.shape.decode(piece.text)
+        return list(records), grouping.found(records)
+    except msgspec.ValidationError:
+        read = [_read(grouping.shape, record) for record in pieces.split(piece)]
+        of_read = iter(grouping.found([record for record in read if record is not None]))
+        return read, [None if record is None else next(of_read) for record in read]
 
 
 def _read(shape: Shape, record: memoryview) -> Any | None:

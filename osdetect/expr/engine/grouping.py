@@ -16,6 +16,8 @@ from osdetect.expr.engine.shape import Shape
 
 STEADY = 256
 """A field with fewer values than this so far is steady."""
+MANY = 2_048
+"""A field with more has another value in most records."""
 _REMEMBERED = 8_192
 
 
@@ -35,6 +37,8 @@ class Grouping:
     steady: tuple[int, ...]
     """The numbers of the columns that are looked up together; none or at least two."""
     others: tuple[int, ...]
+    _many: frozenset[int]
+    """The numbers of those with so many values that few come again."""
     _values: Memory[Any, _Together]
     """By the values of the steady fields."""
     _known: Memory[tuple[Held | None, ...], _Together]
@@ -43,14 +47,18 @@ class Grouping:
     @staticmethod
     def of(outcomes: Outcomes, shape: Shape, most: int = STEADY) -> "Grouping":
         """The grouping for what is known by now of how many values the fields have."""
-        sizes = [len(column.memo.held) for column in outcomes.columns]
-        steady = tuple(number for number, size in enumerate(sizes) if size <= most)
+        memos = [column.memo for column in outcomes.columns]
+        steady = tuple(
+            number for number, memo in enumerate(memos) if len(memo.held) <= most and not memo.emptied
+        )
         if len(steady) < 2:
             steady = ()
-        others = tuple(number for number in range(len(sizes)) if number not in steady)
-        return Grouping(
-            outcomes, shape, steady, others, *(Memory(_REMEMBERED, _REMEMBERED) for _ in range(3))
+        others = tuple(number for number in range(len(memos)) if number not in steady)
+        many = frozenset(
+            number for number in others if memos[number].emptied or len(memos[number].held) > MANY
         )
+        together, known, found = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(3))
+        return Grouping(outcomes, shape, steady, others, many, together, known, found)
 
     @property
     def overflowed(self) -> bool:
@@ -78,7 +86,8 @@ class Grouping:
         return None if None in held else self._found.put(key, self.outcomes.outcome(tuple(held)))
 
     def _column(self, number: int, records: Sequence[Any]) -> list[Held | None]:
-        return self.outcomes.columns[number].of_column(self.shape.column(number, records))
+        column, values = self.outcomes.columns[number], self.shape.column(number, records)
+        return column.of_many(values) if number in self._many else column.of_column(values)
 
     def _together(self, records: Sequence[Any]) -> list[_Together]:
         get = attrgetter(*(self.shape.hot[number] for number in self.steady))

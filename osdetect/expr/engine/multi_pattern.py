@@ -46,6 +46,8 @@ class MultiPattern:
     _networks: Found | None
     _others: tuple[tuple[int, Predicate], ...]
     """What is not of a value's text alone."""
+    _clues: tuple[str, ...] | None
+    """In lower case, texts of which one stands in every text that passes a test but `_free`; None: there are no few such."""
 
     @staticmethod
     def of(tests: Sequence[tuple[str, ValueTest]]) -> "MultiPattern":
@@ -77,15 +79,21 @@ class MultiPattern:
                     networks.append((place, test))
                 case _:
                     others.append((place, predicate(test)))
+        of_wildcards = tuple(_Wildcards.of(cased, listed) for cased, listed in wildcards.items() if listed)
+        anchored = _regexes([(place, test) for place, test in regexes if not _is_free(test)])
+        literals = {*equal, *map(fold_case, equal_cased)}
+        literals.update(fold_case(text) for one in of_wildcards for text in one.literals)
+        told = len(literals) <= _FEW and "" not in literals and not (networks or others or anchored)
         return MultiPattern(
             tuple(name for name, _ in tests),
             equal,
             equal_cased,
-            tuple(_Wildcards.of(cased, listed) for cased, listed in wildcards.items() if listed),
+            of_wildcards,
             _regexes([(place, test) for place, test in regexes if _is_free(test)]),
-            _regexes([(place, test) for place, test in regexes if not _is_free(test)]),
+            anchored,
             networks_of(networks) if networks else None,
             tuple(others),
+            tuple(literals) if told else None,
         )
 
     def decide(self, value: Any) -> tuple[str, ...]:
@@ -140,6 +148,16 @@ class MultiPattern:
             held.sort()
         return found
 
+    def none_within(self, text: str) -> bool:
+        """Whether surely no test holds for any part of this text; False where that cannot be told at once."""
+        if self._clues is None or not text.isascii():
+            return False
+        folded = text.lower()
+        for clue in self._clues:
+            if clue in folded:
+                return False
+        return self._free is None or not any(True for _ in self._free(text))
+
     def _found(self, text: str) -> Iterator[int]:
         for find in (self._free, self._anchored, self._networks):
             if find is not None:
@@ -151,9 +169,9 @@ class _Wildcards:
     """Wildcards that are all cased or all not."""
 
     cased: bool
-    _texts: tuple[str, ...]
+    literals: tuple[str, ...]
     """The literals that are looked for."""
-    _literals: Found
+    _find: Found
     _behind: tuple[tuple[tuple[int, Predicate], ...], ...]
     """For each literal the wildcards whose longest it is."""
 
@@ -172,7 +190,7 @@ class _Wildcards:
 
         No subject: the text is not Unicode. `predicate` replaces what is wrong in it, so that literals may appear.
         """
-        numbers = range(len(self._behind)) if subject is None else self._literals(subject)
+        numbers = range(len(self._behind)) if subject is None else self._find(subject)
         for number in numbers:
             for place, decide in self._behind[number]:
                 if decide(text):
@@ -182,8 +200,8 @@ class _Wildcards:
         self, found: Sequence[list[int]], texts: Sequence[str], subjects: Sequence[str], joined: str
     ) -> None:
         """Add to what is found of each text those that hold; `subjects` as in `places`, `joined` all of them in one."""
-        for number in self._literals(joined):
-            literal, behind = self._texts[number], self._behind[number]
+        for number in self._find(joined):
+            literal, behind = self.literals[number], self._behind[number]
             for held, text, subject in zip(found, texts, subjects, strict=True):
                 if literal in subject:
                     held.extend([place for place, decide in behind if decide(text)])

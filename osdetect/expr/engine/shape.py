@@ -44,12 +44,14 @@ class Shape:
     leaves: Mapping[str, Get]
     heads: Mapping[str, Get]
     """Top-level fields that are kept undecoded."""
+    told: Callable[[Any], tuple[Any, ...]]
+    """The values of the fields that are told of each match."""
     _fetches: dict[tuple[str, ...], tuple[Fetch, ...] | None] = field(default_factory=dict)
 
     @staticmethod
-    def of(hot: Sequence[str], read: Iterable[str], names: Names) -> "Shape":
-        """The shape for the hot paths, decoded, and all other paths that rules read, kept as bytes where possible."""
-        leaves = _leaves(hot, read)
+    def of(hot: Sequence[str], read: Iterable[str], names: Names, tell: Sequence[str] = ()) -> "Shape":
+        """The shape for the hot paths and the fields to tell, decoded, and what else rules read, kept as bytes where possible."""
+        leaves = tuple(dict.fromkeys((*_leaves(hot, read), *tell)))
         inner = {path.partition(".")[0] for path in leaves if "." in path}
         heads = {path.partition(".")[0] for path in read if path != ANYWHERE} - inner - set(leaves)
         chains: dict[str, tuple[str, ...]] = {}
@@ -61,6 +63,7 @@ class Shape:
             tuple(".".join(chains[path]) for path in hot),
             {path: getters[path] for path in leaves},
             {head: getters[head] for head in heads},
+            _together([getters[name] for name in tell]),
         )
 
     def column(self, number: int, records: Sequence[Any]) -> list[Any]:
@@ -105,6 +108,14 @@ class Shape:
             else:
                 return None
         return tuple(fetches.values())
+
+
+def _together(gets: Sequence[Get]) -> Callable[[Any], tuple[Any, ...]]:
+    match gets:
+        case (first, second, third):  # what a scan asks of each match
+            return lambda record: (first(record), second(record), third(record))
+        case _:
+            return lambda record: tuple([get(record) for get in gets])
 
 
 def _leaves(hot: Sequence[str], read: Iterable[str]) -> tuple[str, ...]:
