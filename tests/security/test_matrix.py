@@ -48,8 +48,8 @@ CASES = (
     _case("detector notifier", "notify", "dead"),
     _case("notifier", "notify", "retry", "--all", "--channels", CHANNELS),
     _case("detector", "doctor", "--role", "detector"),
-    _case("analyst detector notifier viewer", "catalog", "show", rule_id(1), RULES, "--cluster"),
-    _case("analyst detector notifier viewer", "catalog", "build", RULES, "--cluster", "-o", SITE),
+    _case("analyst notifier viewer", "catalog", "show", rule_id(1), RULES, "--cluster"),
+    _case("analyst notifier viewer", "catalog", "build", RULES, "--cluster", "-o", SITE),
     _case("", "test", TESTED),  # its index of a moment is an administrator's, or the embedded node's
     _case("analyst viewer", "alerts", "list"),
     _case("analyst viewer", "alerts", "show", SHORT, "--event"),
