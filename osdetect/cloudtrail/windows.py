@@ -124,6 +124,9 @@ class _Cutter:
             elif self._lined or (text[:1] == b"{" and is_record(text, 0)):
                 self._lined = self._lined or one_a_line(text, 0)
                 ended = yield from self._lines() if self._lined else self._row()
+            elif (digest := layout.digest_end(text, 0)) is not None:
+                self._buffer.use(digest)
+                continue
             elif known:
                 yield Cut("something other than a record follows", self._buffer.offset)
                 return
