@@ -56,7 +56,7 @@ class _Buffer:
 
     def fill(self, size: int) -> None:
         """Read until there are `size` bytes, or the text ends."""
-        parts = [self.text]
+        parts = [self.text] if self.text else []  # one part alone is not copied
         have = len(self.text)
         while have < size and not self.ended:
             piece = next(self._pieces, None)

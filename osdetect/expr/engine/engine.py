@@ -247,11 +247,11 @@ def _spans(parts: Sequence[_Part], find: Spans) -> Iterator[Span]:
             yield places[match.number - before - 1]
 
 
-def _found(grouping: Grouping, piece: Piece) -> tuple[list[Any], list[Outcome | None]]:
+def _found(grouping: Grouping, piece: Piece) -> tuple[Sequence[Any], list[Outcome | None]]:
     """The records of the piece, None for one of another shape, and their outcomes, None for one to be read as a whole."""
     try:
         records = grouping.shape.decode(piece.text)
-        return list(records), grouping.found(records)
+        return records, grouping.found(records)
     except msgspec.ValidationError:
         read = [_read(grouping.shape, record) for record in pieces.split(piece)]
         of_read = iter(grouping.found([record for record in read if record is not None]))
