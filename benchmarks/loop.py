@@ -4,9 +4,10 @@
 
 On one embedded node, in one run: plain bulk requests store the events, two under way; then `Detector` judges them, from a
 fresh cursor each time, as a backlog (each way of finding candidates, and the cheapest), in live batches of 1,000 and 10,000 (each stored,
-refreshed and then timed), and one document a percolate request on a part of them. With --growth also live batches by 100, 1,000 and
-10,000 rules made of ours, and by the AWS rules with and without those of other products in the same index. Rules come from
-OSDETECT_SHARED, or are the project's own.
+and then timed, its refresh with it; beside it what storing the same batch by one bulk request took), and one document a percolate request
+on a part of them. With --growth also live batches by 100, 1,000 and 10,000 rules, the larger sets made of the first one's rules for
+other calls, and by the AWS rules with and without those of other products in the same index. Rules come from OSDETECT_SHARED, or are
+the project's own.
 
 Ordinary records of the scenario are varied; of those that rules match only so many are kept as make 5 alerts for 100 events.
 Exit status 1 when a target is missed: live batches as fast as bulk, the backlog 5 times, and 100 times one document a request; 1,000
@@ -52,7 +53,7 @@ SINGLES = 300
 AT_LEAST = {"live 1,000": 1.0, "live 10,000": 1.0, "backlog": 5.0, "of single": 100.0}
 AT_MOST = {"1,000 rules": 1.25, "10,000 rules": 3.0, "other products": 1.1}
 GROWTH_BATCH = 10_000
-GROWTH_BATCHES = 5
+GROWTH_BATCHES = 10
 
 
 def made_records(count: int, rules: Sequence[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -117,21 +118,21 @@ class Bench:
         drop(self.cluster, f"osdetect-alerts-{namespace}-*")
         return took, reports[0]
 
-    def live(self, lines: Sequence[bytes], size: int, batches: int) -> float:
-        """Events a second of passes over one new batch each; storing it is not counted. The first pass is not, either."""
+    def live(self, lines: Sequence[bytes], size: int, batches: int) -> tuple[float, float, int]:
+        """Events a second of passes over one new batch each, and of storing it before: medians of the later half; and the alerts."""
         detector, namespace = self.detector(index=LIVE)
-        rates = []
-        for number in range(batches + 1):
+        passed, stored, alerts = [], [], 0
+        for number in range(batches):
             part = lines[number * size : (number + 1) * size]
-            self.bulk(part)
+            stored.append(size / self.bulk(part).wall)
             began = time.perf_counter()
             report = detector.make_pass(f"r{number}", lambda *_: None)
-            if number:
-                rates.append(report.counts.events / (time.perf_counter() - began))
+            passed.append(size / (time.perf_counter() - began))
             assert report.counts.events == len(part)
+            alerts += report.counts.matches
         drop(self.cluster, f"osdetect-alerts-{namespace}-*")
         drop(self.cluster, LIVE)
-        return median(rates)
+        return median(passed[batches // 2 :]), median(stored[batches // 2 :]), alerts
 
 
 def rate(took: Timed, events: int) -> float:
@@ -163,10 +164,10 @@ def measure(bench: Bench, records: Sequence[dict[str, Any]], batches: int) -> di
         show(f"backlog, {method or 'the cheapest way'}", rates[method], bulk, took, len(lines), note)
     live_lines = actions(LIVE, records)
     lives = {}
-    for size in (1_000, 10_000):
-        number = max(1, min(batches, len(records) // size - 1))
-        lives[size] = bench.live(live_lines, size, number)
-        show(f"live batches of {size:,}", lives[size], bulk, None, 0)
+    for size, number in ((1_000, 6 * batches), (10_000, batches)):
+        lives[size], own, alerts = bench.live(live_lines, size, max(2, min(number, len(records) // size)))
+        note = f"{alerts:,} alerts, {lives[size] / own:.2f} of storing such a batch"
+        show(f"live batches of {size:,}", lives[size], bulk, None, 0, note)
     bench.bulk(live_lines[:SINGLES])
     single, _ = bench.backlog(Method.PERCOLATE_EACH, LIVE)
     drop(bench.cluster, LIVE)
@@ -187,10 +188,10 @@ def growth(bench: Bench, records: Sequence[dict[str, Any]]) -> dict[str, float]:
 
     def measured(name: str, compiled: Sequence[Any]) -> None:
         deploy(bench.cluster, compiled, on_progress=lambda *_: None)
-        batches = max(1, min(GROWTH_BATCHES, len(records) // GROWTH_BATCH - 1))
-        per_s = bench.live(lines, GROWTH_BATCH, batches)
+        batches = max(2, min(GROWTH_BATCHES, len(records) // GROWTH_BATCH))
+        per_s, _, alerts = bench.live(lines, GROWTH_BATCH, batches)
         cost[name] = 1 / per_s
-        print(f"{name:<36}{per_s:>10,.0f}", flush=True)
+        print(f"{name:<36}{per_s:>10,.0f}  {alerts:,} alerts", flush=True)
 
     for number in (100, 1_000, 10_000):
         with tempfile.TemporaryDirectory() as made:
@@ -209,8 +210,8 @@ def growth(bench: Bench, records: Sequence[dict[str, Any]]) -> dict[str, float]:
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--batches", type=int, default=9)
+    parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--batches", type=int, default=10)
     parser.add_argument("--heap", type=int, default=2048, help="of the node, in MB")
     parser.add_argument("--growth", action="store_true", help="also by more and more rules")
     given = parser.parse_args()

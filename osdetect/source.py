@@ -13,8 +13,15 @@ def printable(text: str, limit: int = _EXCERPT) -> str:
     >>> printable("a\tb\x1b[31m")
     'a b\\x1b[31m'
     """
-    shown = "".join(c if c.isprintable() else " " if c == "\t" else repr(c)[1:-1] for c in text[: limit + 1])
+    shown = harmless(text[: limit + 1])
     return shown[: limit - 1] + "…" if len(shown) > limit else shown
+
+
+def harmless(text: str) -> str:
+    """The same, whole: what is not printable is escaped, so that no terminal takes it for a command."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c == "\t" else repr(c)[1:-1] for c in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,12 @@ def _unconnected() -> Cluster:
 def _write(file: Path, data: bytes) -> None:
     """Write it whole or not at all."""
     part = ""
+    if file.exists() and not file.is_file():  # its place would be taken: a device's too
+        raise OutputError(
+            f"the bundle {file} cannot be written",
+            cause="it is no plain file",
+            cure="give another place with --out",
+        )
     try:
         descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}.", suffix=".part")
         with os.fdopen(descriptor, "wb") as opened:
@@ -85,11 +91,13 @@ def _write(file: Path, data: bytes) -> None:
             os.fsync(descriptor)
         Path(part).chmod(0o644)
         Path(part).replace(file)
+        part = ""
     except OSError as error:
-        if part:
-            Path(part).unlink(missing_ok=True)
         raise OutputError(
             f"the bundle {file} cannot be written",
             cause=error.strerror or str(error),
             cure="give another place with --out",
         ) from None
+    finally:
+        if part:
+            Path(part).unlink(missing_ok=True)

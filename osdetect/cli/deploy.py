@@ -59,7 +59,7 @@ def deploy(
     rules_shards: RulesShards = 1,
     max_delete: MaxDelete = "",
     bundle: BundleFile = None,
-    sha256: Sha256 = "",
+    sha256: Sha256 = None,
     no_cache: NoCache = False,
     dashboards: DashboardsUrl = None,
     url: Url = None,

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -54,36 +55,64 @@ def destroy(
     with connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
         found = found_things(cluster)
         chosen = chosen_things(found, shares)
-        go = bool(chosen) and not dry_run and (yes or _confirmed(chosen, found, shares, output))
-        gone = destroyed(cluster, shares) if go else ()
+        listed = output is OutputFormat.TABLE and not (yes and not dry_run)
+        if listed:
+            _print(chosen, found, shares)
+        go = bool(chosen) and not dry_run and (yes or _confirmed(chosen, output))
+        gone = destroyed(cluster, chosen) if go else ()
+    _tell(_Done(found, shares, chosen, gone, go, listed), output)
+    return ExitCode.CHANGES if chosen and not go else ExitCode.OK
+
+
+_ELSEWHERE = {
+    "roles": "roles and users of osdetect security; delete them with the security plugin's own API (docs/deploying.md)",
+    "dashboards": "saved objects in OpenSearch Dashboards; delete them there, under Saved Objects (docs/deploying.md)",
+}
+"""What osdetect makes outside the indices, and destroy does not delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What was found, and what became of it."""
+
+    found: Sequence[Thing]
+    shares: Sequence[Share]
+    chosen: Sequence[Thing]
+    gone: Sequence[Thing]
+    went: bool
+    """Whether it was deleted."""
+    listed: bool
+    """Whether the list is shown already."""
+
+
+def _tell(done: _Done, output: OutputFormat) -> None:
     if output is OutputFormat.JSON:
         print_json(
             {
-                "deleted": [one.to_json() for one in gone],
-                "would_delete": [] if go else [one.to_json() for one in chosen],
-                "kept": [one.to_json() for one in _kept(found, shares)],
-                "not_ours": [one.to_json() for one in found if not one.ours],
+                "deleted": [one.to_json() for one in done.gone],
+                "would_delete": [] if done.went else [one.to_json() for one in done.chosen],
+                "kept": [one.to_json() for one in _kept(done.found, done.shares)],
+                "not_ours": [one.to_json() for one in done.found if not one.ours],
+                "not_looked_at": list(_ELSEWHERE),
             }
         )
-    else:
-        if not go:
-            _print(chosen, found, shares)
-        said = f"{len(gone)} things were deleted" if go else "nothing was deleted"
-        write_line(said if chosen else "there is nothing to delete")
-    return ExitCode.CHANGES if chosen and not go else ExitCode.OK
+        return
+    said = f"{len(done.gone)} things were deleted" if done.went else "nothing was deleted"
+    write_line(said if done.chosen else "there is nothing to delete")
+    if done.went and not done.listed:
+        _print_kept(done.found, done.shares)
+    for line in _ELSEWHERE.values() if done.went else ():
+        write_line(f"not looked at: {line}")
 
 
 def _kept(found: Sequence[Thing], shares: Sequence[Share]) -> list[Thing]:
     return [one for one in found if one.ours and one.share not in shares]
 
 
-def _confirmed(
-    chosen: Sequence[Thing], found: Sequence[Thing], shares: Sequence[Share], output: OutputFormat
-) -> bool:
+def _confirmed(chosen: Sequence[Thing], output: OutputFormat) -> bool:
     """Ask where somebody can answer."""
     if not sys.stdin.isatty() or output is OutputFormat.JSON:
         return False
-    _print(chosen, found, shares)
     return typer.confirm(f"Delete these {len(chosen)} things?", err=True)
 
 
@@ -94,6 +123,10 @@ def _print(chosen: Sequence[Thing], found: Sequence[Thing], shares: Sequence[Sha
             for one in chosen
         ]
         print_table("To be deleted", ("what", "name", "documents", "belongs to"), rows)
+    _print_kept(found, shares)
+
+
+def _print_kept(found: Sequence[Thing], shares: Sequence[Share]) -> None:
     kept = _kept(found, shares)
     for share in Share:
         names = [one for one in kept if one.share is share]
@@ -104,4 +137,4 @@ def _print(chosen: Sequence[Thing], found: Sequence[Thing], shares: Sequence[Sha
             )
     for one in found:
         if not one.ours:
-            say(f"left alone: {one.kind.value} {printable(one.name)} carries no mark of osdetect")
+            say(f"left alone: {one.kind.value} {printable(one.name)} {one.why_not}")

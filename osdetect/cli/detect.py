@@ -8,12 +8,14 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from osdetect import __version__
 from osdetect.cli.connect import connect
+from osdetect.cli.connected import connected
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_json, progress_bar, say
 from osdetect.cli.run_output import print_run
@@ -127,12 +129,14 @@ def detect(
         method=method,
         since=instant(since, "--since"),
     )
-    with asked_by_signals() as asked, connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
-        cluster.hurry_when(lambda: asked.asked, asked.wait)
+    reach = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
+    with asked_by_signals() as asked:
         if schedule is None:
-            return _once(cluster, options, asked, output, log_format)
+            with reach() as cluster:
+                cluster.hurry_when(lambda: asked.asked, asked.wait)
+                return _once(cluster, options, asked, output, log_format)
         log = open_log(log_format, namespace=options.namespace, target=options.watched())
-        return _Daemon(cluster, options, schedule, asked, log).run(listen, output)
+        return _Daemon(reach, options, schedule, asked, log).run(listen, output)
 
 
 def read_schedule(*, once: bool, every: str | None, cron: str | None, jitter: str | None) -> Schedule | None:
@@ -222,7 +226,7 @@ def _once(
 class _Daemon:
     """A detector that goes on until a signal comes."""
 
-    cluster: Cluster
+    reach: Callable[[], Cluster]
     options: DetectOptions
     schedule: Schedule
     asked: Asked
@@ -233,17 +237,6 @@ class _Daemon:
         losses, metrics = Losses(), Metrics()
         gap_s = self.schedule.gap_s(_now())
         health = Health(max(SHORTEST_S, PERIODS * (gap_s + self.schedule.jitter_s)), time.monotonic)
-        tended = Tended(
-            self.cluster,
-            self.options,
-            worker=this_worker(),
-            gap_s=gap_s,
-            clock=_now,
-            log=self.log,
-            metrics=metrics,
-            health=health,
-            count_lag=listen is not None,
-        )
         shown = Shown(lambda report: _report(report, output))
         with serving(listen, health, metrics) if listen is not None else nullcontext("") as address:
             self.log.info(
@@ -253,7 +246,23 @@ class _Daemon:
                 cron=self.schedule.cron,
                 listens=address,
             )
-            ended = self._keep_passing(Watching((Logged(self.log), shown, losses, tended)), health)
+            with connected(self.reach, self.asked, self.log, health.failed) as cluster:
+                if cluster is None:
+                    ended = Ended(0, unfinished=True)
+                else:
+                    tended = Tended(
+                        cluster,
+                        self.options,
+                        worker=this_worker(),
+                        gap_s=gap_s,
+                        clock=_now,
+                        log=self.log,
+                        metrics=metrics,
+                        health=health,
+                        count_lag=listen is not None,
+                    )
+                    watching = Watching((Logged(self.log), shown, losses, tended))
+                    ended = self._keep_passing(cluster, watching, health)
         self.log.info(
             "detector stopped",
             signal=self.asked.by.name if self.asked.by else "",
@@ -265,8 +274,8 @@ class _Daemon:
             return ExitCode.INTERRUPTED
         return ExitCode.LOSS if losses.passes else ExitCode.OK
 
-    def _keep_passing(self, watcher: Watching, health: Health) -> Ended:
-        detector = Detector(self.cluster, self.options, _now)
+    def _keep_passing(self, cluster: Cluster, watcher: Watching, health: Health) -> Ended:
+        detector = Detector(cluster, self.options, _now)
         try:
             return keep_passing(
                 self.schedule,

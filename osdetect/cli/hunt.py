@@ -106,7 +106,7 @@ def hunt(
         raise UsageError("no event is in this span", cause="--to is not after --from")
     with connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
         asked = hunted(cluster, rules, pipeline or [], options.target)
-        made = Hunt(cluster, asked.release, asked.groups, options, RunReference(_RUN, datetime.now(UTC)))
+        made = Hunt(cluster, asked.release, asked.searches, options, RunReference(_RUN, datetime.now(UTC)))
         with progress_bar("Hunting") as tell:
             tally = _written(made, tell, output, limit)
     losses = (*asked.losses, *_unjudged(made))

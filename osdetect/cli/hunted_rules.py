@@ -10,9 +10,9 @@ import orjson
 from osdetect.cli.dialects import AUTO, chosen_dialect
 from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import groups_of, search_groups
-from osdetect.detect.factored import Query
+from osdetect.detect.by_search import deployed_searches, searches_of
 from osdetect.detect.release import Release, live_release
+from osdetect.detect.searches import Searches
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import InputError, OsdetectError, RuleError, UsageError
@@ -28,7 +28,7 @@ class Hunted:
     """What is hunted for."""
 
     release: Release
-    groups: tuple[Query, ...] | None
+    searches: Searches | None
     """Queries that find each event that a rule may hold for; None: events must be read one by one."""
     losses: tuple[OsdetectError, ...]
     """Rules that are not hunted for, among others that are."""
@@ -64,7 +64,7 @@ def _deployed(cluster: Cluster, named: Sequence[str]) -> Hunted:
     known = {rule.id: rule for rule in (*release.rules.values(), *release.switched_off)}
     rules = {rule.id: rule for name in named for rule in [_named(known, release.unreadable, name)]}
     chosen = replace(release, rules=rules, switched_off=(), projection=Projection.of(rules.values()))
-    return Hunted(chosen, search_groups(cluster, chosen) if release.dialect == RAW else None, ())
+    return Hunted(chosen, deployed_searches(cluster, chosen) if release.dialect == RAW else None, ())
 
 
 def _named(known: Mapping[str, StoredRule], unreadable: Sequence[RuleError], name: str) -> StoredRule:
@@ -110,8 +110,8 @@ def _of_files(cluster: Cluster, files: Sequence[Path], pipelines: Sequence[str],
     rules = {rule_id: StoredRule.from_source(rule_id, said) for rule_id, said in documents.items()}
     release = _release(rules, chosen.dialect)
     queries = [(rule_id, said.get("search")) for rule_id, said in documents.items()]
-    groups = groups_of(queries, release) if chosen.dialect == RAW else None
-    return Hunted(release, groups, tuple(losses))
+    searches = searches_of(queries, release) if chosen.dialect == RAW else None
+    return Hunted(release, searches, tuple(losses))
 
 
 def _release(rules: dict[str, StoredRule], dialect: Dialect) -> Release:

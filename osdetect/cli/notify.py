@@ -14,6 +14,7 @@ from osdetect import settings
 from osdetect.alerts import dashboards_link
 from osdetect.cli import notify_outbox
 from osdetect.cli.connect import connect
+from osdetect.cli.connected import connected
 from osdetect.cli.detect import Cron, Every, Jitter, Once, read_schedule
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_error, print_json, print_table, say, write_line
@@ -79,13 +80,18 @@ def run(
     """
     schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter)
     found = read_channels(notify_outbox.channels_file(channels), check_namespace(namespace))
-    with asked_by_signals() as asked, connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
-        cluster.hurry_when(lambda: asked.asked, asked.wait)
-        works = _works(cluster, found, asked)
+    reach = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
+    with asked_by_signals() as asked:
         if schedule is not None:
-            return _keep_on(works, schedule, asked, open_log(log_format, namespace=namespace))
+            log = open_log(log_format, namespace=namespace)
+            with connected(reach, asked, log) as there:
+                works = [] if there is None else _works(there, found, asked)
+                return _keep_on(works, schedule, asked, log)
         ended = _Ended()
-        _each_in_a_thread(works, partial(_once, ended), ended.errors.__setitem__)
+        with reach() as cluster:
+            cluster.hurry_when(lambda: asked.asked, asked.wait)
+            works = _works(cluster, found, asked)
+            _each_in_a_thread(works, partial(_once, ended), ended.errors.__setitem__)
     _show(ended, output, beside=any(isinstance(channel, Stdout) for channel in found.values()))
     return ExitCode.INTERRUPTED if asked.asked else ended.status()
 

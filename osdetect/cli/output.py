@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from osdetect.errors import OsdetectError
-from osdetect.source import printable
+from osdetect.source import harmless, printable
 
 LISTED = 20
 """Refusals that are shown one by one; all are counted."""
@@ -93,13 +93,13 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str |
 
 
 def write_line(text: str) -> None:
-    """A line of the result, as it is and on one line however narrow the terminal."""
-    out.print(text, markup=False, soft_wrap=True)
+    """A line of the result, on one line however narrow the terminal, and without what a terminal takes for commands."""
+    out.print(harmless(text), markup=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
     """A line for people, beside the result."""
-    err.print(escape(text), soft_wrap=True)
+    err.print(harmless(text), markup=False, soft_wrap=True)
 
 
 def print_error(error: OsdetectError, *, word: str = "error") -> None:

@@ -129,7 +129,8 @@ def update(
     """Bring packs to what their sources hold now; shows the rules that are added, changed and removed.
 
     Overlays stay as they are and in effect. One whose rule has changed in the source is in conflict: it is named, and sets
-    exit code 1, until the overlay is changed or --accept says that it is right. A pack is the old one or the new one, whenever
+    exit code 1, until the overlay is changed or --accept says that it is right. So does a file that is refused, the first time: then
+    the lock file names it. A pack is the old one or the new one, whenever
     this is killed. Options that select replace what was selected before.
 
     Examples: `osdetect packs update` · `osdetect packs update sigma --ref r2026-01-01` · `osdetect packs update --offline`
@@ -170,12 +171,16 @@ def remove(
     name: Annotated[str, typer.Argument(help="The pack.", metavar="NAME")],
     discard_edits: DiscardEdits = False,
     root: Root = HERE,
+    output: Output = OutputFormat.TABLE,
 ) -> int:
     """Remove a pack. Your overlays on it stay.
 
     Example: `osdetect packs remove sigma`
     """
     overlays = packs.remove(root, name, discard_edits=discard_edits)
+    if output is OutputFormat.JSON:
+        print_json({"removed": name, "overlays": str(overlays) if overlays else None})
+        return ExitCode.OK
     write_line(f"removed the pack {name}")
     if overlays:
         write_line(f"its overlays stay: {overlays}")
@@ -208,5 +213,5 @@ def _told(changes: Iterable[Change | packs.Failed], output: OutputFormat, *, ver
     failed = [one for one in told if isinstance(one, packs.Failed)]
     if len(failed) == len(told) == 1:
         return int(failed[0].error.exit_code)
-    lost = any(isinstance(one, packs.Failed) or one.refused or one.conflicts for one in told)
+    lost = any(isinstance(one, packs.Failed) or one.newly_refused or one.conflicts for one in told)
     return ExitCode.LOSS if lost else ExitCode.OK

@@ -16,8 +16,7 @@ def print_change(change: Change | Failed, *, verbose: bool) -> None:
         say(f"the pack {change.name} stays as it was")
         return
     pack = change.pack
-    if change.written or verbose:  # told when the pack was made as it is
-        print_refusals(change.refused, all_of_them=verbose)
+    print_refusals(change.refused if verbose else change.newly_refused, all_of_them=verbose)
     for conflict in change.conflicts:
         _print_conflict(conflict, pack.name, verbose=verbose)
     for sign, rules in (("+", change.added), ("~", change.changed), ("-", change.removed)):
@@ -27,12 +26,23 @@ def print_change(change: Change | Failed, *, verbose: bool) -> None:
     left_out = f", {change.left_out} not selected" if change.left_out else ""
     write_line(
         f"{pack.name}: {pack.rules} rules, {len(change.added)} added, {len(change.changed)} changed, "
-        f"{len(change.removed)} removed{left_out}, {len(change.refused)} refused, {len(change.conflicts)} conflicts"
+        f"{len(change.removed)} removed{left_out}, {_refusals(change)}, {len(change.conflicts)} conflicts"
     )
     moved = f"{_revision(change.before)} → " if change.before not in {"", pack.revision} else ""
     write_line(f"  source: {printable(pack.source.location, 300)} {moved}{_revision(pack.revision)}".rstrip())
     duty = f": {pack.licence.duty}" if pack.licence.duty else ""
     write_line(f"  licence: {pack.licence.name}{duty}; {pack.licence.authors} authors are named by the rules")
+
+
+def _refusals(change: Change) -> str:
+    refused, new = len(change.pack.refused), len(change.newly_refused)
+    if not change.before or not refused:
+        return f"{refused} refused"
+    return (
+        f"{refused} refused ({new} of them new)"
+        if new
+        else f"{refused} refused (as before; the lock file names them)"
+    )
 
 
 def _print_conflict(conflict: Conflict, pack: str, *, verbose: bool) -> None:
@@ -72,6 +82,7 @@ def change_json(change: Change | Failed) -> dict[str, Any]:
             for one in change.conflicts
         ],
         "refused_files": [error_json(one) for one in change.refused],
+        "newly_refused": [error_json(one) for one in change.newly_refused],
     }
 
 
@@ -101,7 +112,7 @@ def _row(one: Listed) -> tuple[str, ...]:
     overlays = f"{len(pack.overlays)}, {conflicts} in conflict" if conflicts else str(len(pack.overlays))
     revision = " ".join(word for word in (pack.source.ref, _revision(pack.revision)) if word)
     return (
-        pack.name, one.state.value, str(pack.rules), str(pack.refused), overlays, revision, pack.licence.name,
+        pack.name, one.state.value, str(pack.rules), str(len(pack.refused)), overlays, revision, pack.licence.name,
         pack.source.location,
     )  # fmt: skip
 

@@ -32,7 +32,8 @@ from osdetect.cli.wanted import (
     wanted_rules,
 )
 from osdetect.cluster import Cluster
-from osdetect.deploy.plan import Plan, make_plan
+from osdetect.deploy import Limit
+from osdetect.deploy.plan import Fate, Plan, make_plan
 from osdetect.detect.backtest import BacktestReport, Compared, backtest
 from osdetect.detect.hunt import HuntOptions, Span
 from osdetect.documents.event import check_namespace
@@ -68,7 +69,7 @@ def plan(
     tuning: TuningFile = None,
     rules_shards: RulesShards = 1,
     bundle: BundleFile = None,
-    sha256: Sha256 = "",
+    sha256: Sha256 = None,
     no_cache: NoCache = False,
     events: Events = "",
     namespace: Namespace = NAMESPACE,
@@ -136,9 +137,15 @@ def _status(made: Plan, wanted: Wanted, tested: BacktestReport | None) -> int:
     return ExitCode.CHANGES if made.changes else ExitCode.OK
 
 
+def _guarded(made: Plan) -> bool:
+    """Whether a deploy without `--max-delete` would refuse to take so many rules away."""
+    return len(made.of(Fate.REMOVED)) > Limit().allowed(made.deployed)
+
+
 def _json(made: Plan, wanted: Wanted, tested: BacktestReport | None, days: int) -> dict[str, Any]:
     return {
         "changes": made.changes,
+        "guarded": _guarded(made),
         "live": made.live.to_json() if made.live else None,
         "index": made.index,
         **rules_json(made.rules, made.unchanged),
@@ -155,6 +162,9 @@ def _print(made: Plan, *, verbose: bool) -> None:
     else:
         write_line(f"compared with {made.live.index}, live since {made.live.at}")
     print_rules(made.rules, made.unchanged, all_of_them=verbose)
+    if _guarded(made):
+        removed = len(made.of(Fate.REMOVED))
+        write_line(f"a deploy refuses to take {removed} rules away unless it is given --max-delete {removed}")
     for name in made.resources:
         write_line(f"to install: {name}")
     for line in made.others:

@@ -108,7 +108,7 @@ def backtest_notes(report: BacktestReport, days: int) -> Iterable[str]:
         f"{report.read:,} events were read in {report.shards:,} shards"
     )
     if not report.shards:
-        yield "note: there is no index of events: load some, or give --namespace or --target"
+        yield "note: there is no index of events: load some, or give --namespace or --events"
     if report.cut:
         yield "note: the backtest ended early, at the most matches that it remembers; ask for fewer days"
     if report.interrupted:

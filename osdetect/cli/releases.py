@@ -59,7 +59,10 @@ def rollback(
     steps: Annotated[
         int | None,
         typer.Argument(
-            help="How many releases back; default: 1, the one that was live before.", min=1, metavar="N"
+            help="How many releases back; default: 1, the one that was live before.",
+            min=1,
+            max=1_000,
+            metavar="N",
         ),
     ] = None,
     to: Annotated[

@@ -1,5 +1,6 @@
 """What deploy, plan and bundle are given: rules from files or out of a bundle, ready to be deployed."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from osdetect.documents.dialect import Dialect
 from osdetect.errors import RuleError, UsageError
 from osdetect.resources import folder
 from osdetect.sigma import ReadOptions
+from osdetect.source import printable
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 Rules = Annotated[
     list[Path] | None,
@@ -48,7 +52,8 @@ BundleFile = Annotated[
     ),
 ]
 Sha256 = Annotated[
-    str, typer.Option("--sha256", help="With --bundle: what the file's SHA-256 must be.", metavar="HEX")
+    str | None,
+    typer.Option("--sha256", help="With --bundle: what the file's SHA-256 must be.", metavar="HEX"),
 ]
 
 
@@ -88,7 +93,7 @@ def wanted_rules(
     connected: Callable[[], AbstractContextManager[Cluster]],
     *,
     bundle: Path | None = None,
-    sha256: str = "",
+    sha256: str | None = None,
 ) -> Wanted:
     """The rules of the files and folders, or of the bundle.
 
@@ -99,7 +104,7 @@ def wanted_rules(
     """
     if bundle is not None:
         return _bundled(rules, options, bundle, sha256)
-    if sha256:
+    if sha256 is not None:
         raise UsageError("--sha256 is for bundles", cure="give --bundle FILE as well")
     chosen = chosen_dialect(options.pipelines, options.target, connected)
     reading = ReadOptions(
@@ -114,7 +119,7 @@ def wanted_rules(
     return Wanted(rules_tuned, chosen.dialect, options.shards, commit, compiled)
 
 
-def _bundled(rules: Sequence[Path], options: FileOptions, bundle: Path, sha256: str) -> Wanted:
+def _bundled(rules: Sequence[Path], options: FileOptions, bundle: Path, sha256: str | None) -> Wanted:
     given = (
         rules,
         options.pipelines,
@@ -131,5 +136,12 @@ def _bundled(rules: Sequence[Path], options: FileOptions, bundle: Path, sha256: 
             cause="rules and how they are read were decided when it was made",
             cure="give --bundle alone, or the rules without it; give these options to osdetect bundle",
         )
-    read = read_bundle(bundle, sha256)
+    if sha256 is not None and not _SHA256.fullmatch(sha256.strip()):
+        # An empty one as well: a script whose variable is not set must not deploy a bundle that nobody checked.
+        raise UsageError(
+            f"--sha256 {printable(sha256)!r} is no SHA-256",
+            cause="it has 64 hexadecimal digits",
+            cure="give what osdetect bundle said, or leave the option out",
+        )
+    read = read_bundle(bundle, sha256 or "")
     return Wanted(read.rules, read.dialect, read.shards, read.commit, None)

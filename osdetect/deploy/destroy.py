@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 from osdetect.cluster import Cluster
 from osdetect.deploy.lock import DeployLock, deploy_lock
+from osdetect.deploy.rewriting import SPARE
 from osdetect.vocabulary import (
     ALERTS_PREFIX,
     DEADLETTER_PREFIX,
@@ -55,6 +57,9 @@ class Kind(StrEnum):
 _PATHS = {Kind.INDEX: "/", Kind.TEMPLATE: "/_index_template/", Kind.PIPELINE: "/_ingest/pipeline/"}
 
 
+_WILDCARDS = frozenset("*?,")
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
     """Something in the cluster that is called as osdetect's things are."""
@@ -63,13 +68,22 @@ class Thing:
     name: str
     share: Share
     ours: bool
-    """Whether it carries osdetect's mark; what does not is left alone, whatever is asked for."""
+    """Whether it carries osdetect's mark and can be meant alone; else it is left alone, whatever is asked for."""
     documents: int = 0
 
     @property
     def path(self) -> str:
-        """Its address."""
-        return _PATHS[self.kind] + self.name
+        """Its address: of this one thing, also when a percent sign in its name would make a wildcard of it."""
+        return _PATHS[self.kind] + quote(self.name, safe="")
+
+    @property
+    def why_not(self) -> str:
+        """Why one that is not ours is left alone."""
+        return (
+            "has a name that stands for others"
+            if _WILDCARDS & set(self.name)
+            else "carries no mark of osdetect"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """For machines."""
@@ -103,13 +117,18 @@ def _indices(cluster: Cluster) -> Iterator[Thing]:
 
 
 def _share(index: str) -> Share | None:
+    index = index.removeprefix(SPARE)  # left by a deploy that was killed while it wrote that index anew
     if index == STATE_INDEX:
         return Share.STATE
     return next((share for prefix, share in _SHARES.items() if index.startswith(prefix)), None)
 
 
 def _documents(cluster: Cluster) -> dict[str, int]:
-    params = {"filter_path": "indices.*.primaries.docs.count", "expand_wildcards": "all"}
+    params = {
+        "filter_path": "indices.*.primaries.docs.count",
+        "expand_wildcards": "all",
+        "forbid_closed_indices": "false",  # a closed one has no numbers, and is no reason to give none of the others
+    }
     reply = cluster.request("GET", f"/{OWNER}-*/_stats/docs", params=params, accept=(404,))
     return {name: int(one["primaries"]["docs"]["count"]) for name, one in reply.get("indices", {}).items()}
 
@@ -124,7 +143,9 @@ def _templates(cluster: Cluster) -> Iterator[Thing]:
 def _pipelines(cluster: Cluster) -> Iterator[Thing]:
     reply: Mapping[str, Any] = cluster.request("GET", f"/_ingest/pipeline/{OWNER}-*", accept=(404,))
     for name, body in reply.items():
-        yield Thing(Kind.PIPELINE, name, Share.DEPLOYED, f"[{OWNER} " in str(body.get("description", "")))
+        marked = f"[{OWNER} " in str(body.get("description", ""))
+        # OpenSearch takes a pipeline of the name `osdetect-*`, and its deletion for that of every one that fits.
+        yield Thing(Kind.PIPELINE, name, Share.DEPLOYED, marked and not _WILDCARDS & set(name))
 
 
 def chosen_things(found: Sequence[Thing], shares: Sequence[Share]) -> tuple[Thing, ...]:
@@ -138,23 +159,26 @@ def chosen_things(found: Sequence[Thing], shares: Sequence[Share]) -> tuple[Thin
     return tuple(sorted(ours, key=lambda one: (one.path == last.path, list(Kind).index(one.kind))))
 
 
-def destroy(cluster: Cluster, shares: Sequence[Share]) -> tuple[Thing, ...]:
-    """Delete what carries osdetect's mark and belongs to the shares, one by one; what was deleted.
+def destroy(cluster: Cluster, chosen: Sequence[Thing]) -> tuple[Thing, ...]:
+    """Delete these things, one by one, as far as they are still there and carry osdetect's mark; what was deleted.
+
+    What came since they were chosen stays: nobody was asked about it.
 
     Raises:
         ClusterBusy: a deploy is under way.
         ClusterError: the cluster did not do it; the same command goes on.
     """
     if all(one.name != STATE_INDEX for one in found_things(cluster)):
-        return _deleted(cluster, shares, None)  # no deploy can be under way without the state or its template
+        return _deleted(cluster, chosen, None)  # no deploy can be under way without the state or its template
     with deploy_lock(cluster) as lock:
-        return _deleted(cluster, shares, lock)
+        return _deleted(cluster, chosen, lock)
 
 
-def _deleted(cluster: Cluster, shares: Sequence[Share], lock: DeployLock | None) -> tuple[Thing, ...]:
-    chosen = chosen_things(found_things(cluster), shares)
-    for one in chosen:
+def _deleted(cluster: Cluster, chosen: Sequence[Thing], lock: DeployLock | None) -> tuple[Thing, ...]:
+    there = {one.path for one in found_things(cluster) if one.ours}
+    gone = tuple(one for one in chosen if one.path in there)
+    for one in gone:
         if lock is not None and one.name == STATE_INDEX and one.kind is Kind.INDEX:
             lock.forget()
         cluster.request("DELETE", one.path, accept=(404,))
-    return chosen
+    return gone

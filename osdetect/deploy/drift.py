@@ -86,6 +86,8 @@ def _rules(cluster: Cluster) -> Iterator[Drift]:
 def _release(cluster: Cluster, live: Kept) -> Iterator[Drift]:
     if not live.complete:
         yield Drift(Kind.RELEASE, live.index, "it is live, and its _meta does not say that it is complete")
+    if live.alias_edited:
+        yield Drift(Kind.ALIAS, RULES_ALIAS, "it has a filter or other options, which no deploy gives it")
     if live.dialect is None:
         yield Drift(Kind.RELEASE, live.index, "its _meta.dialect is not what a deploy writes")
     digests: dict[str, str] = {}

@@ -7,6 +7,7 @@ from osdetect.errors import Guarded, UsageError
 
 _WRITTEN = re.compile(r"(\d{1,9})(%?)", re.ASCII)
 _NAMED = 5
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Limit:
 
     rules: int = 10
     percent: int = 25
+    every: bool = False
+    """Whether every live rule may go, if there are three or more; else that is too much whatever the numbers say."""
 
     @staticmethod
     def written(text: str) -> "Limit":
@@ -24,18 +27,19 @@ class Limit:
             UsageError: it is neither.
 
         >>> Limit.written("50%"), Limit.written("3")
-        (Limit(rules=0, percent=50), Limit(rules=3, percent=0))
+        (Limit(rules=0, percent=50, every=True), Limit(rules=3, percent=0, every=True))
         """
         found = _WRITTEN.fullmatch(text)
         if found is None or (found[2] and int(found[1]) > 100):
             raise UsageError(
                 f"{text!r} is no number of rules", cure="write --max-delete 20, or a share: --max-delete 50%"
             )
-        return Limit(0, int(found[1])) if found[2] else Limit(int(found[1]), 0)
+        return Limit(0, int(found[1]), every=True) if found[2] else Limit(int(found[1]), 0, every=True)
 
     def allowed(self, live: int) -> int:
         """How many of so many live rules may go."""
-        return max(self.rules, live * self.percent // 100)
+        allowed = max(self.rules, live * self.percent // 100)
+        return allowed if self.every or live < _FEW else min(allowed, live - 1)
 
     def check(self, removed: dict[str, str], live: int) -> None:
         """Refuse to take away more.

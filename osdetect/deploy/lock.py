@@ -27,6 +27,7 @@ LENGTH_S = 6.0
 """A lock that was not renewed for so long is taken over."""
 _LONGEST_S = 60.0
 """A lock that says to last longer is damaged: it would keep everybody away."""
+_MOST_PROCESSES = 1 << 31
 _RENEWALS = 3
 """Renewals in the length of a lock, so that two may fail."""
 _LOOK_S = 0.2
@@ -84,7 +85,7 @@ class Holder:
                 "process": int(process),
                 "since": str(since),
                 "length_s": (int() | float()) as length,
-            } if process > 0:
+            } if 0 < process < _MOST_PROCESSES:
                 length = float(length) if 0 < length <= _LONGEST_S else LENGTH_S
                 return Holder(token, by[:200], place, process, since[:40], length)
             case _:

@@ -77,6 +77,11 @@ class Plan:
     """What else would change, in words."""
 
     @property
+    def deployed(self) -> int:
+        """Rules that are live."""
+        return self.unchanged + sum(one.old is not None for one in self.rules)
+
+    @property
     def changes(self) -> bool:
         """Whether a deploy would change anything."""
         return bool(self.rules or self.resources or self.others)
@@ -169,10 +174,14 @@ def _others(
 ) -> tuple[str, ...]:
     """What is not about one rule: dialect, shards, and a release that is not as its deploy left it."""
     if live is None:
-        return (f"the alias stands for {', '.join(there)}, of which none is a release",) if there else ()
+        return (f"the alias stands for {', '.join(there)}, and not for one release",) if there else ()
     found = []
     if not live.complete:
         found.append(f"the live index {live.index} is not complete")
+    if live.alias_edited:
+        found.append(
+            "the alias has a filter or other options, which somebody gave it; a deploy takes them away"
+        )
     if live.dialect != dialect:
         was = live.dialect.name if live.dialect else "one that cannot be read"
         found.append(f"the dialect of the events: {was}, then {dialect.name}")

@@ -18,6 +18,7 @@ from osdetect.deploy.releases import (
     Deployable,
     Kept,
     Stamp,
+    address,
     aliased,
     digest_of,
     kept_releases,
@@ -130,7 +131,7 @@ def deploy(
 def _unchanged(cluster: Cluster, wanted: _Wanted) -> DeployReport | None:
     """The report when just these rules are live, document by document."""
     kept = _live(cluster, wanted.index)
-    if kept is None:
+    if kept is None or kept.alias_edited:
         return None
     wrong, extra = _unlike(cluster, wanted)
     if extra or any(one.id not in kept.refused for one in wrong):
@@ -183,11 +184,11 @@ def _deployed(
     stamp = live.stamp if live else _stamp(cluster, wanted, taken)
     _complete(cluster, wanted, refused, stamp)
     lock.require()
-    if live is None:
+    if live is None or live.alias_edited:
         make_live(cluster, index)
     bad = {one.rule_id for one in refused}
     repaired = () if fresh else (*(one.id for one in wrong if one.id not in bad), *extra)
-    changed = live is None or bool(installed) or bool(repaired)
+    changed = live is None or live.alias_edited or bool(installed) or bool(repaired)
     return DeployReport(
         index,
         taken,
@@ -359,11 +360,12 @@ def make_live(cluster: Cluster, index: str) -> None:
 
 def _prune(cluster: Cluster, live: str, before: str) -> tuple[str, ...]:
     """Delete all but the live release, the one before it, and those deployed last; only indices that a deploy made."""
-    others = [one.index for one in kept_releases(cluster) if one.index != live]
+    # Whoever was stopped behind the switch for long may not delete what another deploy made live since.
+    others = [one.index for one in kept_releases(cluster) if one.index != live and not one.live]
     ordered = sorted(others, key=lambda name: name != before)  # stable: the one before, then the newest
     old = ordered[KEPT - 1 :]
     for name in old:
-        cluster.request("DELETE", f"/{name}", accept=(404,))
+        cluster.request("DELETE", address(name), accept=(404,))
     return tuple(old)
 
 

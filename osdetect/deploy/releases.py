@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import orjson
 
@@ -91,6 +92,8 @@ class Kept:
     dialect: Dialect | None
     """None when it cannot be read."""
     shards: int
+    alias_edited: bool = False
+    """Whether the alias that makes it live has a filter, or other options that no deploy gives it."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Rules that the cluster did not take, and why."""
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -121,6 +124,17 @@ class Kept:
             "rolled_back": self.stamp.back,
             "format": self.format,
         }
+
+
+def address(index: str) -> str:
+    """The path of an index by its whole name.
+
+    A name may hold a percent sign: `osdetect-rules-%2a`, sent as it is, would be read as a wildcard for every release.
+
+    >>> address("osdetect-rules-%2a")
+    '/osdetect-rules-%252a'
+    """
+    return f"/{quote(index, safe='')}"
 
 
 def kept_releases(cluster: Cluster) -> tuple[Kept, ...]:
@@ -158,6 +172,7 @@ def _kept(index: str, entry: Mapping[str, Any]) -> Kept:
         format=version if isinstance(version, int) else 0,
         dialect=Dialect.from_json(meta["dialect"]) if "dialect" in meta else RAW,
         shards=int(settings.get("number_of_shards", 1)),
+        alias_edited=bool(entry.get("aliases", {}).get(RULES_ALIAS)),
         refused=_texts(meta.get("refused")),
         digests=_texts(meta.get("digests")),
     )
@@ -213,7 +228,7 @@ def stored_documents(
         "sort": [{"_seq_no": "asc"}, {"rule.id": {"order": "asc", "unmapped_type": "keyword"}}],
     }
     for hits in every_page(
-        cluster, f"/{index}/_search", body, params={"filter_path": "hits.hits"}, accept=(404,)
+        cluster, f"{address(index)}/_search", body, params={"filter_path": "hits.hits"}, accept=(404,)
     ):
         yield from ((hit["_id"], hit["_source"]) for hit in hits)
 

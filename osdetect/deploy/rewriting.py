@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
+from osdetect.deploy.releases import address
 from osdetect.errors import ClusterError
 from osdetect.vocabulary import OWNER
 
@@ -39,9 +40,9 @@ def rewrite(cluster: Cluster, index: str, template: Mapping[str, Any], script: s
         ClusterError: documents are missing from what was written anew.
     """
     spare = SPARE + index
-    cluster.request("DELETE", f"/{spare}", accept=(404,))  # half filled by a deploy that was killed
-    cluster.request("PUT", f"/{index}/_settings", body={"index.blocks.write": True})
-    cluster.request("POST", f"/{index}/_refresh")
+    cluster.request("DELETE", f"{address(spare)}", accept=(404,))  # half filled by a deploy that was killed
+    cluster.request("PUT", f"{address(index)}/_settings", body={"index.blocks.write": True})
+    cluster.request("POST", f"{address(index)}/_refresh")
     settings = _settings(cluster, index, template)
     meta = {**template["mappings"]["_meta"], _WHOLE: False}
     cluster.create_index(spare, {"settings": settings, "mappings": {**template["mappings"], "_meta": meta}})
@@ -49,15 +50,15 @@ def rewrite(cluster: Cluster, index: str, template: Mapping[str, Any], script: s
     if script:
         body["script"] = _painless(script, unchanged="index")
     _copy(cluster, "/_reindex", body)
-    cluster.request("POST", f"/{spare}/_refresh")
+    cluster.request("POST", f"{address(spare)}/_refresh")
     there, copied = _count(cluster, index), _count(cluster, spare)
     if there != copied:
         raise ClusterError(
             f"{index} holds {there} documents, and what was written anew holds {copied}",
             cure="run the same command again; the index is as it was, but takes no writes until then",
         )
-    cluster.request("PUT", f"/{spare}/_mapping", body={"_meta": {**meta, _WHOLE: True}})
-    cluster.request("DELETE", f"/{index}")
+    cluster.request("PUT", f"{address(spare)}/_mapping", body={"_meta": {**meta, _WHOLE: True}})
+    cluster.request("DELETE", f"{address(index)}")
     _replace(cluster, index, template["mappings"]["_meta"])
 
 
@@ -67,9 +68,9 @@ def update_documents(cluster: Cluster, index: str, script: str) -> None:
     Raises:
         ClusterError: a document was not taken, or the node that was at it went away.
     """
-    cluster.request("POST", f"/{index}/_refresh")
+    cluster.request("POST", f"{address(index)}/_refresh")
     body = {"script": _painless(script, unchanged="noop")}
-    _copy(cluster, f"/{index}/_update_by_query", body, pipeline="_none")
+    _copy(cluster, f"{address(index)}/_update_by_query", body, pipeline="_none")
 
 
 def _painless(source: str, *, unchanged: str) -> dict[str, Any]:
@@ -78,7 +79,10 @@ def _painless(source: str, *, unchanged: str) -> dict[str, Any]:
 
 
 def finish_rewriting(cluster: Cluster, patterns: Sequence[str]) -> None:
-    """Go on where a deploy was killed between making a spare whole and putting it in its index's place."""
+    """Go on where a deploy was killed between making a spare whole and putting it in its index's place.
+
+    A spare that is not whole is deleted.
+    """
     params = {"filter_path": "*.mappings._meta", "expand_wildcards": "open"}
     found = cluster.request("GET", f"/{SPARE}*/_mapping", params=params, accept=(404,))
     for spare, entry in found.items():
@@ -88,6 +92,8 @@ def finish_rewriting(cluster: Cluster, patterns: Sequence[str]) -> None:
         if ours and meta.get(_WHOLE) is True:
             _discard_old(cluster, index, meta["version"])
             _replace(cluster, index, {name: value for name, value in meta.items() if name != _WHOLE})
+        elif ours:  # half filled: its index is as it was, or was deleted since
+            cluster.request("DELETE", address(spare), accept=(404,))
 
 
 def _discard_old(cluster: Cluster, index: str, version: int) -> None:
@@ -95,15 +101,17 @@ def _discard_old(cluster: Cluster, index: str, version: int) -> None:
     reply = cluster.request("GET", f"/{quote(index, safe='')}/_mapping", accept=(404,))
     meta = reply.get(index, {}).get("mappings", {}).get("_meta", {})
     if index in reply and meta.get("version", 0) < version:
-        cluster.request("DELETE", f"/{index}")
+        cluster.request("DELETE", f"{address(index)}")
 
 
 def _replace(cluster: Cluster, index: str, meta: Mapping[str, Any]) -> None:
     """Put the whole spare in the index's place. A writer may have made the index anew meanwhile: then it gets what lacks."""
     spare = SPARE + index
-    cluster.request("PUT", f"/{spare}/_settings", body={"index.blocks.write": True})
+    cluster.request("PUT", f"{address(spare)}/_settings", body={"index.blocks.write": True})
     open_again = {"settings": {"index.blocks.write": False}}
-    reply = cluster.request("POST", f"/{spare}/_clone/{index}", body=open_again, accept=(400,))
+    reply = cluster.request(
+        "POST", f"{address(spare)}/_clone{address(index)}", body=open_again, accept=(400,)
+    )
     if "error" in reply:
         if reply["error"].get("type") != "resource_already_exists_exception":
             raise ClusterError(f"{spare} cannot be given its name {index}", cause=str(reply["error"])[:300])
@@ -111,24 +119,24 @@ def _replace(cluster: Cluster, index: str, meta: Mapping[str, Any]) -> None:
         _copy(cluster, "/_reindex", {"conflicts": "proceed", "source": {"index": spare}, "dest": dest})
     health = {"wait_for_status": "yellow", "wait_for_no_initializing_shards": "true", "timeout": "60s"}
     cluster.request("GET", f"/_cluster/health/{index}", params=health, accept=(408,))
-    cluster.request("POST", f"/{index}/_refresh")
-    cluster.request("PUT", f"/{index}/_settings", body={"index.blocks.write": None})
-    cluster.request("PUT", f"/{index}/_mapping", body={"_meta": meta})
+    cluster.request("POST", f"{address(index)}/_refresh")
+    cluster.request("PUT", f"{address(index)}/_settings", body={"index.blocks.write": None})
+    cluster.request("PUT", f"{address(index)}/_mapping", body={"_meta": meta})
     if _count(cluster, index) < _count(cluster, spare):
         raise ClusterError(f"{index} holds less than {spare}", cure="run the same command again")
-    cluster.request("DELETE", f"/{spare}")
+    cluster.request("DELETE", f"{address(spare)}")
 
 
 def _settings(cluster: Cluster, index: str, template: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a new index, with as many shards as this one has."""
-    reply = cluster.request("GET", f"/{index}/_settings", params={"flat_settings": "true"})
+    reply = cluster.request("GET", f"{address(index)}/_settings", params={"flat_settings": "true"})
     shards = reply[index]["settings"].get("index.number_of_shards", "1")
     settings: dict[str, Any] = template.get("settings", {}).get("index", {})
     return {"index": {**settings, "number_of_shards": int(shards)}}
 
 
 def _count(cluster: Cluster, index: str) -> int:
-    return int(cluster.request("GET", f"/{index}/_count")["count"])
+    return int(cluster.request("GET", f"{address(index)}/_count")["count"])
 
 
 def _copy(cluster: Cluster, path: str, body: Mapping[str, Any], **params: str) -> None:

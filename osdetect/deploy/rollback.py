@@ -11,12 +11,15 @@ from osdetect.deploy.plan import RulePlan, compared
 from osdetect.deploy.release import make_live
 from osdetect.deploy.releases import (
     Kept,
+    address,
     digest_of,
     kept_releases,
+    named_by,
     require_live,
     sorted_json,
     stored_documents,
 )
+from osdetect.documents.dialect import RAW
 from osdetect.documents.stored_rule import FORMAT
 from osdetect.errors import ClusterRefused, InputError
 from osdetect.vocabulary import RULES_PREFIX
@@ -133,18 +136,28 @@ def _require_unedited(target: Kept, documents: dict[str, bytes]) -> None:
         other = sorted(
             key for key in found.keys() | target.digests.keys() if found.get(key) != target.digests.get(key)
         )
-        raise ClusterRefused(
-            f"the release {target.name} is not as it was deployed",
-            cause=f"{len(other)} of its rules were edited, deleted or added in the cluster: {', '.join(other[:3])}",
-            cure="deploy the rules from git, or choose another one: osdetect releases",
+        raise _edited(
+            target,
+            f"{len(other)} of its rules were edited, deleted or added in the cluster: {', '.join(other[:3])}",
         )
+    whole = not target.refused and target.dialect is not None
+    if whole and named_by(sorted(documents.items()), target.dialect or RAW, target.shards) != target.index:
+        raise _edited(target, "its rules are not those that it is named by")
+
+
+def _edited(target: Kept, cause: str) -> ClusterRefused:
+    return ClusterRefused(
+        f"the release {target.name} is not as it was deployed",
+        cause=cause,
+        cure="deploy the rules from git, or choose another one: osdetect releases",
+    )
 
 
 def _remember(cluster: Cluster, plan: Rollback) -> None:
     target = plan.new
-    found = cluster.request("GET", f"/{target.index}/_mapping")
+    found = cluster.request("GET", f"{address(target.index)}/_mapping")
     meta: dict[str, Any] = found[target.index]["mappings"]["_meta"]
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     stamp = replace(target.stamp, back=f"{moment} by {whoever()} from {plan.old.name}")
     body = {"_meta": {**meta, "release": stamp.to_json()}}
-    cluster.request("PUT", f"/{target.index}/_mapping", body=body)
+    cluster.request("PUT", f"{address(target.index)}/_mapping", body=body)

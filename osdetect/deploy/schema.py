@@ -11,12 +11,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from osdetect.cluster import Cluster
+from osdetect.deploy.releases import address
 from osdetect.deploy.rewriting import SPARE, finish_rewriting, rewrite, update_documents
 from osdetect.errors import ClusterRefused
 from osdetect.resources import folder
 from osdetect.vocabulary import OWNER
 
-_TOGETHER = 15
+_TOGETHER = 5
 """Names in one address: OpenSearch takes 4,096 bytes (setting http.max_initial_line_length)."""
 
 
@@ -145,7 +146,7 @@ def migrate(cluster: Cluster, schema: Schema) -> tuple[str, ...]:
             if any(step.updates for step in _ahead(schema, meta)):
                 update_documents(cluster, name, _script(schema))
             own = {**meta, **schema.template["mappings"]["_meta"]}
-            cluster.request("PUT", f"/{name}/_mapping", body={"_meta": own})
+            cluster.request("PUT", f"{address(name)}/_mapping", body={"_meta": own})
     return tuple(older)
 
 
@@ -168,5 +169,7 @@ def _metas(cluster: Cluster, patterns: Sequence[str]) -> dict[str, dict[str, Any
 
 
 def _some(names: Sequence[str]) -> Iterable[Sequence[str]]:
-    for at in range(0, len(names), _TOGETHER):
-        yield names[at : at + _TOGETHER]
+    """A few at a time, as they stand in an address."""
+    quoted = [address(name).removeprefix("/") for name in names]
+    for at in range(0, len(quoted), _TOGETHER):
+        yield quoted[at : at + _TOGETHER]

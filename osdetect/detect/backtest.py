@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import groups_of
+from osdetect.detect.by_search import searches_of
 from osdetect.detect.hunt import Hunt, HuntOptions
 from osdetect.detect.judge import Alert, Withheld
 from osdetect.detect.release import Release
@@ -128,8 +128,8 @@ def backtest(
         for prefix, source in ((_OLD, one.old), (_NEW, one.new))
         if source is not None
     ]
-    groups = groups_of(queries, release) if dialect == RAW else None
-    hunt = Hunt(cluster, release, groups, options, run, tuned=True)
+    searches = searches_of(queries, release) if dialect == RAW else None
+    hunt = Hunt(cluster, release, searches, options, run, tuned=True)
     sides = {rule_id: _Side() for rule_id in read}
     cut = interrupted = False
     try:

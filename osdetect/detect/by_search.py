@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from osdetect.cluster import Cluster
-from osdetect.detect.factored import CLAUSES, Query, any_of, clauses, factored, grouped
+from osdetect.detect.factored import CLAUSES, Query, clauses
 from osdetect.detect.release import Release, stored_rules
+from osdetect.detect.searches import Searches
 from osdetect.documents.event import HOLLOW_FIELDS
 from osdetect.vocabulary import EVENTS_PREFIX, OWNER
 
@@ -29,16 +30,16 @@ def searchable(cluster: Cluster, index: str) -> bool:
     return bool(meta.get("owner") == OWNER) and set(HOLLOW_FIELDS) <= set(meta.get("hollow", ()))
 
 
-def search_groups(cluster: Cluster, release: Release) -> tuple[Query, ...] | None:
-    """Queries that together find every event for which a rule of the release holds.
+def deployed_searches(cluster: Cluster, release: Release) -> Searches | None:
+    """The searches that together find every event for which a rule of the release holds.
 
     None when a rule has no search query or one that alone is too large: then searching would miss its events.
     """
     stored = stored_rules(cluster, release.index, ["search"])
-    return groups_of(((rule_id, source.get("search")) for rule_id, source in stored), release)
+    return searches_of(((rule_id, source.get("search")) for rule_id, source in stored), release)
 
 
-def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Query, ...] | None:
+def searches_of(stored: Iterable[tuple[str, Any]], release: Release) -> Searches | None:
     """The same of rule ids and their search queries, from wherever they are."""
     wanted = set(release.rules)
     queries: list[Query] = [UNSTAMPED]
@@ -48,7 +49,7 @@ def groups_of(stored: Iterable[tuple[str, Any]], release: Release) -> tuple[Quer
                 return None
             wanted.remove(rule_id)
             queries.append(query)
-    return None if wanted else tuple(any_of(group) for group in grouped(factored(queries)))
+    return None if wanted else Searches(queries)
 
 
 def in_time(paths: Sequence[str], bounds: Mapping[str, str], *also: Query) -> Query:

@@ -57,7 +57,7 @@ FIRST = {
     Method.PERCOLATE_EACH: Estimate(0.0, 1.3e-3),
     Method.PERCOLATE: Estimate(11e-3, 60e-6),
     Method.IN_PROCESS: Estimate(0.3e-3, 14e-6),
-    Method.SEARCH: Estimate(4e-3, 2e-6),
+    Method.SEARCH: Estimate(15e-3, 1.5e-6),
 }
 FETCH = Estimate(3e-3, 25e-6)
 """Reading whole events from the cluster."""
@@ -92,15 +92,15 @@ class Costs:
             saved = self._regret_s - self._engine_s
         return Method.IN_PROCESS if saved > 0 else percolating
 
-    def searches(self, events: int, groups: int) -> bool:
+    def searches(self, events: int) -> bool:
         """Whether searching a window of so many events is cheaper than reading them all.
 
         >>> costs = Costs(rules=500)
-        >>> costs.searches(50_000, groups=3), costs.searches(20, groups=3)
+        >>> costs.searches(50_000), costs.searches(20)
         (True, False)
         """
         search = self._of[Method.SEARCH]
-        searched = groups * search.seconds(events) + self.reading_s(int(events * self._share))
+        searched = search.seconds(events) + self.reading_s(int(events * self._share))
         cheaper = searched < self.reading_s(events)
         if cheaper:
             self._fetch = self._fetch.faded()
@@ -120,10 +120,10 @@ class Costs:
         """A batch took so long."""
         self._of[method] = self._of[method].corrected(events, seconds)
 
-    def searched(self, events: int, groups: int, hits: int, seconds: float) -> None:
+    def searched(self, events: int, hits: int, seconds: float) -> None:
         """The searches of a window of events took so long, and gave so many of them."""
         if events:
             self._share += (hits / events - self._share) * _SHARE
             alone = max(0.0, seconds - self._fetch.seconds(hits))
             search = self._of[Method.SEARCH]
-            self._of[Method.SEARCH] = search.corrected(events, alone / groups)
+            self._of[Method.SEARCH] = search.corrected(events, alone)

@@ -14,7 +14,7 @@ Query = Mapping[str, Any]
 
 CLAUSES = 900
 """Clauses of one search; OpenSearch takes 1,024 by default (setting indices.query.bool.max_clause_count)."""
-_CALL = "eventName"
+CALL = "eventName"
 _SERVICE = "eventSource"
 
 
@@ -26,13 +26,14 @@ def factored(queries: Iterable[Query]) -> tuple[Query, ...]:
     >>> factored([one, two])
     ({'bool': {'filter': [{'term': {'eventSource': 'iam'}}, {'terms': {'eventName': ['createuser', 'deleteuser']}}]}},)
     """
-    return tuple(_by_service(_by_rest(_conjuncts(query) for query in queries)))
+    return tuple(_by_service(_by_rest(conjuncts_of(query) for query in queries)))
 
 
 Conjuncts = tuple[Query, ...]
 
 
-def _conjuncts(query: Query) -> Conjuncts:
+def conjuncts_of(query: Query) -> Conjuncts:
+    """Queries of which each must find what the query finds."""
     match query:
         case {"bool": {"filter": list(parts), **rest}} if not rest:
             return tuple(parts)
@@ -40,7 +41,7 @@ def _conjuncts(query: Query) -> Conjuncts:
             return (query,)
 
 
-def _values(query: Query, field: str) -> list[Any] | None:
+def values_of(query: Query, field: str) -> list[Any] | None:
     """The values that a test for terms of the field allows; None for another test."""
     match query:
         case {"term": Mapping() as named} if list(named) == [field] and not isinstance(named[field], Mapping):
@@ -51,45 +52,47 @@ def _values(query: Query, field: str) -> list[Any] | None:
             return None
 
 
-def _by_rest(all_of: Iterable[Conjuncts]) -> Iterator[Conjuncts]:
+def _by_rest(queries: Iterable[Conjuncts]) -> Iterator[Conjuncts]:
     """Queries that differ in the calls alone, as one."""
     calls: dict[bytes, tuple[Conjuncts, dict[Any, None]]] = {}
-    for conjuncts in all_of:
-        at = _first(conjuncts, _CALL)
+    for conjuncts in queries:
+        at = first_of(conjuncts, CALL)
         if at is None:
             yield conjuncts
             continue
         rest = conjuncts[:at] + conjuncts[at + 1 :]
         _, values = calls.setdefault(_key(rest), (rest, {}))
-        values.update(dict.fromkeys(_values(conjuncts[at], _CALL) or ()))
+        values.update(dict.fromkeys(values_of(conjuncts[at], CALL) or ()))
     for rest, values in calls.values():
-        yield (*rest, {"terms": {_CALL: list(values)}})
+        yield (*rest, {"terms": {CALL: list(values)}})
 
 
-def _by_service(all_of: Iterable[Conjuncts]) -> Iterator[Query]:
+def _by_service(queries: Iterable[Conjuncts]) -> Iterator[Query]:
     """Queries of one service, as one."""
     services: dict[bytes, tuple[Query, list[Query]]] = {}
-    for conjuncts in all_of:
-        at = _first(conjuncts, _SERVICE)
+    for conjuncts in queries:
+        at = first_of(conjuncts, _SERVICE)
         if at is None or len(conjuncts) == 1:
-            yield _all(conjuncts)
+            yield all_of(conjuncts)
             continue
         _, inner = services.setdefault(_key(conjuncts[at : at + 1]), (conjuncts[at], []))
-        inner.append(_all(conjuncts[:at] + conjuncts[at + 1 :]))
+        inner.append(all_of(conjuncts[:at] + conjuncts[at + 1 :]))
     for service, inner in services.values():
         for part in grouped(inner):
-            yield _all((service, any_of(part)) if len(part) > 1 else (service, *_conjuncts(part[0])))
+            yield all_of((service, any_of(part)) if len(part) > 1 else (service, *conjuncts_of(part[0])))
 
 
-def _first(conjuncts: Conjuncts, field: str) -> int | None:
-    return next((at for at, one in enumerate(conjuncts) if _values(one, field) is not None), None)
+def first_of(conjuncts: Conjuncts, field: str) -> int | None:
+    """Where the first test for terms of the field stands (`values_of`); None: there is none."""
+    return next((at for at, one in enumerate(conjuncts) if values_of(one, field) is not None), None)
 
 
 def _key(conjuncts: Conjuncts) -> bytes:
     return b"\n".join(sorted(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in conjuncts))
 
 
-def _all(conjuncts: Sequence[Query]) -> Query:
+def all_of(conjuncts: Sequence[Query]) -> Query:
+    """What every one of the queries finds."""
     return conjuncts[0] if len(conjuncts) == 1 else {"bool": {"filter": list(conjuncts)}}
 
 

@@ -17,6 +17,7 @@ from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.judge import Alert, Unjudged, Withheld, judge
 from osdetect.detect.release import Release
+from osdetect.detect.searches import Searches
 from osdetect.documents.dialect import RAW
 from osdetect.documents.match import Why
 from osdetect.documents.told import RunReference, happened_at
@@ -70,7 +71,7 @@ class Hunt:
         self,
         cluster: Cluster,
         release: Release,
-        groups: Sequence[Query] | None,
+        searches: Searches | None,
         options: HuntOptions,
         run: RunReference,
         *,
@@ -81,13 +82,13 @@ class Hunt:
         Args:
             cluster: where.
             release: the rules.
-            groups: queries that together find each event that a rule may hold for (`search_groups`); None: there are none.
+            searches: find each event that a rule may hold for (`deployed_searches`); None: there are none.
             options: which events.
             run: named in the alerts as the detector's run would be.
             tuned: let modes and suppression withhold matches as they do for the detector (`verdicts` gives these too).
         """
         self._release = release if tuned else _each_match(release)
-        self._cluster, self._groups = cluster, groups
+        self._cluster, self._searches = cluster, searches
         self._options, self._run = options, run
         self._engine = InProcess(self._release)
         self._told: set[bytes] = set()
@@ -141,7 +142,7 @@ class Hunt:
         """How an index is read: the query of the span, if one can be asked, and whether the rules' queries can."""
         dialect, bounds = self._release.dialect, self._options.span.bounds()
         ours = dialect == RAW and searchable(self._cluster, index)
-        by_search = ours and self._groups is not None
+        by_search = ours and self._searches is not None
         if not by_search:
             self.unsearched = (*self.unsearched, index)
         if not bounds:
@@ -153,10 +154,9 @@ class Hunt:
         return (in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
 
     def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert | Withheld]:
-        assert self._groups is not None or not by_search
         read = (
-            Together(self._cluster, wanted, self._groups or ()).pages()
-            if by_search
+            Together(self._cluster, wanted, self._searches).pages()
+            if by_search and self._searches is not None
             else pages(self._cluster, wanted)
         )
         for page in read:

@@ -1,6 +1,6 @@
 """Candidates to verdicts: the tree is evaluated on the event, and what the rule's tuning says is done with a match."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,6 +66,7 @@ def judge(
 ) -> Iterator[Verdict]:
     """The verdict on each candidate, one by one. Candidates of rules that the release has not are passed over."""
     last: tuple[StoredEvent, Told] | None = None
+    words: dict[str, Mapping[str, Any]] = {}
     for event, rule_id in candidates:
         rule = release.rules.get(rule_id)
         if rule is None:  # unreadable, or off: counted once for the release
@@ -77,7 +78,9 @@ def judge(
                 continue
             if last is None or last[0] is not event:
                 last = event, told(event.source, event.at, run, release.dialect)
-            yield _match(event, last[1], rule, held, release, namespace, run)
+            if rule_id not in words:
+                words[rule_id] = _words(rule, release)
+            yield _match(event, last[1], rule, held, words[rule_id], namespace, run)
         except RecursionError:
             yield Unjudged((event, rule_id), "the event is nested too deeply to be judged")
 
@@ -87,7 +90,7 @@ def _match(
     said: Told,
     rule: StoredRule,
     held: Iterable[Evidence],
-    release: Release,
+    words: Mapping[str, Any],
     namespace: str,
     run: RunReference,
 ) -> Alert | Withheld:
@@ -95,8 +98,7 @@ def _match(
     tuning, seq_no = rule.tuning, event.at.seq_no
 
     def withheld(why: Why, exception: RuleException | None = None) -> Withheld:
-        words = rule.words["rule"]
-        source = match_document(why, words, event.at, said.happened, run, exception=exception)
+        source = match_document(why, rule.words["rule"], event.at, said.happened, run, exception=exception)
         return Withheld(match_index(namespace, said.happened), key, rule.id, source, seq_no, why)
 
     if tuning.exceptions:
@@ -106,11 +108,6 @@ def _match(
             return withheld(Why.EXCEPTED, exception)
     if tuning.mode is Mode.SHADOW:
         return withheld(Why.SHADOW)
-    words = {
-        name: {**block, "ruleset": release.name} if name == "rule" else block
-        for name, block in rule.words.items()
-        if block
-    }
     alert = alert_document(words, said, held, run, key)
     if tuning.suppression is None:
         return Alert(said.index(namespace), key, rule.id, alert, seq_no)
@@ -118,6 +115,15 @@ def _match(
     alert["osdetect"]["id"] = group.id
     source = match_document(Why.GATHERED, rule.words["rule"], event.at, said.happened, run, group=group)
     return Withheld(group.match_index, key, rule.id, source, seq_no, Why.GATHERED, group, alert)
+
+
+def _words(rule: StoredRule, release: Release) -> Mapping[str, Any]:
+    """What each alert of the rule says of it."""
+    return {
+        name: {**block, "ruleset": release.name} if name == "rule" else block
+        for name, block in rule.words.items()
+        if block
+    }
 
 
 def _applies(exception: RuleException, event: StoredEvent, when: datetime) -> bool:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from zlib import crc32
 
 from osdetect.cluster import Cluster
@@ -123,17 +124,21 @@ class Pass:
         cluster, target = self._work.cluster, self._work.options.watched()
         shards = shards_of(cluster, target)
         missing = in_background(lambda: tuple(missing_shards(cluster, target, shards)))
-        make_visible(cluster, shards)
-        self.not_judged = missing.result()
-        self.shards = len(shards)
+        visible = in_background(partial(make_visible, cluster, shards))
         # Each worker begins at a place of its own.
         at = crc32(self._follower.worker.encode()) % max(1, len(shards))
         looked = self._follower.look(shards[at:] + shards[:at])
+        visible.result()
+        self.not_judged = missing.result()
+        self.shards = len(shards)
         work = [one for one in looked if one.has_work]
         self._flooded = False
         self._work.progress.more(sum(one.behind for one in work))
         for one in work:
             if one.behind:
+                if one.version is not None and not one.cursor.owed and self._follower.may_take(one):
+                    # While the lease is taken: mostly nobody else wants it.
+                    self._work.finder.begin(Wanted(one.shard, one.cursor.seq_no, one.shard.checkpoint))
                 self._hold(one, self._judge_new)
         if not (self._flooded or any(one.cursor.owed for one in work)):
             return ()

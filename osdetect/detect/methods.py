@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from osdetect.cluster import Cluster
-from osdetect.detect.by_search import search_groups, searchable
+from osdetect.detect.by_search import deployed_searches, searchable
 from osdetect.detect.costs import Costs, Method
-from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release
+from osdetect.detect.searches import Searches
 from osdetect.documents.dialect import RAW
 from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.follow import FIRST_PAGE, StoredEvent, Together, Wanted, pages, reached
@@ -51,15 +51,20 @@ class Finder:
         self._costs = Costs(len(release.rules))
         self._percolator = Percolator(cluster, release)
         self._engine: InProcess | None = None
-        self._groups: tuple[Query, ...] | None = None
-        self._groups_read = False
+        self._searches: Searches | None = None
+        self._searches_read = False
         self._searchable: dict[str, bool] = {}
         self._window, self._page = _FIRST_WINDOW, FIRST_PAGE
+        self._begun: tuple[Wanted, Together | None] | None = None
 
     @property
     def evaluated_alone(self) -> int:
         """Events for which every rule was a candidate: neither cluster nor engine could read them."""
         return self._percolator.evaluated_alone + (self._engine.evaluated_alone if self._engine else 0)
+
+    def begin(self, wanted: Wanted) -> None:
+        """Begin to search the range that `batches` will be asked for next."""
+        self._begun = wanted, self._search(wanted)
 
     def batches(self, wanted: Wanted) -> Iterator[Batch]:
         """The batches of a range, in order. While one is worked on, the search for the next is under way.
@@ -67,7 +72,9 @@ class Finder:
         Raises:
             ClusterError: the cluster could not be asked.
         """
-        after, searching = wanted.after, self._search(wanted)
+        after = wanted.after
+        begun, self._begun = self._begun, None
+        searching = begun[1] if begun is not None and begun[0] == wanted else self._search(wanted)
         while searching is not None:
             try:
                 events = searching.events()
@@ -84,15 +91,15 @@ class Finder:
 
     def _not_searched(self, error: ClusterError) -> None:
         if isinstance(error, ClusterRefused):
-            self._groups = None  # not this way any more: too many clauses for this cluster, for example
+            self._searches = None  # not this way any more: too many clauses for this cluster, for example
 
     def _search(self, wanted: Wanted) -> Together | None:
         """The search for the first window of what is wanted, begun, if that is to be searched."""
         upto = min(wanted.upto, wanted.after + self._window)
-        groups = self._may_search(wanted, upto - wanted.after)
-        return Together(self._cluster, replace(wanted, upto=upto), groups, self._page) if groups else None
+        searches = self._may_search(wanted, upto - wanted.after)
+        return Together(self._cluster, replace(wanted, upto=upto), searches, self._page) if searches else None
 
-    def _may_search(self, wanted: Wanted, numbers: int) -> tuple[Query, ...] | None:
+    def _may_search(self, wanted: Wanted, numbers: int) -> Searches | None:
         """The searches, if the window is to be searched."""
         if self._method not in (None, Method.SEARCH) or self._release.dialect.name != RAW.name:
             return None
@@ -103,11 +110,11 @@ class Finder:
             self._searchable[index] = searchable(self._cluster, index)
         if not self._searchable[index]:
             return None
-        if not self._groups_read:
-            self._groups, self._groups_read = search_groups(self._cluster, self._release), True
-        if self._groups is None or self._method is Method.SEARCH:
-            return self._groups
-        return self._groups if self._costs.searches(numbers, len(self._groups)) else None
+        if not self._searches_read:
+            self._searches, self._searches_read = deployed_searches(self._cluster, self._release), True
+        if self._searches is None or self._method is Method.SEARCH:
+            return self._searches
+        return self._searches if self._costs.searches(numbers) else None
 
     def _of_window(self, searching: Together, events: int) -> Iterator[Candidate]:
         watch, hits = _Watch(), 0
@@ -125,7 +132,7 @@ class Finder:
             for batch in self._read(searching.wanted):
                 yield from batch.candidates
             return
-        self._costs.searched(events, searching.queries, hits, searching.seconds)
+        self._costs.searched(events, hits, searching.seconds)
         self._page = searching.page
         slow = max(searching.seconds, watch.seconds) >= _WINDOW_S
         self._window = max(

@@ -68,6 +68,10 @@ class RunReport:
     put_off: tuple[str, ...]
     """Rules that matched so much that they were judged behind the others."""
     counts: Counts
+    leases_taken: int = 0
+    """Times that a shard was had."""
+    leases_lost: int = 0
+    """Times that another worker took one over meanwhile: it judges again what was not finished."""
     passed_over: int = 0
     """Sequence numbers before the time that judging was to begin at."""
     not_judged: tuple[ClusterError, ...] = ()
@@ -94,6 +98,8 @@ class RunReport:
             "rules_unreadable": [str(error) for error in self.unreadable],
             "shards": self.shards,
             "left_to_others": self.left_to_others,
+            "leases_taken": self.leases_taken,
+            "leases_lost": self.leases_lost,
             "rules_put_off": list(self.put_off),
             "passed_over": self.passed_over,
             "not_judged": [str(error) for error in self.not_judged],

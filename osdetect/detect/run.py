@@ -64,6 +64,7 @@ class Detector:
             clock=self._clock,
             progress=Progress(on_progress),
         )
+        taken, lost = self._follower.taken, self._follower.lost
         made = Pass(work, self._follower)
         made.make()
         report = RunReport(
@@ -74,6 +75,8 @@ class Detector:
             unreadable=release.unreadable,
             shards=made.shards,
             left_to_others=len(made.left_to_others),
+            leases_taken=self._follower.taken - taken,
+            leases_lost=self._follower.lost - lost,
             put_off=tuple(sorted(made.put_off)),
             counts=made.counts,
             passed_over=made.passed_over,

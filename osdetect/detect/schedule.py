@@ -19,7 +19,7 @@ from osdetect.errors import ClusterUnavailable, UsageError
 
 Clock = Callable[[], datetime]
 FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 60.0
+LONGEST_PAUSE_S = 15.0
 """Between two attempts at a cluster that is away; each pause is up to half shorter, by chance."""
 
 Report = TypeVar("Report")
@@ -167,7 +167,7 @@ def keep_passing(
             return Ended(passes, unfinished=True)
         except ClusterUnavailable as error:
             failures += 1
-            pause = _pause_s(failures, chance)
+            pause = pause_s(failures, chance)
             watcher.pass_failed(error, (clock() - started).total_seconds(), pause)
             due = clock() + timedelta(seconds=pause)
             continue
@@ -182,7 +182,13 @@ def _untyped(thing: Any) -> Any:
     return thing
 
 
-def _pause_s(failures: int, chance: Callable[[], float]) -> float:
+def pause_s(failures: int, chance: Callable[[], float] = random.random) -> float:
+    """Seconds to wait after so many failures in a row: twice as long each time, up to 15 s, and never all workers at once.
+
+    Args:
+        failures: at least one.
+        chance: gives numbers from 0 to 1.
+    """
     return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16)) * (0.5 + chance() / 2)
 
 

@@ -7,11 +7,13 @@ pipeline that the rules went through: rules and alerts cannot disagree about it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 
+from osdetect.documents.facts import Facts
 from osdetect.expr.values import resolve, steps
 
 FACTS = (
@@ -38,7 +40,7 @@ FACTS = (
 """The fields of a record that alerts and identities are made of (AWS docs, "CloudTrail record contents")."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dialect:
     """Where the events of an index hold the fields of the CloudTrail records that they were made of."""
 
@@ -64,6 +66,14 @@ class Dialect:
             return ""
         found = self.values(event, fact)
         return found[0] if len(found) == 1 and isinstance(found[0], str) else ""
+
+    def texts(self, event: Mapping[str, Any]) -> dict[str, str]:
+        """The `text` of each of `FACTS`."""
+        return self._facts.texts(event, self.text)
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return Facts(self.paths, FACTS)
 
     def opened(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         """The event with the objects for which it has JSON text.

@@ -1,9 +1,10 @@
 """What the alerts of an event say of it: the same for every rule that matches it, so it is found once."""
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from osdetect.documents.dialect import RAW, Dialect
@@ -12,6 +13,8 @@ from osdetect.vocabulary import ALERTS_PREFIX, EVENTS_PREFIX, UNDATED
 
 _YEARS = range(2006, 2100)
 """Times outside of these are taken for none: made-up ones must not make an index each."""
+_SHORT = 100
+"""Characters; no time and no address has more, and what is remembered of hostile events must stay small."""
 MAX_VALUE = 2_048
 """Characters of a value that an alert keeps; more are cut."""
 
@@ -77,9 +80,10 @@ def told(event: Mapping[str, Any], at: EventReference, run: RunReference, dialec
         run: the run that judged it.
         dialect: where such events hold the fields of their records.
     """
-    happened = happened_at(event, dialect)
+    said = dialect.texts(event)
+    happened = _happened(said["eventTime"], event)
     ingested = _instant(_text(_inner(event, "event").get("ingested")))
-    call = _call(event, dialect)
+    call = _call(event, said, dialect)
     stored = {"ingested": _iso(ingested)} if ingested else {}
     call["event"] = {"kind": "alert", **call["event"], "created": _iso(run.now), **stored}
     return Told(
@@ -104,8 +108,7 @@ def event_key(event: Mapping[str, Any], at: EventReference, dialect: Dialect) ->
 
 def happened_at(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
     """When it happened, as its record says it; what else the event says may differ between two stores of one record."""
-    parsed = _instant(dialect.text(event, "eventTime")) or _instant(_text(event.get("@timestamp")))
-    return parsed.astimezone(UTC) if parsed else None
+    return _happened(dialect.text(event, "eventTime"), event)
 
 
 def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,56 +116,65 @@ def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in ("", None, {}, [])}
 
 
-def _call(event: Mapping[str, Any], dialect: Dialect) -> dict[str, dict[str, Any]]:
-    def said(fact: str) -> str:
-        return dialect.text(event, fact)
+def _happened(event_time: str, event: Mapping[str, Any]) -> datetime | None:
+    parsed = _instant(event_time) or _instant(_text(event.get("@timestamp")))
+    return parsed.astimezone(UTC) if parsed else None
 
-    account = said("recipientAccountId") or said("userIdentity.accountId")
-    user, address = _user(said), said("sourceIPAddress")
+
+def _call(event: Mapping[str, Any], said: Mapping[str, str], dialect: Dialect) -> dict[str, dict[str, Any]]:
+    account = said["recipientAccountId"] or said["userIdentity.accountId"]
+    user, address = _user(said), said["sourceIPAddress"]
     ip = _ip(address)
     call: dict[str, dict[str, Any]] = {
         "event": {
-            "id": said("eventID"),
-            "action": said("eventName"),
-            "provider": said("eventSource"),
-            "outcome": _outcome(event, dialect),
+            "id": said["eventID"],
+            "action": said["eventName"],
+            "provider": said["eventSource"],
+            "outcome": _outcome(event, said, dialect),
         },
-        "cloud": {"account": {"id": account} if account else {}, "region": said("awsRegion")},
+        "cloud": {"account": {"id": account} if account else {}, "region": said["awsRegion"]},
         "user": user,
         "source": {"ip": ip, "address": address},
-        "user_agent": {"original": said("userAgent")[:MAX_VALUE]},
-        "error": {"code": said("errorCode"), "message": said("errorMessage")[:MAX_VALUE]},
+        "user_agent": {"original": said["userAgent"][:MAX_VALUE]},
+        "error": {"code": said["errorCode"], "message": said["errorMessage"][:MAX_VALUE]},
         "related": {"user": _identities(said, user), "ip": [ip] if ip else []},
     }
     return {name: without_empty(values) for name, values in call.items()}
 
 
-def _outcome(event: Mapping[str, Any], dialect: Dialect) -> str:
+def _outcome(event: Mapping[str, Any], said: Mapping[str, str], dialect: Dialect) -> str:
     """ECS event.outcome: a call failed if it has an error, or is a sign-in that says Failure."""
+    if said["errorCode"] or said["errorMessage"] or said["responseElements.ConsoleLogin"] == "Failure":
+        return "failure"
+    # An error that is no text is one all the same.
     errors = (*dialect.values(event, "errorCode"), *dialect.values(event, "errorMessage"))
-    denied = any(errors) or dialect.text(event, "responseElements.ConsoleLogin") == "Failure"
-    return "failure" if denied else "success"
+    return "failure" if any(errors) else "success"
 
 
-def _user(said: Callable[[str], str]) -> dict[str, str]:
+def _user(said: Mapping[str, str]) -> dict[str, str]:
     """Who did it (AWS docs, "CloudTrail userIdentity element"): a role session is named by its role."""
-    root = "root" if said("userIdentity.type") == "Root" else ""
+    root = "root" if said["userIdentity.type"] == "Root" else ""
     name = (
         root
-        or said("userIdentity.userName")
-        or said("userIdentity.sessionContext.sessionIssuer.userName")
-        or said("userIdentity.arn").rpartition("/")[2]
-        or said("userIdentity.invokedBy")
+        or said["userIdentity.userName"]
+        or said["userIdentity.sessionContext.sessionIssuer.userName"]
+        or said["userIdentity.arn"].rpartition("/")[2]
+        or said["userIdentity.invokedBy"]
     )
-    return without_empty({"name": name, "id": said("userIdentity.principalId")})
+    return without_empty({"name": name, "id": said["userIdentity.principalId"]})
 
 
-def _identities(said: Callable[[str], str], user: Mapping[str, str]) -> list[str]:
+def _identities(said: Mapping[str, str], user: Mapping[str, str]) -> list[str]:
     """By what else the caller can be looked for: ARN and access key (ECS, related.user)."""
-    return sorted({*user.values(), said("userIdentity.arn"), said("userIdentity.accessKeyId")} - {""})
+    return sorted({*user.values(), said["userIdentity.arn"], said["userIdentity.accessKeyId"]} - {""})
 
 
 def _ip(address: str) -> str:
+    return _known_ip(address) if len(address) <= _SHORT else ""
+
+
+@lru_cache(maxsize=4_096)
+def _known_ip(address: str) -> str:
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:
@@ -179,6 +191,11 @@ def _inner(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _instant(text: str) -> datetime | None:
+    return _known_instant(text) if len(text) <= _SHORT else None
+
+
+@lru_cache(maxsize=4_096)
+def _known_instant(text: str) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
@@ -188,6 +205,7 @@ def _instant(text: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
+@lru_cache(maxsize=4_096)
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -19,11 +19,12 @@ from osdetect.follow.held import Held
 from osdetect.follow.pages import StoredEvent, Wanted, pages
 from osdetect.follow.points import reached
 from osdetect.follow.shards import Shard, make_visible, missing_shards, only, shards_of
-from osdetect.follow.together import FIRST_PAGE, Together
+from osdetect.follow.together import FIRST_PAGE, Asking, Together
 from osdetect.follow.worker import this_worker
 
 __all__ = [
     "FIRST_PAGE",
+    "Asking",
     "Follower",
     "Held",
     "Shard",

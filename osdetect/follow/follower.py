@@ -73,6 +73,10 @@ class Follower:
         self._clock, self._monotonic = clock, monotonic
         self._seen: dict[str, tuple[Version, float]] = {}
         """For each leased cursor the version that was seen last, and since when."""
+        self.taken = 0
+        """Leases that this worker got so far."""
+        self.lost = 0
+        """Of these, the ones that another worker took over before the work was done."""
 
     def look(self, shards: Iterable[Shard]) -> tuple[Waiting, ...]:
         """The cursors of the shards, in the same order; a shard without one is before its first document.
@@ -132,15 +136,18 @@ class Follower:
         held = self.take(waiting)
         if held is None:
             return False
+        self.taken += 1
         try:
             with held.renewing():
                 work(held)
+            return held.release()
         except ClusterUnavailable:
             raise
         except BaseException:
             held.release()
             raise
-        return held.release()
+        finally:
+            self.lost += held.lost
 
     def _read(self, shards: Sequence[Shard]) -> Iterator[Waiting]:
         fresh = [

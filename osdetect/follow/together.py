@@ -1,7 +1,8 @@
 """The documents that any of several queries finds in one range of a shard: all queries asked by one request.
 
-Much of what a search costs is that it is asked at all, so the queries, and how many documents the range has, go together
-(OpenSearch docs, "Multi-search"). Those that find more than a page are asked again, together, behind their last document.
+A range is first asked how many documents it has, and which values they have in one field; whoever searches says then what to
+ask. Much of what a search costs is that it is asked at all, so the queries go together (OpenSearch docs, "Multi-search"). Those
+that find more than a page are asked again, together, behind their last document.
 """
 
 import time
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import orjson
@@ -29,10 +30,13 @@ from osdetect.follow.pages import (
 from osdetect.follow.shards import Shard, only, still_there
 
 FIRST_PAGE = 1_000
+MOST_VALUES = 5_000
+"""Different values that a range is asked for; of one with more it is not known which they are."""
 _GONE = 404
 _FILTER = ",".join(
     f"responses.{name}"
     for name in (
+        "aggregations",
         "hits.hits._id",
         "hits.hits._seq_no",
         "hits.hits._source",
@@ -56,6 +60,7 @@ class _Answer(msgspec.Struct):
     status: int = 200
     hits: _Hits = msgspec.field(default_factory=_Hits)
     error: Any = None
+    aggregations: Any = None
 
 
 class _Reply(msgspec.Struct):
@@ -63,6 +68,21 @@ class _Reply(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Reply)
+
+
+class Asking(Protocol):
+    """What to search a range for."""
+
+    @property
+    def field(self) -> str:
+        """A field whose values in the range are wanted."""
+
+    def of(self, values: frozenset[str] | None) -> Sequence[Mapping[str, Any]]:
+        """Queries of which one must find a document.
+
+        Args:
+            values: of the field, as the cluster keeps them; None: too many to know.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +96,31 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """The answer to one request."""
+    """The answers to one request, or to that and the one before that told what to ask."""
 
     asked: tuple[_Asked, ...]
-    events: int
-    """Documents of the range, if they were counted."""
     seconds: float
+    events: int = 0
+    """Documents of the range, if they were counted."""
 
 
 class Together:
     """Asks as soon as it is made, in the background; read it once."""
 
-    def __init__(
-        self, cluster: Cluster, wanted: Wanted, queries: Sequence[Mapping[str, Any]], page: int = FIRST_PAGE
-    ) -> None:
+    def __init__(self, cluster: Cluster, wanted: Wanted, asking: Asking, page: int = FIRST_PAGE) -> None:
         """See the class.
 
         Args:
             cluster: where.
             wanted: the range; its own query, if it has one, holds for every document.
-            queries: of which one must find a document.
+            asking: what to find there.
             page: documents that a query is asked for at first.
         """
-        self.wanted, self.queries = wanted, len(queries)
+        self.wanted = wanted
         self._cluster = cluster
         self.page = page
         """Documents that a query is asked for at once: as many as are no more than a page together."""
-        first = tuple(_Asked(query, wanted.after) for query in queries)
-        self._coming: Future[_Round] | None = self._ask(first, counting=True)
+        self._coming: Future[_Round] | None = in_background(partial(_begun, cluster, wanted, asking, page))
         self.seconds = 0.0
         """What the requests that were answered took."""
 
@@ -123,16 +140,19 @@ class Together:
             ClusterError: a search could not be made.
         """
         seen: set[int] = set()
+        queries = 1
         while self._coming is not None:
             answer = self._coming.result()
+            queries = max(queries, len(answer.asked))
             self.seconds += answer.seconds
             self._coming = None
             full = [one for one in answer.asked if len(one.page) == self.page]
-            sizes = [next_size(one.page, PAGE_BYTES // self.queries) for one in answer.asked if one.page]
+            sizes = [next_size(one.page, PAGE_BYTES // queries) for one in answer.asked if one.page]
             self.page = min(sizes, default=self.page)
             if full:
-                self._coming = self._ask(
-                    tuple(_Asked(one.query, one.page[-1].at.seq_no) for one in full), counting=False
+                behind = tuple(_Asked(one.query, one.page[-1].at.seq_no) for one in full)
+                self._coming = in_background(
+                    partial(_answered, self._cluster, self.wanted, behind, self.page)
                 )
             for one in answer.asked:
                 fresh = tuple(event for event in one.page if event.at.seq_no not in seen)
@@ -140,34 +160,60 @@ class Together:
                 if fresh:
                     yield fresh
 
-    def _ask(self, asked: tuple[_Asked, ...], *, counting: bool) -> Future[_Round]:
-        return in_background(partial(_answered, self._cluster, self.wanted, asked, self.page, counting))
 
-
-def _answered(
-    cluster: Cluster, wanted: Wanted, asked: tuple[_Asked, ...], size: int, counting: bool
-) -> _Round:
+def _begun(cluster: Cluster, wanted: Wanted, asking: Asking, size: int) -> _Round:
     began = time.monotonic()
-    header = orjson.dumps({"index": wanted.shard.index, **_header(wanted.shard)})
-    bodies = [_counting(wanted)] if counting else []
-    bodies += [_body(wanted, one, size) for one in asked]
+    ((events, values, _),) = _searched(cluster, wanted.shard, [_counting(wanted, asking.field)])
+    if not events:
+        return _Round((), time.monotonic() - began)
+    asked = tuple(_Asked(query, wanted.after) for query in asking.of(values))
+    found = _found(cluster, wanted, asked, size)
+    if not still_there(cluster, wanted.shard):
+        return _Round((), time.monotonic() - began)
+    return _Round(found, time.monotonic() - began, events)
+
+
+def _answered(cluster: Cluster, wanted: Wanted, asked: tuple[_Asked, ...], size: int) -> _Round:
+    began = time.monotonic()
+    found = _found(cluster, wanted, asked, size)
+    if any(one.page for one in found) and not still_there(cluster, wanted.shard):
+        found = ()
+    return _Round(found, time.monotonic() - began)
+
+
+def _found(cluster: Cluster, wanted: Wanted, asked: tuple[_Asked, ...], size: int) -> tuple[_Asked, ...]:
+    answers = _searched(cluster, wanted.shard, [_body(wanted, one, size) for one in asked])
+    return tuple(replace(one, page=page) for one, (_, _, page) in zip(asked, answers, strict=True))
+
+
+_Answers = list[tuple[int, frozenset[str] | None, tuple[StoredEvent, ...]]]
+"""For each search its total, the values that it was asked for, and its events."""
+
+
+def _searched(cluster: Cluster, shard: Shard, bodies: Sequence[Mapping[str, Any]]) -> _Answers:
+    header = orjson.dumps({"index": shard.index, **_header(shard)})
     text = b"".join(b"%b\n%b\n" % (header, orjson.dumps(body)) for body in bodies)
     reply = cluster.request_text("POST", "/_msearch", params={"filter_path": _FILTER}, body=text)
-    answers = _read(reply, wanted.shard, len(bodies))
-    events = answers[0][0] if counting else 0
-    pages = [page for _, page in answers[1 if counting else 0 :]]
-    if events + sum(map(len, pages)) and not still_there(cluster, wanted.shard):
-        events, pages = 0, [() for _ in pages]
-    found = tuple(replace(one, page=page) for one, page in zip(asked, pages, strict=True))
-    return _Round(found, events, time.monotonic() - began)
+    return _read(reply, shard, len(bodies))
 
 
 def _header(shard: Shard) -> dict[str, Any]:
     return {**only(shard), "allow_partial_search_results": False}
 
 
-def _counting(wanted: Wanted) -> dict[str, Any]:
-    return {"size": 0, "query": wanted.bounded(), "track_total_hits": True}
+def _counting(wanted: Wanted, field: str) -> dict[str, Any]:
+    values = {"terms": {"field": field, "size": MOST_VALUES}}
+    return {"size": 0, "query": wanted.bounded(), "track_total_hits": True, "aggs": {"values": values}}
+
+
+def _values(aggregations: Any) -> frozenset[str] | None:
+    """The values that the range has, if they are known to be all."""
+    match aggregations:
+        case {"values": {"buckets": list(buckets), "sum_other_doc_count": 0}}:
+            keys = [bucket.get("key") for bucket in buckets]
+            return frozenset(keys) if all(isinstance(key, str) for key in keys) else None
+        case _:
+            return None
 
 
 def _body(wanted: Wanted, one: _Asked, size: int) -> dict[str, Any]:
@@ -181,24 +227,28 @@ def _body(wanted: Wanted, one: _Asked, size: int) -> dict[str, Any]:
     }
 
 
-def _read(text: str, shard: Shard, expected: int) -> list[tuple[int, tuple[StoredEvent, ...]]]:
-    """For each search its total and its events; of an index that is gone there are none."""
-    read: list[tuple[int, Any, int, tuple[StoredEvent, ...]]]
+def _read(text: str, shard: Shard, expected: int) -> _Answers:
+    """The answers; of an index that is gone there are none."""
+    answers: _Answers = []
+    outcomes: list[tuple[int, Any]]
     try:
-        read = [
-            (one.status, one.error, one.hits.total.value, tuple(read_hits(one.hits.hits, shard)))
-            for one in _decoder.decode(text).responses
-        ]
+        read = _decoder.decode(text).responses
+        outcomes = [(one.status, one.error) for one in read]
+        for one in read:
+            events = tuple(read_hits(one.hits.hits, shard))
+            answers.append((one.hits.total.value, _values(one.aggregations), events))
     except UNREADABLE:
-        read = []
-        for found in read_json(text).get("responses", ()):
+        objects = read_json(text).get("responses", ())
+        outcomes = [(found.get("status", 200), found.get("error")) for found in objects]
+        answers = []
+        for found in objects:
             hits = found.get("hits", {})
-            total = hits.get("total", {}).get("value", 0)
             events = tuple(read_objects(hits.get("hits", ()), shard))
-            read.append((found.get("status", 200), found.get("error"), total, events))
-    for status, error, _, _ in read:
+            total = hits.get("total", {}).get("value", 0)
+            answers.append((total, _values(found.get("aggregations")), events))
+    for status, error in outcomes:
         if error is not None and status != _GONE:
             raise from_status(int(status), {"error": error}, f"a search of {shard.index}")
-    if len(read) != expected:
-        raise from_status(502, f"{len(read)} answers to {expected} searches", f"searches of {shard.index}")
-    return [(total, events) for _, _, total, events in read]
+    if len(answers) != expected:
+        raise from_status(502, f"{len(answers)} answers to {expected} searches", f"searches of {shard.index}")
+    return answers

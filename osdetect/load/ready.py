@@ -17,7 +17,7 @@ def require_templates(cluster: Cluster, namespace: str) -> None:
     The template that would win is looked at, whatever its name: one of somebody else's with a higher priority counts.
 
     Raises:
-        ClusterRefused: a template is missing, older than this program, or overruled.
+        ClusterRefused: a template is missing, older or newer than this program, or overruled.
     """
     for file, index in (
         ("events", f"{EVENTS_PREFIX}{namespace}-{UNDATED}"),
@@ -34,6 +34,12 @@ def require_templates(cluster: Cluster, namespace: str) -> None:
                 f"the cluster has no template of osdetect for {index}",
                 cause="without it OpenSearch would guess the mapping from the first record and refuse later ones",
                 cure="run `osdetect deploy` first",
+            )
+        if _version(found) > _version(wanted):
+            raise ClusterRefused(
+                f"the template for {index} is of version {_version(found)}, this osdetect knows {_version(wanted)}",
+                cause="a later osdetect deployed it, and this one could store what that one does not understand",
+                cure="load with the osdetect that deployed it, or a later one",
             )
         if _version(found) < _version(wanted):
             raise ClusterRefused(

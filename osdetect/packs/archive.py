@@ -17,6 +17,8 @@ from osdetect.packs.unpacking import Unpacking
 _END = b"PK\x05\x06"
 _END_64 = b"PK\x06\x07"
 _MAX_DIRECTORY = 32 << 20
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Others say themselves how much memory they are to be given."""
 _DAMAGED = (
     EOFError,
     zlib.error,
@@ -34,6 +36,8 @@ def read_archive(file: Path, gate: Gate) -> Snapshot:
         InputError: it cannot be read as an archive, or is too large.
     """
     try:
+        if file.exists() and not file.is_file():  # a pipe or a device never ends
+            raise _unreadable(gate, "it is no plain file")
         with file.open("rb") as stream:
             if stream.seek(0, io.SEEK_END) > MAX_SOURCE_BYTES:
                 raise gate.too_much(f"the archive has more than {MAX_SOURCE_BYTES >> 20} MiB")
@@ -134,6 +138,14 @@ def _take_zipped(archive: zipfile.ZipFile, one: zipfile.ZipInfo, gate: Gate) -> 
         return
     elif kind not in {0, stat.S_IFREG}:
         gate.refuse(path, "this is no plain file", "it is a device, a pipe or something else")
+    elif not gate.wants(path):
+        return
+    elif one.compress_type not in _PACKINGS:
+        gate.refuse(
+            path,
+            "this file is packed in a way that is not read",
+            cure="make the zip with deflate, as most are",
+        )
     elif most := gate.wants(path):
         try:
             with archive.open(one) as content:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
-from osdetect.errors import RuleError
+from osdetect.errors import RuleError, Where
 from osdetect.packs.documents import PackRule, RuleFile, digest_of, read_documents, rule_files
 from osdetect.packs.licence import Licence, recognised
 from osdetect.packs.limits import Entry, Snapshot
@@ -49,8 +49,9 @@ def build(snapshot: Snapshot, wanted: Selection, overlays: Mapping[str, Overlay]
     Raises:
         RuleError: an overlay does not fit.
     """
-    tests = {one.path: one for one in snapshot.rules if holds_tests_of(one)}
-    found, refused = rule_files(one for one in snapshot.rules if one.path not in tests)
+    own, rules = _parted(snapshot.rules)
+    tests = {one.path: one for one in rules if holds_tests_of(one)}
+    found, refused = rule_files(one for one in rules if one.path not in tests)
     everything = [rule for file in found for rule in file.rules]
     taken = selected(everything, wanted)
     chosen = {(rule.file, rule.id, rule.text) for rule in taken}
@@ -76,9 +77,24 @@ def build(snapshot: Snapshot, wanted: Selection, overlays: Mapping[str, Overlay]
             tuple(sorted(named))[:20],
             len(authors - {""}),
         ),
-        refused=(*snapshot.refused, *refused),
+        refused=(*snapshot.refused, *own, *refused),
         left_out=len(everything) - len(taken),
     )
+
+
+def _parted(rules: Sequence[Entry]) -> tuple[tuple[RuleError, ...], tuple[Entry, ...]]:
+    """What stands where only overlays put rules, as refusals; and the others."""
+    own = tuple(one for one in rules if one.path.startswith(f"{ADDED}/"))
+    refused = tuple(
+        RuleError(
+            "this path is not taken",
+            cause=f"rules that only an overlay has are put into {ADDED}/",
+            cure="rename the folder in the source",
+            where=Where(one.path),
+        )
+        for one in own
+    )
+    return refused, tuple(one for one in rules if not one.path.startswith(f"{ADDED}/"))
 
 
 def holds_tests_of(entry: Entry) -> bool:

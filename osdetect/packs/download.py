@@ -21,6 +21,7 @@ SILENCE_S = 30.0
 TIMEOUT_S = 600.0
 """For all of it: a server that sends a byte now and then does not hold us for ever."""
 _STEP = 1 << 16
+_DIGITS = 19
 
 
 @contextmanager
@@ -51,6 +52,8 @@ def downloaded(
             if isinstance(reason, ssl.SSLCertVerificationError):
                 raise _failed(url, f"its certificate is not trusted: {reason.verify_message}") from error
             raise _failed(url, f"it cannot be reached: {reason}") from error
+        except UnicodeError as error:  # the name of a host, also of one that is redirected to
+            raise _failed(url, "it has no host that can be asked") from error
         except (OSError, http.client.HTTPException) as error:
             raise _failed(url, f"it broke off: {type(error).__name__}: {error}") from error
         yield file
@@ -84,7 +87,8 @@ def _fetch(
     opener = urllib.request.build_opener(_OnlySafely)
     request = urllib.request.Request(url, headers={"User-Agent": "osdetect"})  # noqa: S310  # source.py lets https alone through
     with opener.open(request, timeout=SILENCE_S) as answer:
-        expected = int(answer.headers.get("Content-Length") or 0)
+        said = answer.headers.get("Content-Length") or ""
+        expected = int(said) if said.isascii() and said.isdigit() and len(said) < _DIGITS else 0
         done = 0
         while data := answer.read1(_STEP):
             done += len(data)

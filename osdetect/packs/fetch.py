@@ -10,7 +10,7 @@ from osdetect.errors import InputError
 from osdetect.packs.archive import read_archive
 from osdetect.packs.download import downloaded
 from osdetect.packs.folder import read_folder
-from osdetect.packs.git import read_git
+from osdetect.packs.git import is_at, read_git
 from osdetect.packs.limits import Entry, Gate, Snapshot
 from osdetect.packs.source import Kind, Source
 
@@ -41,10 +41,26 @@ def fetch(source: Source, root: Path, on_progress: Tell) -> Snapshot:
     return snapshot
 
 
+def unchanged(source: Source, root: Path, revision: str) -> bool:
+    """Whether a git source is at this commit still: then all of it need not be fetched to say so.
+
+    Raises:
+        InputError: it cannot be asked.
+    """
+    return source.kind is Kind.GIT and is_at(_placed(source, root), revision, Gate(source.location))
+
+
+def _placed(source: Source, root: Path) -> Source:
+    """The source with the whole path of what is on this machine."""
+    if source.remote:
+        return source
+    return replace(source, location=str((root / source.location).absolute()))
+
+
 def _read(source: Source, root: Path, gate: Gate, on_progress: Tell) -> Snapshot:
     path = root / _local(source.location)
     if source.kind is Kind.GIT:
-        return read_git(source if source.remote else replace(source, location=str(path.absolute())), gate)
+        return read_git(_placed(source, root), gate)
     if source.kind is Kind.FOLDER:
         return read_folder(path, gate)
     if not source.location.startswith("https:"):
@@ -59,8 +75,9 @@ def _local(location: str) -> str:
 
 def _without_top(snapshot: Snapshot) -> Snapshot:
     """Archives of a release hold one folder, named after the release: it is left away."""
-    tops = {one.path.partition("/")[0] for one in snapshot.rules}
-    if len(tops) != 1 or any("/" not in one.path for one in snapshot.rules):
+    every = (*snapshot.rules, *snapshot.licences)
+    tops = {one.path.partition("/")[0] for one in every}
+    if len(tops) != 1 or any("/" not in one.path for one in every):
         return snapshot
     return _below(snapshot, f"{tops.pop()}/")
 

@@ -39,6 +39,8 @@ _KEPT = (
     "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
 )  # fmt: skip
 """No variable of git's own is handed on but one: osdetect may itself be run by a hook of the user's repository."""
+_WITHOUT = frozenset({"init", "ls-remote"})
+"""What needs no repository that is there."""
 _COMMIT = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -65,6 +67,22 @@ def read_git(source: Source, gate: Gate, timeout_s: float = TIMEOUT_S) -> Snapsh
         return gate.snapshot(commit)
 
 
+def is_at(source: Source, commit: str, gate: Gate, timeout_s: float = TIMEOUT_S) -> bool:
+    """Whether what `source.ref` names is this commit, without fetching anything. Where that cannot be told, it is not.
+
+    Raises:
+        InputError: git cannot be run, or the repository cannot be asked.
+    """
+    if source.ref == commit:
+        return True
+    program = shutil.which("git")
+    if program is None or not commit:
+        return False
+    with tempfile.TemporaryDirectory(prefix="osdetect-packs-") as folder:
+        git = _Git(program, Path(folder) / "none.git", source, time.monotonic() + timeout_s, gate)
+        return git.advertised() == commit
+
+
 class _Git:
     """The program, on one bare repository."""
 
@@ -88,6 +106,18 @@ class _Git:
         if not _COMMIT.fullmatch(said):
             raise self._refused("what the ref names is no commit")
         return said.decode()
+
+    def advertised(self) -> str:
+        """The commit that the repository says the ref is at; empty where it names none that a fetch would take."""
+        ref = self._source.ref or "HEAD"
+        said = self._run("ls-remote", "--quiet", "--", _address(self._source), ref, f"{ref}^{{}}").decode(
+            errors="replace"
+        )
+        found = {name: commit for commit, _, name in (line.partition("\t") for line in said.splitlines())}
+        # git rev-parse, "Specifying revisions": which of several names is meant.
+        names = (ref, f"refs/{ref}", f"refs/tags/{ref}", f"refs/heads/{ref}")
+        meant = next((name for name in names if name in found), "")
+        return found.get(f"{meant}^{{}}", found.get(meant, ""))
 
     def tree(self, commit: str) -> bytes:
         """Every entry of the commit's tree: mode, type, object, size, path."""
@@ -123,7 +153,8 @@ class _Git:
                 if self._bytes() > MAX_SOURCE_BYTES:
                     raise self._gate.too_much(f"the repository has more than {MAX_SOURCE_BYTES >> 20} MiB")
                 self._require_short(said)
-                time.sleep(_PAUSE_S)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_PAUSE_S)
             self._require_short(said)
             said.seek(0)
             return said.read()
@@ -138,7 +169,7 @@ class _Git:
         self, arguments: Sequence[str], stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
     ) -> Iterator["subprocess.Popen[bytes]"]:
         """Git in a session of its own, ended with all that it started when the body ends before it."""
-        where = () if arguments[0] == "init" else ("--git-dir", str(self._repository))
+        where = () if arguments[0] in _WITHOUT else ("--git-dir", str(self._repository))
         settings = (part for setting in _SETTINGS for part in ("-c", setting))
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(  # noqa: S603  # a fixed program, no shell; what is the user's stands behind --
@@ -188,10 +219,15 @@ class _Git:
         return total
 
     def _refused(self, cause: str) -> InputError:
+        cure = "see whether `git ls-remote` reads it without asking anything; for private ones: a key for ssh, or ~/.netrc"
+        if "dubious ownership" in cause:  # git's own cure, a setting, is one of those that are not read here
+            cure = (
+                "its files are another user's: clone it as yourself and name the clone, or give --kind folder"
+            )
         return InputError(
             "this repository cannot be read",
             cause=cause,
-            cure="see whether `git ls-remote` reads it without asking anything; for private ones: a key for ssh, or ~/.netrc",
+            cure=cure,
             where=Where(printable(self._source.location, 300)),
         )
 

@@ -9,6 +9,7 @@ from osdetect.packs.limits import Entry, Snapshot, is_rule_file
 from osdetect.packs.lock import Pack
 from osdetect.packs.manifest import ADDED, MANIFEST, UPSTREAM, Manifest, manifest_from
 from osdetect.packs.report import State
+from osdetect.source import printable
 
 
 def state_of(folder: Path, pack: Pack) -> State:
@@ -52,6 +53,13 @@ def installed_snapshot(folder: Path, pack: Pack) -> Snapshot:
         raise InputError(
             f"the pack {pack.name} is not as its source gave it, so that its overlays cannot be applied anew",
             cause=f"{folder} is gone, or files of it were edited",
+            cure=f"ask the source: osdetect packs update {pack.name}",
+        )
+    strange = set(pack.licence.files) - manifest.files.keys()
+    if strange:  # the lock file was edited by hand: its paths are nothing to read from
+        raise InputError(
+            f"the lock file names a licence that the pack {pack.name} has not",
+            cause=printable(min(strange)),
             cure=f"ask the source: osdetect packs update {pack.name}",
         )
     pristine = {

@@ -78,6 +78,8 @@ class Gate:
     licences: list[Entry] = field(default_factory=list)
     refused: list[RuleError] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
+    _folded: dict[str, str] = field(default_factory=dict)
+    """Of each path that was taken and of the folders on it: as a file system sees it that does not tell capitals apart."""
 
     def count(self) -> None:
         """One more file or folder.
@@ -138,11 +140,35 @@ class Gate:
         if path in self._seen:
             self.refuse(path, "this path stands in the source twice", "the first is taken")
             return
+        if (other := self._collision(path)) is not None:
+            self.refuse(
+                path,
+                "this path cannot stand beside another of the source",
+                f"not every file system tells it from {printable(other)}, which is taken",
+                "rename it in the source",
+            )
+            return
         self._seen.add(path)
         self.taken_bytes += len(data)
         if self.taken_bytes > MAX_TAKEN_BYTES:
             raise self.too_much(f"its rules have more than {MAX_TAKEN_BYTES >> 20} MiB")
         (self.rules if is_rule_file(path) else self.licences).append(Entry(path, data))
+
+    def _collision(self, path: str) -> str | None:
+        """What was taken that is the same but for capitals, or a file where this needs a folder, or the other way round.
+
+        If nothing is, the path and its folders are remembered.
+        """
+        parts = path.split("/")
+        whole = [*("/".join(parts[:at]) + "/" for at in range(1, len(parts))), path]
+        folded = {_folded(one): one for one in whole}
+        for key, one in folded.items():
+            for other in (key, key.removesuffix("/") if key.endswith("/") else f"{key}/"):
+                there = self._folded.get(other)
+                if there is not None and there != one:
+                    return there
+        self._folded.update(folded)
+        return None
 
     def snapshot(self, revision: str) -> Snapshot:
         """What came through, in the order of names."""
@@ -170,6 +196,10 @@ def _wrong_path(path: str) -> str:
     if len(path.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
         return "it is too long"
     return ""
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _invisible(letter: str) -> bool:

@@ -43,8 +43,8 @@ class Pack:
     content: str
     """The SHA-256 of the manifest, which has those of all files."""
     rules: int
-    refused: int
-    """Files and rules of the source that cannot be read, or are not taken because they are hostile."""
+    refused: tuple[str, ...]
+    """Files and rules of the source that cannot be read, or are not taken because they are hostile: path and reason."""
     overlays: tuple[Applied, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Pack:
             "selection": self.selection.to_json(),
             "content": self.content,
             "rules": self.rules,
-            "refused": self.refused,
+            "refused": list(self.refused),
             "overlays": [
                 {
                     "id": one.id,
@@ -102,9 +102,16 @@ def pack_from(name: str, data: Any) -> Pack:
         selection=selection_of(data["selection"]),
         content=str(data["content"]),
         rules=int(data["rules"]),
-        refused=int(data["refused"]),
+        refused=_refused(data["refused"]),
         overlays=tuple(_applied(one) for one in data["overlays"]),
     )
+
+
+def _refused(said: Any) -> tuple[str, ...]:
+    """An older osdetect wrote how many they are: then none of them is known."""
+    if isinstance(said, int):
+        return (f"{said} that were only counted",) if said else ()
+    return tuple(map(str, said))
 
 
 def _applied(data: Any) -> Applied:
@@ -128,6 +135,8 @@ def read_lock(file: Path) -> Mapping[str, Pack]:
         data = file.read_bytes()
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise _damaged(file, str(error.strerror or error)) from error
     try:
         read = orjson.loads(data)
         if read["format"] != FORMAT:

@@ -55,6 +55,7 @@ def put(place: Place, asked: Asked) -> Change:
         raise _nothing(asked, built)
     by_reader = _refused_by_reader(built, asked.overlays)
     refused = (*built.refused, *by_reader)
+    known = old.refused if old else ()
     held = manifest_of(built.files, built.rules)
     data = held.to_bytes()
     overlays = tuple(_applied(asked, built, old))
@@ -66,7 +67,7 @@ def put(place: Place, asked: Asked) -> Change:
         selection=asked.wanted,
         content=hashlib.sha256(data).hexdigest(),
         rules=len(held.rules),
-        refused=old.refused if asked.offline and old else len(refused),
+        refused=known if asked.offline else tuple(sorted({_said(one) for one in refused})),
         overlays=overlays,
     )
     before = manifest_in(folder, old) if old else None
@@ -86,8 +87,13 @@ def put(place: Place, asked: Asked) -> Change:
         removed=removed,
         conflicts=conflicts,
         refused=refused,
+        newly_refused=tuple(one for one in refused if _said(one) not in known),
         left_out=built.left_out,
     )
+
+
+def _said(refusal: RuleError) -> str:
+    return printable(f"{refusal.where.file}: {refusal.what}" if refusal.where else refusal.what, 400)
 
 
 def _nothing(asked: Asked, built: Built) -> InputError:

@@ -137,14 +137,23 @@ class Place:
 
 
 @contextmanager
-def held(root: Path) -> Iterator[Place]:
+def held(root: Path, *, make: bool = False) -> Iterator[Place]:
     """The packs of a repository, for this process alone; what one that was killed left is put right first.
 
+    Args:
+        root: the top of the repository.
+        make: whether the folder of packs is made where there is none yet, nor a lock file.
+
     Raises:
-        InputError: another process works on them, or the lock file is damaged.
+        InputError: there is no such repository, another process works on its packs, or the lock file is damaged.
         OutputError: the folder cannot be made.
     """
+    if not root.is_dir():
+        raise InputError(f"{root} is no folder", cure="give the top of your repository with --root")
     place = Place(root)
+    if not make and not place.folder.exists() and not place.lock_file.exists():
+        yield place  # nothing was ever added: nothing to hold, and nothing is made by asking
+        return
     with _writing(place.folder):
         place.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(place.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

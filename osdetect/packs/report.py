@@ -42,6 +42,8 @@ class Change:
     removed: tuple[HeldRule, ...]
     conflicts: tuple[Conflict, ...]
     refused: tuple[RuleError, ...]
+    newly_refused: tuple[RuleError, ...]
+    """Those among them that the lock file did not name before."""
     left_out: int
 
 

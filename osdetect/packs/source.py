@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from osdetect.errors import InputError, UsageError
 from osdetect.source import printable
@@ -14,6 +14,7 @@ _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
 _SCP = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?{_HOST}:(?![/:])[^\s:]+")
 _SSH = re.compile(rf"ssh://(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?{_HOST}(?::[0-9]{{1,5}})?/\S+")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,199}")
+_SECRET = re.compile(r"token|secret|passw|signature|credential|api[-_]?key|^sig$|^key$")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -127,6 +128,13 @@ def _require_safe(location: str) -> None:
             "this URL carries a secret",
             cause="it would stand in the lock file and in the list of processes",
             cure="put it into ~/.netrc, or use ssh with a key",
+        )
+    secret = next((name for name, _ in parse_qsl(parts.query) if _SECRET.search(name.lower())), None)
+    if secret is not None:
+        raise UsageError(
+            f"this URL carries a secret in {printable(secret, 40)!r}",
+            cause="it would stand in the lock file",
+            cure="fetch the archive by other means, and name the file",
         )
     if parts.scheme == "ssh" and not _SSH.fullmatch(location):
         raise UsageError(f"{shown!r} is no address that ssh is given")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from osdetect.errors import InputError, OsdetectError, UsageError
 from osdetect.packs import making
-from osdetect.packs.fetch import Tell, fetch
+from osdetect.packs.fetch import Tell, fetch, unchanged
 from osdetect.packs.installed import differing, installed_snapshot, state_of
 from osdetect.packs.overlay import read_overlays
-from osdetect.packs.place import Place, held
+from osdetect.packs.place import FOLDER, Place, held
 from osdetect.packs.report import Change, Failed, Listed, State
 from osdetect.packs.selection import Selection
-from osdetect.packs.source import Source, check_name, name_of, source_of
+from osdetect.packs.source import Kind, Source, check_name, name_of, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def add(
     called = check_name(name) if name else name_of(source.location)
     if not source.remote and not Path(source.location).is_absolute():
         source = replace(source, location=os.path.relpath(source.location, root))
-    with held(root) as place:
+    _require_apart(root, source)
+    with held(root, make=True) as place:
         if called in place.packs or place.of(called).exists():
             raise UsageError(
                 f"there is a pack {called} already",
@@ -70,6 +71,23 @@ def add(
         snapshot = fetch(source, root, on_progress)
         asked = making.Asked(called, source, wanted, snapshot, read_overlays(place.overlays(called)))
         return making.put(place, asked)
+
+
+def _require_apart(root: Path, source: Source) -> None:
+    """Check that the source does not hold the packs: each update would take in the one before.
+
+    Raises:
+        UsageError: it does.
+    """
+    if source.kind is Kind.ARCHIVE or source.remote:
+        return
+    inside = (root / source.location / source.folder).resolve()
+    if (root.resolve() / FOLDER).is_relative_to(inside):
+        raise UsageError(
+            "this source holds the packs themselves",
+            cause=f"{FOLDER}/ is in it, and would be taken into itself at each update",
+            cure="name the part of it that holds the rules: --folder DIR; or another --root",
+        )
 
 
 def update(
@@ -114,10 +132,12 @@ def _updated(place: Place, root: Path, name: str, how: Update, on_progress: Tell
     if how.ref:
         source = source_of(source.location, kind=source.kind, ref=how.ref, folder=source.folder)
     overlays = read_overlays(place.overlays(name))
-    if how.offline:
-        # What is there is selected already, and what its source had refused is known by number only.
+    # What its source had refused is not in the folder: a later osdetect may be able to read it, so it is read again.
+    whole = state_of(folder, pack) is State.CLEAN and not pack.refused and how.wanted is None
+    if how.offline or (whole and unchanged(source, root, pack.revision)):
+        # What is there is selected already.
         snapshot = installed_snapshot(folder, pack)
-        asked = making.Asked(name, pack.source, pack.selection, snapshot, overlays, how.accept, offline=True)
+        asked = making.Asked(name, source, pack.selection, snapshot, overlays, how.accept, offline=True)
     else:
         wanted = pack.selection if how.wanted is None else how.wanted
         asked = making.Asked(name, source, wanted, fetch(source, root, on_progress), overlays, how.accept)

@@ -132,7 +132,53 @@ def test_an_outage_is_outlasted_and_the_catch_up_does_not_wait_for_its_tick(
     assert status == ExitCode.OK
     failed = [line for line in log if line["event"] == "pass failed: cluster away"]
     assert len(failed) >= 2
-    assert all(line["what"] and 0 < line["next_attempt_s"] <= 60 for line in failed)
+    assert all(line["what"] and 0 < line["next_attempt_s"] <= 15 for line in failed)
+
+
+@pytest.mark.parametrize("command", [("detect",), ("notify", "run")])
+def test_a_cluster_that_is_away_at_the_start_is_waited_for(
+    cluster: Cluster, proxy: FaultProxy, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    put_records(cluster, INDEX, [record(1)])
+    proxy.choose = lambda _asked: Cut()
+    channels = tmp_path / "channels.toml"
+    channels.write_text('[channels.told]\nkind = "file"\npath = "told.ndjson"\n')
+    more = ("--channels", str(channels)) if command[0] == "notify" else ()
+    arguments = (*command, "-n", "t", "--every", "1s", "--url", proxy.url, *more)
+    process = start(*arguments, OSDETECT_RETRY_FOR_S="0")
+    try:
+        _until(lambda: len(proxy.asked) >= 2)
+        proxy.choose = lambda _asked: None
+        _until(lambda: len(proxy.asked) >= 5)
+        process.send_signal(signal.SIGTERM)
+        status, log = _ended(process)
+    finally:
+        process.kill()
+        process.communicate()
+    assert status == ExitCode.OK
+    away = [line for line in log if line["event"] == "the cluster is away at the start"]
+    assert len(away) >= 2
+    assert all(line["what"] and 0 < line["next_attempt_s"] <= 15 for line in away)
+
+
+def test_a_signal_ends_the_waiting_for_a_cluster_at_once_and_a_wrong_one_is_not_waited_for(
+    cluster: Cluster, proxy: FaultProxy
+) -> None:
+    assert cluster.version
+    proxy.choose = lambda _asked: Cut()
+    with _detector("--every", "1s", "--url", proxy.url, OSDETECT_RETRY_FOR_S="0") as process:
+        _until(lambda: len(proxy.asked) >= 4)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        status, log = _ended(process)
+        assert time.monotonic() - begun < 3
+    assert status == ExitCode.OK
+    assert (log[-1]["event"], log[-1]["passes"]) == ("detector stopped", 0)
+    proxy.choose = lambda _asked: refusal(401, "security_exception", "Unauthorized")
+    with _detector("--every", "1s", "--url", proxy.url) as process:
+        status, log = _ended(process)
+    assert status == ExitCode.CLUSTER
+    assert not [line for line in log if line["event"] == "the cluster is away at the start"]
 
 
 def test_a_stop_during_an_outage_does_not_wait_for_the_cluster(cluster: Cluster, proxy: FaultProxy) -> None:

@@ -151,10 +151,10 @@ def test_the_cheapest_way_follows_the_size_and_what_was_measured() -> None:
         costs.took(Method.IN_PROCESS, 1_000, 10.0)
     assert costs.of_batch(1_000, engine_ready=True) is Method.PERCOLATE
     costs = Costs(rules=500)
-    assert costs.searches(100_000, groups=2)
+    assert costs.searches(100_000)
     for _ in range(20):
-        costs.searched(10_000, groups=2, hits=9_500, seconds=1.0)
-    assert not costs.searches(100_000, groups=2)
+        costs.searched(10_000, hits=9_500, seconds=1.0)
+    assert not costs.searches(100_000)
 
 
 def test_a_rules_index_of_several_shards_gives_the_same_alerts(cluster: Cluster) -> None:

@@ -83,7 +83,7 @@ def test_a_cluster_that_is_away_is_asked_with_growing_pauses_and_the_catch_up_fo
     away = ClusterUnavailable("away")
     world = World(12, take_s=0, fail=lambda number: away if 1 < number < 11 else None)
     assert world.run(Schedule(every_s=3600), chance=1.0) == Ended(3, unfinished=False)
-    assert world.pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert world.pauses == [1, 2, 4, 8, 15, 15, 15, 15, 15]
     assert max(world.pauses) == LONGEST_PAUSE_S
     assert world.begun[10] == 3600 + sum(world.pauses), "the pass that catches up does not wait for its tick"
     assert world.begun[11] == 7200, "and the ticks are where they were"

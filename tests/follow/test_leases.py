@@ -244,3 +244,19 @@ def test_a_damaged_lease_keeps_nobody_away_for_ever(
     one.take(look(one, shard))
     clock.seconds += 3600.0
     assert held(one, shard).cursor.seq_no == 2
+
+
+def test_a_worker_counts_the_leases_that_it_had_and_those_that_it_lost(
+    cluster: Cluster, shard: Shard
+) -> None:
+    first, second = follower(cluster, "a"), follower(cluster, "b")
+    assert first.hold(look(first, shard), lambda _held: None)
+    assert (first.taken, first.lost) == (1, 0)
+
+    def overtaken(held: Held) -> None:
+        ask(cluster.url, "DELETE", f"/{STATE_INDEX}/_doc/{held.cursor.id}")
+        assert second.take(look(second, shard)) is not None
+        assert not held.move(3)
+
+    assert not first.hold(look(first, shard), overtaken)
+    assert (first.taken, first.lost) == (2, 1)

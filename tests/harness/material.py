@@ -13,7 +13,7 @@ from osdetect.cluster import Cluster
 from osdetect.compiler.compiled_file import CompiledRule
 from osdetect.deploy import deploy
 from osdetect.expr import Expr, evaluate
-from tests.faults.material import ACCOUNT, record, write_rules
+from tests.faults.material import ACCOUNT, record, rule_id, write_rules
 
 RULES = (
     "{eventName: DeleteThing}",
@@ -24,8 +24,16 @@ RULES = (
     "{sourceIPAddress|cidr: 203.0.113.0/24}",
     "{errorCode: AccessDenied, userIdentity.userName|re: '^c.*y$'}",
     "{eventName|endswith: Key, requestParameters.size|gte: 20000}",
+    "{eventName: DeleteThing, sourceIPAddress|cidr: 203.0.113.0/24}",
+    "{eventName|startswith: delete, userAgent|contains: sqlmap}",
 )
 """The third holds for every event: what is missed cannot hide."""
+TUNING = {
+    9: "osdetect: {mode: shadow}",
+    10: "osdetect: {suppress: {group_by: [eventName], window: 24h}}",
+}
+"""By the number of the rule: matches that make no alert of their own are kept as matches, each once."""
+GATHERED_RULE = rule_id(10)
 LATER_RULE = "{eventName: GetThing, userAgent|contains: curl}"
 """Comes with the release that is deployed in the middle: its alerts may be there or not."""
 
@@ -45,8 +53,8 @@ class Judge:
     @staticmethod
     def of(folder: Path, rules: Sequence[str] = RULES) -> "Judge":
         """Compile the rules."""
-        first = compile_rules([write_rules(folder / "first", rules)], no_cache=True).compiled
-        second = compile_rules([write_rules(folder / "second", (*rules, LATER_RULE))], no_cache=True).compiled
+        first = compile_rules([_tuned(folder / "first", rules)], no_cache=True).compiled
+        second = compile_rules([_tuned(folder / "second", (*rules, LATER_RULE))], no_cache=True).compiled
         return Judge(tuple((one.id, one.tree) for one in second), first, second)
 
     @property
@@ -61,6 +69,15 @@ class Judge:
     def deploy(self, cluster: Cluster, *, second: bool) -> None:
         """Make one of the releases live."""
         deploy(cluster, self.second if second else self.first, on_progress=lambda _done, _total: None)
+
+
+def _tuned(folder: Path, rules: Sequence[str]) -> Path:
+    write_rules(folder, rules)
+    for number, words in TUNING.items():
+        if number <= len(RULES) <= len(rules):
+            file = folder / f"rule_{number}.yml"
+            file.write_text(f"{file.read_text()}{words}\n")
+    return folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def test_nothing_is_missed_and_nothing_doubled(ground: Ground, number: int) -> N
     assert not broken, "\n".join((*broken, told))
     assert len(outcomes) == number
     assert all(one.pairs >= one.events * 0.5 > 0 for one in outcomes)
+    assert sum(one.verdict.withheld for one in outcomes) > 10 * number
     done = {kind for one in outcomes for kind, times in one.done.items() if times}
     if number < EPISODES:
         return

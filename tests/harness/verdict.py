@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.material import ask
+from tests.faults.material import ACCOUNT, ask
 from tests.harness.crew import Ended
+from tests.harness.material import GATHERED_RULE
 from tests.harness.truth import Pair, Truth
 
 _SHOWN = 8
@@ -14,12 +15,14 @@ _SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Everything that is not as promised; all empty when all is well."""
+    """Everything that is not as promised, empty when all is well; and how much was looked at."""
 
     missed: tuple[Pair, ...]
     doubled: tuple[Pair, ...]
     strange: tuple[str, ...]
     """Alerts that follow from nothing, or with another id than the pair's own."""
+    miscounted: tuple[str, ...]
+    """Alerts of groups that say another number than there are matches, or are not there, or of no group."""
     dead_letters: int
     unaccounted: tuple[str, ...]
     """Runs whose events are not all judged or dead-lettered."""
@@ -27,6 +30,8 @@ class Verdict:
     behind: str
     """What was not caught up in time."""
     writers: tuple[str, ...]
+    withheld: int
+    """Matches in shadow or in a group, which is none of it."""
 
     @property
     def kept(self) -> bool:
@@ -36,6 +41,7 @@ class Verdict:
                 self.missed,
                 self.doubled,
                 self.strange,
+                self.miscounted,
                 self.dead_letters,
                 self.unaccounted,
                 self.ended,
@@ -51,6 +57,7 @@ class Verdict:
                 yield f"{name} {len(pairs)}: " + "; ".join(f"rule {r} event {e}" for r, e in pairs[:_SHOWN])
         for name, texts in (
             ("strange", self.strange),
+            ("miscounted", self.miscounted),
             ("unaccounted", self.unaccounted),
             ("writer", self.writers),
         ):
@@ -71,18 +78,47 @@ class Found:
     index: str
     id: str
     pair: Pair
+    group: str = ""
+    """Of a match: the alert that it belongs to."""
+    count: int = 0
+    """Of the alert of a group: the matches that it says it has."""
 
 
 def stored_alerts(url: str, namespace: str) -> list[Found]:
     """Every alert of the namespace."""
-    pattern = f"osdetect-alerts-{namespace}-*"
+    fields = [
+        "rule.id",
+        "event.id",
+        "osdetect.source.index",
+        "osdetect.source.id",
+        "osdetect.suppression.count",
+    ]
+    return [
+        Found(
+            hit["_index"],
+            hit["_id"],
+            _pair(hit["_source"]),
+            count=hit["_source"]["osdetect"].get("suppression", {}).get("count", 0),
+        )
+        for hit in _all_of(url, f"osdetect-alerts-{namespace}-*", fields)
+    ]
+
+
+def stored_matches(url: str, namespace: str) -> list[Found]:
+    """Every match of the namespace that made no alert of its own."""
+    return [
+        Found(hit["_index"], hit["_id"], _match_pair(hit["_source"]), hit["_source"].get("group", ""))
+        for hit in _all_of(url, f"osdetect-matches-{namespace}-*", ["rule.id", "event", "group"])
+    ]
+
+
+def _all_of(url: str, pattern: str, fields: list[str]) -> list[dict[str, Any]]:
     ask(url, "POST", f"/{pattern}/_refresh?ignore_unavailable=true")
-    fields = ["rule.id", "event.id", "osdetect.source.index", "osdetect.source.id"]
     body: dict[str, Any] = {"size": 5_000, "sort": ["_doc"], "_source": fields}
     reply = ask(url, "POST", f"/{pattern}/_search?scroll=1m&ignore_unavailable=true", body)
-    found: list[Found] = []
+    found: list[dict[str, Any]] = []
     while hits := reply["hits"]["hits"]:
-        found += [Found(hit["_index"], hit["_id"], _pair(hit["_source"])) for hit in hits]
+        found += hits
         reply = ask(url, "POST", "/_search/scroll", {"scroll": "1m", "scroll_id": reply["_scroll_id"]})
     ask(url, "DELETE", "/_search/scroll", {"scroll_id": reply["_scroll_id"]})
     return found
@@ -91,6 +127,23 @@ def stored_alerts(url: str, namespace: str) -> list[Found]:
 def _pair(source: dict[str, Any]) -> Pair:
     stands = source["osdetect"]["source"]
     return source["rule"]["id"], source.get("event", {}).get("id") or f"{stands['index']}/{stands['id']}"
+
+
+def _match_pair(source: dict[str, Any]) -> Pair:
+    event = source["event"]
+    named = event["id"].removeprefix(f"{ACCOUNT}-")
+    return source["rule"]["id"], named if named != event["id"] else f"{event['index']}/{event['id']}"
+
+
+def _miscounted(groups: list[Found], matches: list[Found]) -> Iterator[str]:
+    """Alerts of groups, against their matches."""
+    there = Counter(match.group for match in matches if match.group)
+    said = Counter({alert.id: alert.count for alert in groups})
+    if len(said) < len(groups):
+        yield f"{len(groups) - len(said)} groups have an alert in two indices"
+    for group in sorted(there.keys() | said.keys()):
+        if there[group] != said[group]:
+            yield f"group {group}: {there[group]} matches, the alert says {said[group]}"
 
 
 def judge(
@@ -114,7 +167,9 @@ def judge(
         behind: what was not caught up.
         writers: what stopped writers.
     """
-    alerts = stored_alerts(url, namespace)
+    stored, matches = stored_alerts(url, namespace), stored_matches(url, namespace)
+    groups = [alert for alert in stored if alert.pair[0] == GATHERED_RULE]
+    alerts = [alert for alert in stored if alert.pair[0] != GATHERED_RULE] + matches
     counted = Counter(alert.pair for alert in alerts)
     may = truth.may()
     strange = [
@@ -126,11 +181,13 @@ def judge(
         missed=tuple(sorted(truth.must(lasting) - counted.keys())),
         doubled=tuple(sorted(pair for pair, times in counted.items() if times > 1)),
         strange=tuple(strange),
+        miscounted=tuple(_miscounted(groups, matches)),
         dead_letters=_count(url, f"osdetect-deadletter-{namespace}"),
         unaccounted=tuple(_unaccounted(url, namespace)),
         ended=ended,
         behind=behind,
         writers=writers,
+        withheld=len(matches),
     )
 
 
@@ -147,7 +204,8 @@ def _unaccounted(url: str, namespace: str) -> Iterator[str]:
     for hit in reply["hits"]["hits"]:
         run = hit["_source"]["run"]
         whole = run["events"] == run["judged"] + run["deadlettered"]
-        stored = run["matches"] == run["alerts_created"] + run["alerts_there"]
+        alerts = run["alerts_created"] + run["alerts_there"]
+        stored = run["matches"] == alerts + run["gathered"] + run["shadowed"]
         # Right after its node came back, or was made, an index may have shards that nobody can read; the next pass does.
         complete = run["outcome"] == "complete" or run["shards_not_judged"]
         if not (whole and stored and complete):

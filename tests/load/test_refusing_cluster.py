@@ -25,6 +25,21 @@ def test_a_foreign_template_over_ours_is_noticed(cluster: Cluster, files: Folder
         run(cluster, files.write("a.json.gz", [record(1)]))
 
 
+@pytest.mark.parametrize(("newer", "cause"), [(1, "a later osdetect deployed it"), (-1, "")])
+def test_a_template_of_another_version_is_refused(
+    cluster: Cluster, files: Folder, newer: int, cause: str
+) -> None:
+    path = "/_index_template/osdetect-events"
+    (found,) = cluster.request("GET", path)["index_templates"]
+    body = found["index_template"]
+    body["template"]["mappings"]["_meta"]["version"] += newer
+    cluster.request("PUT", path, body=body)
+    with pytest.raises(ClusterRefused, match="is of version") as caught:
+        run(cluster, files.write("a.json.gz", [record(1)]))
+    assert caught.value.cause.startswith(cause)
+    assert not stored(cluster, "osdetect-cloudtrail-*")
+
+
 def test_trouble_of_the_cluster_is_no_reason_for_dead_letters(cluster: Cluster, files: Folder) -> None:
     path = files.write("a.json.gz", [record(1)])
     run(cluster, path)

@@ -39,6 +39,15 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(1 << 40))
             self.end_headers()
             self.wfile.write(b"PK")
+        elif self.path.startswith("/odd"):
+            self.send_response(200)
+            self.send_header("Content-Length", "many")
+            self.end_headers()
+            self.wfile.write(b"PK no zip")
+        elif self.path.startswith("/far"):
+            self.send_response(302)
+            self.send_header("Location", f"https://{'a' * 70}.example/rules.zip")
+            self.end_headers()
         elif self.path.startswith("/good"):
             self.send_response(200)
             self.end_headers()
@@ -95,11 +104,14 @@ def test_an_archive_is_fetched_and_updated(packs: Packs, root: Path, server: str
         ("cut/rules.zip", "of"),
         ("big/rules.zip", "too large"),
         ("none/rules.zip", "404"),
+        ("odd/rules.zip", "cannot be read"),
+        ("far/rules.zip", "no host"),
+        ("good/rules.zip?X-Amz-Signature=abc", "carries a secret"),
     ],
 )
 def test_what_a_server_should_not_do_is_refused(packs: Packs, server: str, path: str, said: str) -> None:
     done = packs("add", f"{server}/{path}")
-    assert done.status == 4
+    assert done.status == (2 if "Signature" in path else 4)
     assert said in done.err
 
 

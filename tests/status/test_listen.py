@@ -57,6 +57,8 @@ def test_a_detector_says_what_it_does(cluster: Cluster) -> None:
         assert float(numbers["osdetect_events_judged_total"]) == 5
         assert float(numbers["osdetect_alerts_created_total"]) == 5
         assert float(numbers["osdetect_dead_letters_total"]) == 0
+        assert float(numbers['osdetect_lease_events_total{event="taken"}']) >= 1
+        assert float(numbers['osdetect_lease_events_total{event="lost"}']) == 0
         assert float(numbers['osdetect_passes_total{outcome="complete"}']) >= 1
         assert float(numbers["osdetect_pass_duration_seconds_count"]) >= 1
         assert float(numbers[f'osdetect_shard_lag_events{{index="{INDEX}",shard="0"}}']) == 0
