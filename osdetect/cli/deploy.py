@@ -184,7 +184,7 @@ def _print(wanted: Wanted, report: deploying.DeployReport, refused: int) -> None
             f"mended {len(report.repaired)} rules that had been edited, deleted or added in the cluster"
         )
     for rule_id, title in list(report.removed.items())[:LISTED]:
-        write_line(f"taken away: {printable(title)} ({printable(rule_id)})")
+        write_line(f"taken away: {printable(title or 'one without a title')} ({printable(rule_id)})")
     if len(report.removed) > LISTED:
         write_line(f"... and {len(report.removed) - LISTED} more were taken away; --output json lists all")
     for name in report.deleted:
