@@ -4,13 +4,13 @@
 """
 
 import sys
+from pathlib import Path
 
-from osdetect.vocabulary import ExitCode
+from osdetect.cli.interrupt import end_at_once
 
-try:
-    from osdetect.cli.main import main
-except KeyboardInterrupt:  # while the program is still being read: nothing was begun
-    sys.stderr.write("interrupted\n")
-    sys.exit(ExitCode.INTERRUPTED)
+if Path(sys.argv[0]).name == "osdetect":  # the program, and nobody who imports a part of it
+    end_at_once()
+
+from osdetect.cli.main import main  # reading it takes a while, in which Ctrl-C is answered already
 
 __all__ = ["main"]

@@ -97,7 +97,7 @@ def _tell(done: _Done, output: OutputFormat) -> None:
             }
         )
         return
-    said = f"{len(done.gone)} things were deleted" if done.went else "nothing was deleted"
+    said = f"deleted: {len(done.gone)}" if done.went else "nothing was deleted"
     write_line(said if done.chosen else "there is nothing to delete")
     if done.went and not done.listed:
         _print_kept(done.found, done.shares)

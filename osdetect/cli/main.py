@@ -2,7 +2,6 @@
 
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -11,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from osdetect.cli.commands import program
+from osdetect.cli.interrupt import end_where_it_stands
 from osdetect.cli.output import print_error
 from osdetect.errors import OsdetectError, UsageError
 from osdetect.vocabulary import ExitCode
@@ -27,13 +27,9 @@ def __dir__() -> list[str]:
     return [*globals(), "app"]  # there `typer ... utils docs` looks for it
 
 
-def _terminated(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
-    signal.signal(signal.SIGTERM, _terminated)
+    end_where_it_stands()
     # Events are plain trees without cycles: looking for garbage among them as often as Python does by default costs
     # about a sixth of a pass (benchmarks/README.md).
     gc.set_threshold(50_000, 20, 50)

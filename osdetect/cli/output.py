@@ -1,6 +1,7 @@
 """How results, progress and errors look. Results go to standard output, all else to standard error."""
 
 import csv
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,13 @@ err = Console(stderr=True, highlight=False)
 
 def print_json(data: object) -> None:
     """One JSON document on standard output."""
-    sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    try:
+        written = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except (
+        orjson.JSONEncodeError
+    ):  # half a character, as of a file whose name is not UTF-8: only escapes can say it
+        written = f"{json.dumps(data, indent=2, default=str)}\n".encode("ascii")
+    sys.stdout.buffer.write(written)
     sys.stdout.flush()
 
 

@@ -22,7 +22,8 @@ def print_change(change: Change | Failed, *, verbose: bool) -> None:
     for sign, rules in (("+", change.added), ("~", change.changed), ("-", change.removed)):
         _print_rules(sign, rules, all_of_them=verbose)
     if not change.written:
-        write_line(f"{pack.name}: nothing new ({_revision(pack.revision)})")
+        at = f" ({_revision(pack.revision)})" if pack.revision else ""
+        write_line(f"{pack.name}: nothing new{at}")
     left_out = f", {change.left_out} not selected" if change.left_out else ""
     write_line(
         f"{pack.name}: {pack.rules} rules, {len(change.added)} added, {len(change.changed)} changed, "
@@ -36,13 +37,10 @@ def print_change(change: Change | Failed, *, verbose: bool) -> None:
 
 def _refusals(change: Change) -> str:
     refused, new = len(change.pack.refused), len(change.newly_refused)
-    if not change.before or not refused:
+    if new >= refused:
         return f"{refused} refused"
-    return (
-        f"{refused} refused ({new} of them new)"
-        if new
-        else f"{refused} refused (as before; the lock file names them)"
-    )
+    known = f"{new} of them new" if new else "as before; the lock file names them"
+    return f"{refused} refused ({known})"
 
 
 def _print_conflict(conflict: Conflict, pack: str, *, verbose: bool) -> None:
@@ -97,6 +95,9 @@ def is_wrong(one: Listed) -> bool:
 
 def print_listed(found: Sequence[Listed]) -> None:
     """The packs as a table, and what is wrong with them."""
+    if not found:
+        write_line("there are no packs; osdetect packs add SOURCE adds one")
+        return
     header = ("pack", "state", "rules", "refused", "overlays", "revision", "licence", "source")
     print_table("", header, [_row(one) for one in found])
     for one in found:

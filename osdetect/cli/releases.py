@@ -127,7 +127,7 @@ def drift(
         write_line("no drift: rules, alias, templates and pipelines are as they were deployed")
     else:
         print_table("", ("what", "name", "rule", "what is the matter"), [_drift_row(one) for one in found])
-        write_line(f"{len(found)} things are not as they were deployed; mend them: osdetect deploy")
+        write_line(f"not as it was deployed: {len(found)}; mend it: osdetect deploy with the same rules")
     return ExitCode.CHANGES if found else ExitCode.OK
 
 

@@ -1,6 +1,6 @@
 """A bundle: compiled rules with what they need in one file, made where the rules are and deployed where nothing else is.
 
-    manifest.json          what it is, for which osdetect, and the SHA-256 of each file below
+    manifest.json          what it is, for which osdetect, and the SHA-256 of each file below and of all that it says itself
     rules.ndjson           a line for each rule: its id and its percolator document
     templates/NAME.json    index templates
     pipelines/NAME.json    ingest pipelines
@@ -28,15 +28,18 @@ from osdetect.documents.dialect import Dialect
 from osdetect.documents.stored_rule import FORMAT, StoredRule
 from osdetect.errors import InputError, RuleError
 
-VERSION = 1
+VERSION = 2
 """Of the archive's form."""
 LARGEST = 256 << 20
 """Bytes of a bundle; more is not read."""
 _MANIFEST, _RULES = "manifest.json", "rules.ndjson"
+_SELF = "sha256"
+"""Of the manifest, as it is without this."""
 _MOST_FILES = 200
 _FILE = re.compile(
     r"manifest\.json|rules\.ndjson|(?:templates|pipelines)/osdetect-[a-z0-9-]{1,60}\.json", re.ASCII
 )
+_COMMIT = re.compile(r"[0-9a-f]{0,64}", re.ASCII)
 _TESTS = frozenset({"term", "exists", "wildcard", "regexp"})
 _CONSTANTS = frozenset({"match_all", "match_none"})
 _CLAUSES = frozenset({"filter", "must_not", "should", "must"})
@@ -88,7 +91,7 @@ def encoded(bundle: Bundle) -> bytes:
             for name, data in files.items()
         },
     }
-    return _archive({_MANIFEST: _pretty(manifest), **files})
+    return _archive({_MANIFEST: _pretty({**manifest, _SELF: _sum_of(manifest)}), **files})
 
 
 def _place(resource: Resource) -> str:
@@ -209,10 +212,12 @@ def _manifest(path: Path, files: Mapping[str, bytes]) -> _Manifest:
             "shards": int(shards),
             "commit": str(commit),
             "dialect": stored,
-        } if 0 < shards <= 64 and (dialect := Dialect.from_json(stored)) is not None:
+        } if 0 < shards <= 64 and _COMMIT.fullmatch(commit) and (dialect := Dialect.from_json(stored)):
             pass
         case _:
             raise _refused(path, f"its {_MANIFEST} does not say what a bundle's says", _AGAIN)
+    if said.get(_SELF) != _sum_of({name: value for name, value in said.items() if name != _SELF}):
+        raise _refused(path, f"the checksum of {_MANIFEST} does not fit: it was changed", _AGAIN)
     if listed.keys() != files.keys() - {_MANIFEST}:
         raise _refused(
             path, "it does not hold the files that it lists: it is cut short, or was changed", _AGAIN
@@ -220,7 +225,12 @@ def _manifest(path: Path, files: Mapping[str, bytes]) -> _Manifest:
     for name, data in files.items():
         if name != _MANIFEST and listed[name] != _sum(data):
             raise _refused(path, f"the checksum of {name} does not fit: it was changed", _AGAIN)
-    return _Manifest(release, dialect, shards, commit)
+    # `true` is taken for a number as well; written as one, it is not what stands there.
+    return _Manifest(release, dialect, int(shards), commit)
+
+
+def _sum_of(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_pretty(manifest)).hexdigest()
 
 
 def _sum(data: bytes) -> dict[str, Any]:

@@ -210,7 +210,8 @@ def _removed(cluster: Cluster, wanted: _Wanted) -> dict[str, str]:
     """
     live = {
         rule_id: str((source.get("rule") or {}).get("name", ""))
-        for rule_id, source in stored_documents(cluster, RULES_ALIAS, ("rule.name",))
+        for index in aliased(cluster)  # and not through the alias, which somebody may have given a filter
+        for rule_id, source in stored_documents(cluster, index, ("rule.name",))
     }
     ids = {one.id for one in wanted.rules}
     removed = {rule_id: title for rule_id, title in live.items() if rule_id not in ids}

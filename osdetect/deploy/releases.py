@@ -239,8 +239,15 @@ def digest_of(document: bytes) -> str:
 
 
 def sorted_json(source: Mapping[str, Any]) -> bytes:
-    """The document as its compiler wrote it: JSON with sorted keys."""
-    return orjson.dumps(source, option=orjson.OPT_SORT_KEYS)
+    """The document as its compiler wrote it: JSON with sorted keys.
+
+    What somebody else put into the index may be nested more deeply, or hold half a character: then it is some other text, and
+    equal to none that a compiler wrote.
+    """
+    try:
+        return orjson.dumps(source, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return repr(sorted(source)).encode("utf-8", "replace")
 
 
 def release_index(compiled: Iterable[Deployable], dialect: Dialect = RAW, shards: int = 1) -> str:

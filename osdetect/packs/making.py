@@ -67,7 +67,7 @@ def put(place: Place, asked: Asked) -> Change:
         selection=asked.wanted,
         content=hashlib.sha256(data).hexdigest(),
         rules=len(held.rules),
-        refused=known if asked.offline else tuple(sorted({_said(one) for one in refused})),
+        refused=tuple(sorted({*(known if asked.offline else ()), *map(_said, refused)})),
         overlays=overlays,
     )
     before = manifest_in(folder, old) if old else None

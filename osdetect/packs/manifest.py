@@ -47,7 +47,9 @@ class Manifest:
 
 def manifest_of(files: Mapping[str, bytes], rules: Iterable[HeldRule]) -> Manifest:
     """The manifest of these files."""
-    return Manifest({path: hashlib.sha256(data).hexdigest() for path, data in files.items()}, tuple(rules))
+    # In the order of the file: of several rules of one id the same one is looked at, now and when it is read back.
+    ordered = sorted(rules, key=lambda one: (one.id, one.title, one.file, one.digest))
+    return Manifest({path: hashlib.sha256(data).hexdigest() for path, data in files.items()}, tuple(ordered))
 
 
 def manifest_from(data: bytes, name: str) -> Manifest:

@@ -136,3 +136,26 @@ def test_a_checksum_that_is_not_there_checks_nothing_and_is_refused(
     assert osdetect("bundle", rules, "-o", pipe).status == ExitCode.NOT_WRITTEN
     assert pipe.is_fifo()
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_documents_that_no_compiler_writes_are_drift_and_are_mended(
+    osdetect: Osdetect, fresh_cluster: str, tmp_path: Path
+) -> None:
+    url, at = fresh_cluster, ("--url", fresh_cluster)
+    rules = write_rules(tmp_path / "r", ["{eventName: A}"])
+    osdetect("deploy", rules, *at)
+    (index,) = ask(url, "GET", "/_alias/osdetect-rules")
+    deep: dict[str, object] = {}
+    for _ in range(500):
+        deep = {"a": deep}
+    for number, source in enumerate(
+        ({"tree": deep}, {"rule": {"id": "x", "name": "half \ud800"}}, {"rule": {}})
+    ):
+        ask(url, "PUT", f"/{index}/_doc/odd{number}%1b%5b31m?refresh", source)
+    for words, status in ((("drift",), 3), (("plan", rules), 3), (("deploy", rules), 0), (("drift",), 0)):
+        for output in ("json", "table"):
+            ran = osdetect(*words, "--output", output, *at)
+            assert ran.status == (status if words[0] != "deploy" or output == "json" else 0), ran.err
+            assert "\x1b" not in ran.out + ran.err
+            if output == "json":
+                json.loads(ran.out)

@@ -142,7 +142,7 @@ def test_drift_names_what_was_edited_and_a_deploy_mends_it(
         ("pipeline", "osdetect-cloudtrail", "edited at processors"),
     }
     shown = osdetect("drift", *at)
-    for word in ("Made-up rule 1", "Planted", "6 things are not as they were deployed"):
+    for word in ("Made-up rule 1", "Planted", "not as it was deployed: 6"):
         assert word in shown.out
     ran = json.loads(osdetect("deploy", rules, *at, "--output", "json").out)
     assert sorted(ran["repaired"]) == sorted([rule_id(1), rule_id(2), "planted"])

@@ -50,6 +50,8 @@ def _summed(files: Mapping[str, bytes], **said: object) -> dict[str, bytes]:
     manifest["files"] = {
         name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in rest.items()
     }
+    manifest.pop("sha256")
+    manifest["sha256"] = hashlib.sha256(bundles._pretty(manifest)).hexdigest()
     return {"manifest.json": bundles._pretty(manifest), **rest}
 
 
@@ -105,7 +107,8 @@ def test_damage_is_told(made: Bundle, tmp_path: Path) -> None:
 
 def test_no_byte_can_be_changed(made: Bundle, tmp_path: Path) -> None:
     data = encoded(made)
-    for at in range(0, len(data), 997):
+    commit = data.index(b"a" * 40)  # which no other checksum is about
+    for at in (commit, commit + 39, *range(512, 2_000, 97), *range(0, len(data), 997)):
         _refused(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], tmp_path)
 
 

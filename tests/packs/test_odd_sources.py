@@ -159,3 +159,14 @@ def test_a_pack_of_another_osdetect_whose_lock_file_counts_refusals_is_updated(
     assert packs("list").status == 0
     assert packs("update").status == 1
     assert packs("update").status == 0
+
+
+def test_two_rules_of_one_id_are_no_change_when_nothing_changed(packs: Packs, tmp_path: Path) -> None:
+    folder = tmp_path / "twice"
+    folder.mkdir()
+    (folder / "a.yml").write_text(rule("Zebra"))
+    (folder / "b.yml").write_text(rule("Zebra").replace("title: Zebra", "title: Ant"))
+    assert packs("add", folder).status == 1, "no command takes the second"
+    again = packs("update")
+    assert (again.status, again.out.splitlines()[0]) == (0, "twice: nothing new")
+    assert "0 changed, 0 removed, 1 refused (as before; the lock file names them)" in again.out
