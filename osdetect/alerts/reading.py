@@ -154,11 +154,8 @@ def _by_prefixes(snapshot: Snapshot, prefixes: Sequence[str]) -> dict[str, list[
 
 def read_again(cluster: Cluster, alerts: Sequence[FoundAlert]) -> tuple[FoundAlert | None, ...]:
     """The same alerts as of now, also before a refresh; None for one that is gone."""
-    if not alerts:
-        return ()
-    asked = [{"_index": alert.index, "_id": alert.id} for alert in alerts]
-    reply = cluster.request("POST", "/_mget", body={"docs": asked})
-    return tuple(_found(document) if document.get("found") else None for document in reply["docs"])
+    stored = cluster.read_documents((alert.index, alert.id) for alert in alerts)
+    return tuple(_found(document) if document.get("found") else None for document in stored)
 
 
 def event_of(cluster: Cluster, alert: FoundAlert) -> Mapping[str, Any] | None:

@@ -1,7 +1,7 @@
 """`osdetect config`: which settings hold, and who said them."""
 
+import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -11,6 +11,7 @@ from osdetect.settings import Found, everything, layers, project_file, user_file
 
 app = typer.Typer(help="The settings: which hold, and who said them.", no_args_is_help=True)
 MASKED = "********"
+_MAY_BE_URL = re.compile("url|mirror")
 
 
 @app.callback()
@@ -49,18 +50,16 @@ def shown(found: Found) -> str:
     """The value as it may be seen by anyone: no secret, and no user and password of a URL."""
     if found.setting.secret and found.value:
         return MASKED
-    if "://" not in found.value:
+    if not _MAY_BE_URL.search(found.setting.name):
         return found.value
-    return "\n".join(_without_user(url) for url in found.value.split("\n"))
+    return "\n".join(map(_without_user, found.value.split()))
 
 
 def _without_user(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")
-    except ValueError:
-        return MASKED
-    return parts._replace(netloc=f"{MASKED}@{host[2]}").geturl() if host[1] else url
+    """Whatever stands before the last `@` may be a user and a password, also where the rest is no URL."""
+    scheme = re.match("[a-z]+://", url, re.IGNORECASE)
+    before, at, host = url.rpartition("@")
+    return f"{scheme[0] if scheme else ''}{MASKED}@{host}" if at and before else url
 
 
 def _json(one: Found) -> dict[str, Any]:

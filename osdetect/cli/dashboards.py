@@ -73,7 +73,9 @@ def dashboards_at(url: str | None, *, ca_certs: Path | None, insecure: bool) -> 
     connection = Connection.from_settings(url=url, ca_certs=ca_certs, verify_tls=not insecure)
     for note in connection.notes:
         say(f"warning: {note}")
-    return dashboards.Dashboards(connection, tenant=settings.text("dashboards_tenant") or _EVERYBODY)
+    return dashboards.Dashboards(
+        connection, tenant=settings.text("dashboards_tenant") or _EVERYBODY, on_wait=say
+    )
 
 
 def import_into(found: dashboards.Dashboards | None) -> Imported:

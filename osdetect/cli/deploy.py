@@ -1,5 +1,6 @@
 """`osdetect deploy`: rules into the cluster."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -93,15 +94,21 @@ def deploy(
             commit=wanted.commit,
             limit=limit,
         )
-    return _tell(wanted, report, import_into(shown_at), output, verbose=verbose)
+    return _tell(wanted, report, partial(import_into, shown_at), output, verbose=verbose)
 
 
 def _tell(
-    wanted: Wanted, report: deploying.DeployReport, imported: Imported, output: OutputFormat, *, verbose: bool
+    wanted: Wanted,
+    report: deploying.DeployReport,
+    import_now: Callable[[], Imported],
+    output: OutputFormat,
+    *,
+    verbose: bool,
 ) -> int:
-    """What was done, and the exit code."""
+    """What was done, then the import, and the exit code: who ends a long import knows what is live."""
     refused = (*wanted.refused, *deploying.refusals(report))
     if output is OutputFormat.JSON:
+        imported = import_now()
         print_json(
             {
                 **_json(wanted, report),
@@ -114,6 +121,7 @@ def _tell(
         for warning in wanted.compiled.read.warnings if verbose and wanted.compiled else ():
             print_error(warning, word="warning")
         _print(wanted, report, len(refused))
+        imported = import_now()
         imported.tell()
     return imported.status or (ExitCode.LOSS if refused else ExitCode.OK)
 

@@ -2,7 +2,9 @@
 
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,11 +27,13 @@ from osdetect.documents.event import check_namespace
 from osdetect.errors import ClusterUnavailable, OsdetectError, UsageError
 from osdetect.follow import this_worker
 from osdetect.notify.channel import ChannelWork, Surroundings
-from osdetect.notify.message import trial
-from osdetect.notify.outcome import Sent
-from osdetect.notify.senders import sender
+from osdetect.notify.message import Message, trial
+from osdetect.notify.outcome import Outcome, Sent
+from osdetect.notify.senders import Send, sender
 from osdetect.notify.settings import AnyChannel, Stdout, read_channels
 from osdetect.notify.tell import Told
+from osdetect.status.health import AllWell, Health, serving
+from osdetect.status.heartbeat import PERIODS, SHORTEST_S
 from osdetect.status.logs import Log, LogFormat, open_log
 from osdetect.vocabulary import ExitCode
 
@@ -65,6 +69,14 @@ def run(
     jitter: Jitter = None,
     channels: ChannelsFile = None,
     namespace: Namespace = NAMESPACE,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen",
+            help="Answer /healthz and /readyz here; not with --once. 127.0.0.1:9465",
+            metavar="HOST:PORT",
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat | None,
         typer.Option("--log-format", help="How log lines look; default: text on a terminal, else json."),
@@ -79,18 +91,25 @@ def run(
     Examples: `osdetect notify run --once --channels channels.toml` · `osdetect notify run --every 15s`
     """
     schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter)
+    if listen is not None and schedule is None:
+        raise UsageError("--listen goes with --every or --cron", cure="leave it out with --once")
     found = read_channels(notify_outbox.channels_file(channels), check_namespace(namespace))
     reach = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
     with asked_by_signals() as asked:
         if schedule is not None:
+            well = AllWell({f"channel {name}": _health(schedule) for name in found})
             log = open_log(log_format, namespace=namespace)
-            with connected(reach, asked, log) as there:
-                works = [] if there is None else _works(there, found, asked)
-                return _keep_on(works, schedule, asked, log)
+            with (
+                serving(listen, well) if listen is not None else nullcontext("") as address,
+                connected(reach, asked, log, well.failed) as there,
+            ):
+                healths = dict(zip(found, well.parts.values(), strict=True))
+                works = [] if there is None else _works(there, found, asked, healths)
+                return _Going(works, schedule, asked, log, healths).run(address)
         ended = _Ended()
         with reach() as cluster:
             cluster.hurry_when(lambda: asked.asked, asked.wait)
-            works = _works(cluster, found, asked)
+            works = _works(cluster, found, asked, {})
             _each_in_a_thread(works, partial(_once, ended), ended.errors.__setitem__)
     _show(ended, output, beside=any(isinstance(channel, Stdout) for channel in found.values()))
     return ExitCode.INTERRUPTED if asked.asked else ended.status()
@@ -140,7 +159,14 @@ def send_trial(
     return ExitCode.LOSS
 
 
-def _works(cluster: Cluster, channels: dict[str, AnyChannel], asked: Asked) -> list[ChannelWork]:
+def _health(schedule: Schedule) -> Health:
+    """Of one channel: as long without a pass or a message as a detector may be."""
+    return Health(max(SHORTEST_S, PERIODS * (schedule.gap_s(_now()) + schedule.jitter_s)), time.monotonic)
+
+
+def _works(
+    cluster: Cluster, channels: dict[str, AnyChannel], asked: Asked, healths: Mapping[str, Health]
+) -> list[ChannelWork]:
     base = settings.text("dashboards_url")
     if base:
         dashboards_link(base, {})  # refuses an address that is none
@@ -148,9 +174,23 @@ def _works(cluster: Cluster, channels: dict[str, AnyChannel], asked: Asked) -> l
     if base:
         around = replace(around, link=partial(dashboards_link, base))
     return [
-        ChannelWork(cluster, name, channel, sender(name, channel, _now), around)
+        ChannelWork(cluster, name, channel, _noted(sender(name, channel, _now), healths.get(name)), around)
         for name, channel in channels.items()
     ]
+
+
+def _noted(send: Send, health: Health | None) -> Send:
+    """The same, and each message that was tried counts as a sign of life: a pass may send for long."""
+    if health is None:
+        return send
+
+    def noted(message: Message) -> Outcome:
+        try:
+            return send(message)
+        finally:
+            health.moved()
+
+    return noted
 
 
 def _each_in_a_thread(
@@ -185,22 +225,39 @@ def _once(ended: _Ended, work: ChannelWork) -> None:
     ended.dead += told.dead
 
 
-def _keep_on(works: list[ChannelWork], schedule: Schedule, asked: Asked, log: Log) -> int:
-    ended = _Ended()
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A notifier that goes on."""
 
-    def keep(work: ChannelWork) -> None:
-        watcher = _Watching(log, work.name, ended)
-        keep_passing(schedule, work.make_pass, watcher=watcher, stop=asked, clock=_now)
+    works: list[ChannelWork]
+    schedule: Schedule
+    asked: Asked
+    log: Log
+    healths: Mapping[str, Health]
+    ended: _Ended = field(default_factory=_Ended)
 
-    def failed(name: str, error: OsdetectError) -> None:
-        ended.errors[name] = error
-        log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
+    def run(self, address: str) -> int:
+        """Passes until a signal comes: 0 after SIGTERM, 1 if something was given up meanwhile, 130 after Ctrl-C."""
+        self.log.info(
+            "notifier started",
+            channels=[work.name for work in self.works],
+            every_s=self.schedule.every_s,
+            cron=self.schedule.cron,
+            listens=address,
+        )
+        _each_in_a_thread(self.works, self._keep, self._failed)
+        by = self.asked.by
+        self.log.info("notifier stopped", signal=by.name if by else "", dead_letters=len(self.ended.dead))
+        return ExitCode.INTERRUPTED if by is signal.SIGINT else self.ended.status()
 
-    names = [work.name for work in works]
-    log.info("notifier started", channels=names, every_s=schedule.every_s, cron=schedule.cron)
-    _each_in_a_thread(works, keep, failed)
-    log.info("notifier stopped", signal=asked.by.name if asked.by else "", dead_letters=len(ended.dead))
-    return ExitCode.INTERRUPTED if asked.by is signal.SIGINT else ended.status()
+    def _keep(self, work: ChannelWork) -> None:
+        watcher = _Watching(self.log, work.name, self.ended, self.healths[work.name])
+        keep_passing(self.schedule, work.make_pass, watcher=watcher, stop=self.asked, clock=_now)
+
+    def _failed(self, name: str, error: OsdetectError) -> None:
+        self.ended.errors[name] = error
+        self.healths[name].failed(error.what)
+        self.log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +265,14 @@ class _Watching:
     log: Log
     channel: str
     ended: _Ended
+    health: Health
 
     def pass_started(self) -> None:
         """Nothing to say: most passes find nothing."""
 
     def pass_ended(self, report: Told, seconds: float) -> None:
         """A line if something was done, or could not be."""
+        self.health.passed()
         self.ended.dead.extend(report.dead)
         if report.taken_in or report.messages or report.dead or report.unreached:
             lost = bool(report.dead or report.unreached)
@@ -223,6 +282,7 @@ class _Watching:
 
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:
         """A line."""
+        self.health.failed(error.what)
         self.log.warning(
             "pass failed: cluster away",
             channel=self.channel,

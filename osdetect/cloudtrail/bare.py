@@ -6,6 +6,7 @@ Tools that people use leave CloudTrail records like that: `jq .Records` a list, 
 
 import re
 
+from osdetect.cloudtrail.layout import digest_end
 from osdetect.cloudtrail.split import BOM, NO_END, Span, Spans, keys, list_items, skip, value_end
 
 _SIGNS = frozenset({b'"eventVersion"', b'"eventName"', b'"eventSource"', b'"eventID"'})
@@ -56,10 +57,14 @@ def _list(text: bytes, place: int) -> Spans | None:
 
 
 def _row(text: bytes, place: int) -> Spans | None:
-    """Values one after the other, each a record or a delivery."""
+    """Values one after the other, each a record or a delivery; digest files among them hold no records."""
     found: list[Span] = []
     known = False
     while place < len(text):
+        digest = digest_end(text, place)
+        if digest is not None:
+            place = skip(text, digest)
+            continue
         taken, end, why = _value(text, place)
         if taken is None:
             return Spans(tuple(found), why, place) if known else None
@@ -68,7 +73,7 @@ def _row(text: bytes, place: int) -> Spans | None:
             return Spans(tuple(found), taken.cut, taken.rest)
         known = True
         place = skip(text, end)
-    return Spans(tuple(found))
+    return Spans(tuple(found)) if known else None
 
 
 def _value(text: bytes, place: int) -> tuple[Spans | None, int, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from osdetect.cloudtrail.split import BOM, keys, value_end
+from osdetect.cloudtrail.split import BOM, keys, skip, value_end
 
 DIGEST = "a CloudTrail digest file"
 
@@ -59,11 +59,30 @@ def recognise(text: bytes) -> str:
     return _object(stripped)
 
 
+def digest_end(text: bytes, place: int) -> int | None:
+    """Behind the digest file that stands at `place`; None when none does."""
+    end = value_end(text, place) if text[place : place + 1] == b"{" else None
+    if end is None or not _SIGNS[0].keys <= {name for name, _ in keys(text[place:end], 0)}:
+        return None
+    return end
+
+
+def _only_digests(text: bytes) -> bool:
+    place = 0
+    while place < len(text):
+        end = digest_end(text, place)
+        if end is None:
+            return False
+        place = skip(text, end)
+    return True
+
+
 def _object(text: bytes) -> str:
     found = {name for name, _ in keys(text)}
     for sign in _SIGNS:
         if sign.keys <= found:
-            return sign.name
+            alone = sign.name != DIGEST or _only_digests(text)
+            return sign.name if alone else f"{sign.name} and something else"
     if b'"Records"' in found:
         return "an object whose `Records` is not a list"
     end = value_end(text, 0)

@@ -56,7 +56,7 @@ class _Buffer:
 
     def fill(self, size: int) -> None:
         """Read until there are `size` bytes, or the text ends."""
-        parts = [self.text]
+        parts = [self.text] if self.text else []  # one part alone is not copied
         have = len(self.text)
         while have < size and not self.ended:
             piece = next(self._pieces, None)
@@ -124,6 +124,9 @@ class _Cutter:
             elif self._lined or (text[:1] == b"{" and is_record(text, 0)):
                 self._lined = self._lined or one_a_line(text, 0)
                 ended = yield from self._lines() if self._lined else self._row()
+            elif (digest := layout.digest_end(text, 0)) is not None:
+                self._buffer.use(digest)
+                continue
             elif known:
                 yield Cut("something other than a record follows", self._buffer.offset)
                 return

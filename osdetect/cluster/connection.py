@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +14,11 @@ from osdetect.cluster.identity import ASKED, identity
 from osdetect.errors import UsageError
 from osdetect.settings.layers import layers
 
-_WHO = re.compile("//.*@")
+_WHO = re.compile(".*@", re.DOTALL)
 """Whatever in a URL may be a user and a password, also where the rest is no URL."""
+_HOST = re.compile(r"[\w:.%-]*:[\w:.%-]*|[\w-]{1,63}(\.[\w-]{1,63})*\.?")
+"""An address of IPv6, or a name or address whose parts are neither empty nor too long."""
+_LONGEST_S = 86_400
 _FILES = ("ca_certs", "client_cert", "client_key")
 _PLAIN = ("timeout_s", "retry_for_s")
 
@@ -32,11 +36,13 @@ class Connection(BaseModel):
     """PEM file of the authorities that may sign the cluster's certificate; default: the system's."""
     client_cert: Path | None = None
     client_key: Path | None = None
+    client_key_password: Callable[[], str] | None = Field(default=None, repr=False, exclude=True)
+    """Of the key, if it is encrypted."""
     verify_tls: bool = True
     """False only when the command line says so."""
-    timeout_s: float = Field(default=60.0, gt=0)
+    timeout_s: float = Field(default=60.0, gt=0, le=_LONGEST_S)
     """How long one request may take, in seconds."""
-    retry_for_s: float = Field(default=60.0, ge=0)
+    retry_for_s: float = Field(default=60.0, ge=0, le=_LONGEST_S)
     """How long a request that fails in passing is repeated, in seconds; 0: not at all."""
     notes: tuple[str, ...] = ()
     """What the user should know: a secret that everybody can read, credentials that were left out."""
@@ -73,7 +79,13 @@ class Connection(BaseModel):
         files = {"ca_certs": found["ca_certs"], **who.files}
         values |= {name: Path(file.value) for name, file in files.items() if file}
         try:
-            made = Connection(**values, verify_tls=verify_tls, credentials=who.credentials, notes=who.notes)
+            made = Connection(
+                **values,
+                verify_tls=verify_tls,
+                credentials=who.credentials,
+                client_key_password=who.key_password,
+                notes=who.notes,
+            )
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(map(str, e['loc'])) or 'setting'}: {e['msg']}" for e in error.errors()
@@ -123,12 +135,13 @@ def _check_url(url: str) -> None:
     """Refuse a URL that cannot be used: no URL, another scheme than http or https, no host, a bad port, credentials."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = bool(_HOST.fullmatch(parts.hostname or ""))
+        usable = parts.scheme in ("http", "https") and host and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
         raise UsageError(
-            f"{_WHO.sub('//...@', url)!r} is not the URL of a cluster",
+            f"{_WHO.sub('...@', url)!r} is not the URL of a cluster",
             cure="give --url https://HOST:PORT, or start the embedded node: osdetect node up",
         )
     if parts.username or parts.password:

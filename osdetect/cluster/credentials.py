@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from osdetect.cluster.refusal import SIGNATURE
 from osdetect.errors import ClusterRefused, UsageError
 
 SERVICES = ("es", "aoss")
@@ -80,7 +81,7 @@ class Signed:
     @property
     def words(self) -> str:
         """What kind they are."""
-        return "AWS signature"
+        return SIGNATURE
 
     def __call__(self, method: str, url: str, body: Any) -> Mapping[str, str]:
         """The headers for one request."""

@@ -1,7 +1,7 @@
 """One class through which everything asks the cluster: connect, request, and the checks at the start."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
 
@@ -12,6 +12,7 @@ from osdetect.cluster import bulk, store
 from osdetect.cluster.connection import Connection
 from osdetect.cluster.credentials import Credentials
 from osdetect.cluster.reply import read_json
+from osdetect.cluster.tls import tls_context
 from osdetect.cluster.translate import from_connection, from_status, no_json
 from osdetect.errors import ClusterRefused, OsdetectError
 
@@ -100,7 +101,12 @@ class Cluster:
     def as_somebody_else(self, credentials: Credentials) -> "Cluster":
         """The same cluster, asked with other credentials and no certificate of ours."""
         other = self._connection.model_copy(
-            update={"credentials": credentials, "client_cert": None, "client_key": None}
+            update={
+                "credentials": credentials,
+                "client_cert": None,
+                "client_key": None,
+                "client_key_password": None,
+            }
         )
         return Cluster(_client(other), other, self.version)
 
@@ -274,6 +280,10 @@ class Cluster:
         """See `osdetect.cluster.store.read`."""
         return store.read(self, index, doc_id)
 
+    def read_documents(self, named: Iterable[tuple[str, str]]) -> Sequence[Mapping[str, Any]]:
+        """See `osdetect.cluster.store.read_many`."""
+        return store.read_many(self, named)
+
     def create_document(self, index: str, doc_id: str, source: Mapping[str, Any]) -> store.Version | None:
         """See `osdetect.cluster.store.create`."""
         return store.create(self, index, doc_id, source)
@@ -286,17 +296,14 @@ class Cluster:
 
 
 def _client(connection: Connection, serializer: _Orjson | None = None) -> "OpenSearch":
-    from opensearchpy import OpenSearch  # noqa: PLC0415  # importing it costs half a second
+    import urllib3  # noqa: PLC0415  # comes with opensearch-py, whose import costs half a second
+    from opensearchpy import OpenSearch  # noqa: PLC0415
 
     tls: dict[str, Any] = {}
-    if connection.url.startswith("https:"):
-        tls = {
-            "verify_certs": connection.verify_tls,
-            "ssl_show_warn": False,
-            "ca_certs": str(connection.ca_certs) if connection.ca_certs else None,
-            "client_cert": str(connection.client_cert) if connection.client_cert else None,
-            "client_key": str(connection.client_key) if connection.client_key else None,
-        }
+    if connection.url.lower().startswith("https:"):
+        tls = {"ssl_context": tls_context(connection)}
+        if not connection.verify_tls:  # whoever turned that off said so, and was warned
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     return OpenSearch(
         [connection.url],
         http_auth=connection.credentials,
@@ -304,5 +311,5 @@ def _client(connection: Connection, serializer: _Orjson | None = None) -> "OpenS
         serializer=serializer or _Orjson(),
         serializers={"application/json": serializer or _Orjson()},
         pool_maxsize=8,
-        **{name: value for name, value in tls.items() if value is not None},
+        **tls,
     )

@@ -1,6 +1,6 @@
 """Who we are at a cluster, out of the settings: which credentials are named, and which of them may be sent there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,13 @@ from osdetect.errors import UsageError
 from osdetect.settings.layers import Found, Layers
 from osdetect.settings.secret import Secret, readable_by_all, secret
 from osdetect.settings.trust import left_out
+from osdetect.source import printable
 
 ASKED = ("username", "password", "aws_service", "aws_region", "aws_profile", "client_cert", "client_key")
 """The settings that say who we are, besides those that name a secret's file or the keyring."""
 _FILES = ("client_cert", "client_key")
-_WITH_SECRET = ("password_file", "token_file", "client_key")
+_KEY_PASSWORD = "client_key_password"  # noqa: S105  # the setting's name
+_WITH_SECRET = ("password_file", "token_file", "client_key", f"{_KEY_PASSWORD}_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Identity:
     credentials: Credentials | None
     files: Mapping[str, Found]
     """The client's certificate and its key, if they are sent."""
+    key_password: Callable[[], str] | None
+    """Of the client's key, if it is sent and has one."""
     notes: tuple[str, ...]
     """What the user should know."""
 
@@ -58,7 +62,9 @@ def identity(held: Layers, found: Mapping[str, Found]) -> Identity:
         ),
     ]
     files = {one.kind: one.source for one in kept if one.kind in _FILES}
-    return Identity(_credentials(found, [one for one in kept if one.kind not in _FILES]), files, tuple(notes))
+    opens = next((one.secret.read for one in kept if one.kind == _KEY_PASSWORD and one.secret), None)
+    who = [one for one in kept if one.kind not in (*_FILES, _KEY_PASSWORD)]
+    return Identity(_credentials(found, who), files, opens, tuple(notes))
 
 
 def _named(held: Layers, found: Mapping[str, Found]) -> Sequence[_Named]:
@@ -69,9 +75,18 @@ def _named(held: Layers, found: Mapping[str, Found]) -> Sequence[_Named]:
             f"there is no password for the user {username}",
             cure="set OSDETECT_PASSWORD_FILE, OSDETECT_PASSWORD or OSDETECT_KEYRING",
         )
+    if ":" in username or not username.isprintable():
+        raise UsageError(
+            f"{printable(username)!r} cannot be sent as a user name",
+            cause="a colon ends the name (RFC 7617), and no header holds what cannot be printed",
+            cure="check OSDETECT_USERNAME",
+        )
     token = secret(held, "token", "" if username else "token")
+    opens = secret(held, _KEY_PASSWORD, "") if found["client_cert"] else None
     of_secrets = [
-        _Named(kind, one.source, one) for kind, one in (("username", password), ("token", token)) if one
+        _Named(kind, one.source, one)
+        for kind, one in (("username", password), ("token", token), (_KEY_PASSWORD, opens))
+        if one
     ]
     of_settings = [_Named(name, found[name]) for name in ("aws_service", *_FILES) if found[name]]
     return [*of_secrets, *of_settings]

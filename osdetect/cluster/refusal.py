@@ -10,10 +10,12 @@ from osdetect.schema.roles import shipped_roles
 
 _MISSING = re.compile(r"no permissions for \[([^\]]*)\]")
 _USER = re.compile(r"User \[name=(.*?), backend_roles=")
+SIGNATURE = "AWS signature"
+"""What kind of credentials these are, in words."""
 _CURE_401 = {
     "user name and password": "check OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE (or OSDETECT_PASSWORD)",
     "bearer token": "check OSDETECT_TOKEN_FILE (or OSDETECT_TOKEN): it may be expired, or of another issuer",
-    "AWS signature": "check the AWS credentials, OSDETECT_AWS_REGION and OSDETECT_AWS_SERVICE, and this machine's clock",
+    SIGNATURE: "check the AWS credentials, OSDETECT_AWS_REGION and OSDETECT_AWS_SERVICE, and this machine's clock",
     "client certificate": "check OSDETECT_CLIENT_CERT: the cluster knows no user for its subject, or wants a password too",
     "": "give credentials: OSDETECT_USERNAME with OSDETECT_PASSWORD_FILE, or another way of docs/security.md",
 }
@@ -27,6 +29,49 @@ def unauthorized(reason: str, asked: str, sent: str) -> ClusterRefused:
     )
     cause = f"it answered 401: {reason or meant}"
     return ClusterRefused(f"{said} ({asked})", cause=cause, cure=_CURE_401[sent], status=401)
+
+
+_UNSIGNED = (
+    (
+        "Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestExpired",
+        "the clock of this machine is wrong",
+        "set this machine's clock: AWS takes signatures that are at most five minutes off",
+    ),
+    (
+        "security token included in the request is expired|ExpiredToken",
+        "the AWS credentials have expired",
+        "sign in to AWS again, or check OSDETECT_AWS_PROFILE and AWS_SESSION_TOKEN",
+    ),
+    (
+        "security token included in the request is invalid|UnrecognizedClient|InvalidClientTokenId",
+        "AWS does not know these credentials",
+        "check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN, or OSDETECT_AWS_PROFILE",
+    ),
+    (
+        "Credential should be scoped to",
+        "the request is signed for another region or service",
+        "check OSDETECT_AWS_REGION and OSDETECT_AWS_SERVICE: they must be those of the domain",
+    ),
+    (
+        "signature we calculated does not match|SignatureDoesNotMatch|InvalidSignature|IncompleteSignature",
+        "AWS does not accept the signature",
+        "check AWS_SECRET_ACCESS_KEY, and that nothing on the way changes requests or the host's name",
+    ),
+    (
+        "is not authorized to perform: (es|aoss):",
+        "AWS's policies do not let this identity in",
+        "allow it es:ESHttp* in the domain's access policy and its own",
+    ),
+)
+"""What AWS says with 403 of who we are, what it means, and what to do."""
+
+
+def unsigned(reason: str, asked: str) -> ClusterRefused | None:
+    """The error for AWS's 403 about a signature or an identity; None when it is about a right in the cluster."""
+    for pattern, means, cure in _UNSIGNED:
+        if re.search(pattern, reason, re.IGNORECASE):
+            return ClusterRefused(f"{means} ({asked})", cause=reason, cure=cure, status=403)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +132,28 @@ def _index_of(asked: str) -> str:
 _CERTIFICATE = (
     (
         "certificate has expired",
-        "the cluster's certificate has expired",
+        "{whose}'s certificate has expired",
         "renew the certificate of {url}, and check this machine's clock",
     ),
     (
         "certificate is not yet valid",
-        "the cluster's certificate is not valid yet",
+        "{whose}'s certificate is not valid yet",
         "check this machine's clock, and the certificate of {url}",
     ),
     (
         r"Hostname mismatch|IP address mismatch|doesn't match|is not valid for",
-        "the cluster's certificate is for another host name",
-        "name the host in --url as the certificate does, or put this name into the certificate",
+        "{whose}'s certificate is for another host name",
+        "name the host in the URL as the certificate does, or put this name into the certificate",
     ),
     (
         "unable to get (local )?issuer|self.signed certificate|certificate signature failure|unknown ca",
-        "the cluster's certificate is signed by no authority that is trusted here",
+        "{whose}'s certificate is signed by no authority that is trusted here",
         "name the authority's certificate in OSDETECT_CA_CERTS or --ca-certs",
     ),
     (
         "alert (certificate|bad certificate|unknown ca)|certificate required",
-        "the cluster does not accept our client certificate",
-        "check OSDETECT_CLIENT_CERT and OSDETECT_CLIENT_KEY, or that the cluster trusts who signed it",
+        "{whose} does not accept our client certificate",
+        "check OSDETECT_CLIENT_CERT and OSDETECT_CLIENT_KEY, or that {whose} trusts who signed it",
     ),
     (
         "PEM lib|no start line|key values mismatch|KEY_VALUES_MISMATCH",
@@ -118,18 +163,32 @@ _CERTIFICATE = (
     (
         "WRONG_VERSION_NUMBER|wrong version number|record layer failure|unknown protocol|HTTP_REQUEST",
         "what answers does not speak TLS",
-        "check the URL: http:// instead of https://, if the cluster has no TLS",
+        "check the URL: http:// instead of https://, if {whose} has no TLS",
     ),
 )
 """What Python's ssl says, what it means, and what to do."""
 
 
-def certificate_refused(said: str, url: str) -> ClusterRefused:
-    """The error for a TLS connection that was not made."""
+_PASSING_TLS = re.compile("EOF occurred|UNEXPECTED_EOF|ZERO_RETURN|closed \\(EOF\\)|timed out", re.IGNORECASE)
+
+
+def passing_tls(said: str) -> bool:
+    """Whether what Python's ssl says is of a connection that broke, as when a server goes down, and not of trust.
+
+    >>> passing_tls("EOF occurred in violation of protocol (_ssl.c:1000)")
+    True
+    """
+    return bool(_PASSING_TLS.search(said))
+
+
+def certificate_refused(said: str, url: str, whose: str = "the cluster") -> ClusterRefused:
+    """The error for a TLS connection that was not made; `whose` says what is at the URL."""
     for pattern, means, cure in _CERTIFICATE:
         if re.search(pattern, said, re.IGNORECASE):
             return ClusterRefused(
-                f"no trusted TLS connection to {url}: {means}", cause=said, cure=cure.format(url=url)
+                f"no trusted TLS connection to {url}: {means.format(whose=whose)}",
+                cause=said,
+                cure=cure.format(url=url, whose=whose),
             )
     return ClusterRefused(
         f"no trusted TLS connection to {url}",

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from osdetect.cluster.refusal import certificate_refused, forbidden, unauthorized
+from osdetect.cluster.refusal import (
+    SIGNATURE,
+    certificate_refused,
+    forbidden,
+    passing_tls,
+    unauthorized,
+    unsigned,
+)
 from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
 
 _TRANSIENT_STATUS = frozenset({408, 429, 502, 503, 504})
@@ -29,8 +36,9 @@ def reason_of(info: Any) -> str:
         return ""
     roots = error.get("root_cause") or [error]
     root = roots[0] if isinstance(roots, list) and roots and isinstance(roots[0], Mapping) else error
-    # The security plugin's own API says `message`.
-    said = f"{root.get('type', '')}: {root.get('reason', '') or root.get('message', '')}".strip(": ")
+    # The security plugin's own API says `message`, AWS also `Message`.
+    words = root.get("reason", "") or root.get("message", "") or root.get("Message", "")
+    said = f"{root.get('type', '')}: {words}".strip(": ")
     inner = error.get("caused_by")
     if isinstance(inner, Mapping) and str(inner.get("reason")) not in said:
         said += f" ({inner.get('reason')})"
@@ -48,6 +56,8 @@ def from_status(status: int, info: Any, asked: str, *, sent: str = "") -> Cluste
     """
     if status == 401:
         return unauthorized(reason_of(info), asked, sent)
+    if status == 403 and sent == SIGNATURE and (error := unsigned(reason_of(info), asked)):
+        return error
     if status == 403:
         return forbidden(reason_of(info), asked)
     kind = ClusterUnavailable if status in _TRANSIENT_STATUS else ClusterRefused
@@ -67,7 +77,7 @@ def from_connection(error: Exception, url: str) -> ClusterError:
     if isinstance(inner, UnicodeDecodeError):
         return no_json(inner, url)
     said = str(inner or error)[:500]
-    if isinstance(error, theirs.SSLError):
+    if isinstance(error, theirs.SSLError) and not passing_tls(said):
         return certificate_refused(said, url)
     if isinstance(error, theirs.ConnectionTimeout):
         return ClusterUnavailable(

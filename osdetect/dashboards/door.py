@@ -4,14 +4,16 @@ import http.client
 import secrets
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from osdetect.cluster import Connection
-from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable, UsageError
+from osdetect.cluster.refusal import certificate_refused, passing_tls
+from osdetect.cluster.tls import tls_context
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from osdetect.source import printable
 
 _SAID = 600
@@ -27,10 +29,16 @@ class Dashboards:
     Args:
         connection: where it is, and who we are; the same settings as for the cluster.
         tenant: whose saved objects they are to be, where the security plugin has tenants.
+        on_wait: told once, in words, when an answer has to be waited for.
     """
 
-    def __init__(self, connection: Connection, *, tenant: str = "") -> None:
+    def __init__(
+        self, connection: Connection, *, tenant: str = "", on_wait: Callable[[str], object] | None = None
+    ) -> None:
         self._connection = connection
+        self._tls = tls_context(connection) if urlsplit(connection.url).scheme == "https" else None
+        self._on_wait = on_wait or _silent
+        self._reached, self._waited = False, False
         self._parts = urlsplit(connection.url)
         self._tenant = tenant
 
@@ -79,9 +87,13 @@ class Dashboards:
         while True:
             try:
                 return self._once(method, path, body, kind, accept)
-            except ClusterUnavailable:
-                if time.monotonic() + pause > until:
+            except ClusterUnavailable as error:
+                # Whoever named an address at which nothing answers should know at once.
+                if not self._reached or time.monotonic() + pause > until:
                     raise
+                if not self._waited:
+                    self._waited = True
+                    self._on_wait(f"{error.what}; waiting for it, {self._connection.retry_for_s:g} s at most")
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -98,13 +110,10 @@ class Dashboards:
             )
             answer = opened.getresponse()
             status, said = answer.status, answer.read()
-        except ssl.SSLCertVerificationError as error:
-            raise ClusterRefused(
-                f"the certificate of OpenSearch Dashboards at {self.url} is not trusted",
-                cause=error.verify_message,
-                cure="name the authority that signed it: --ca-certs FILE or OSDETECT_CA_CERTS",
-            ) from error
+            self._reached = True
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, ssl.SSLError) and not passing_tls(str(error)):
+                raise certificate_refused(str(error), self.url, "the Dashboards server") from error
             raise ClusterUnavailable(
                 f"OpenSearch Dashboards does not answer at {self.url}",
                 cause=f"{type(error).__name__}: {error}",
@@ -141,26 +150,13 @@ class Dashboards:
 
     def _open(self) -> http.client.HTTPConnection:
         host, port, patience = self._parts.hostname or "", self._parts.port, self._connection.timeout_s
-        if self._parts.scheme == "http":
+        if self._tls is None:
             return http.client.HTTPConnection(host, port, timeout=patience)
-        return http.client.HTTPSConnection(host, port, timeout=patience, context=_tls(self._connection))
+        return http.client.HTTPSConnection(host, port, timeout=patience, context=self._tls)
 
 
-def _tls(connection: Connection) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=str(connection.ca_certs) if connection.ca_certs else None)
-        if connection.client_cert:
-            context.load_cert_chain(connection.client_cert, connection.client_key)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(
-            "a certificate or key for OpenSearch Dashboards cannot be used",
-            cause=str(error),
-            cure="check OSDETECT_CA_CERTS, OSDETECT_CLIENT_CERT and OSDETECT_CLIENT_KEY",
-        ) from error
-    if not connection.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def _silent(_said: str) -> None:
+    """Whoever asks without a listener only waits."""
 
 
 def _reason(reply: Any, said: bytes) -> str:
@@ -170,7 +166,7 @@ def _reason(reply: Any, said: bytes) -> str:
 
 
 _CURES = {
-    401: "set OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE to a user of this Dashboards",
+    401: "set OSDETECT_USERNAME and OSDETECT_PASSWORD_FILE, or another way of docs/security.md, to a user of this Dashboards",
     403: "give this user write access to the tenant, or choose another: OSDETECT_DASHBOARDS_TENANT",
     413: "raise savedObjects.maxImportPayloadBytes in opensearch_dashboards.yml",
 }

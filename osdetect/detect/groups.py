@@ -104,8 +104,7 @@ def _with(alert: Mapping[str, Any], group: Group, told: _Told) -> dict[str, Any]
 
 def _stored(cluster: Cluster, groups: Sequence[Touched]) -> dict[str, tuple[str, Mapping[str, Any], Version]]:
     """The alerts that are there: index, source and version."""
-    docs = [{"_index": one.group.alert_index, "_id": one.group.id} for one in groups]
-    found = cluster.request("POST", "/_mget", body={"docs": docs})["docs"]
+    found = cluster.read_documents((one.group.alert_index, one.group.id) for one in groups)
     return {
         one["_id"]: (one["_index"], one["_source"], Version(one["_seq_no"], one["_primary_term"]))
         for one in found

@@ -7,7 +7,7 @@ from typing import Any
 from osdetect.cluster import Cluster, every_page
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.stored_rule import StoredRule
-from osdetect.errors import ClusterRefused, RuleError
+from osdetect.errors import ClusterRefused, ClusterUnavailable, RuleError
 from osdetect.follow import Shard, StoredEvent, shards_of
 from osdetect.schema.projection import Projection
 from osdetect.tuning import Mode
@@ -139,8 +139,16 @@ def live_shards(cluster: Cluster) -> tuple[Shard, ...]:
 
     Raises:
         ClusterRefused: nothing is deployed.
+        ClusterUnavailable: the rules are there and cannot be read at present.
     """
     shards = shards_of(cluster, RULES_ALIAS)
+    if not shards and cluster.request("GET", f"/_alias/{RULES_ALIAS}", accept=(404,)).get("error") is None:
+        # So it is for some moments after a node came back.
+        raise ClusterUnavailable(
+            "the deployed rules cannot be read at present",
+            cause=f"no copy of any shard of {RULES_ALIAS} is up",
+            cure="wait until the node that holds it is back; osdetect doctor shows the shards",
+        )
     indices = {shard.index for shard in shards if shard.index.startswith(RULES_PREFIX)}
     if len(indices) != 1:
         raise ClusterRefused(

@@ -13,7 +13,7 @@ from itertools import islice
 
 from osdetect.cluster import Cluster, Version
 from osdetect.documents.state import Cursor, Lease
-from osdetect.errors import ClusterRefused, ClusterUnavailable
+from osdetect.errors import ClusterUnavailable
 from osdetect.follow.held import Held, write
 from osdetect.follow.points import reached
 from osdetect.follow.shards import Shard
@@ -154,18 +154,11 @@ class Follower:
             Cursor(self._purpose, self._namespace, shard.index_uuid, shard.number, index=shard.index)
             for shard in shards
         ]
-        body = {"docs": [{"_index": STATE_INDEX, "_id": cursor.id} for cursor in fresh]}
-        reply = self._cluster.request("POST", "/_mget", body=body)
-        for shard, cursor, found in zip(shards, fresh, reply["docs"], strict=True):
+        stored = self._cluster.read_documents((STATE_INDEX, cursor.id) for cursor in fresh)
+        for shard, cursor, found in zip(shards, fresh, stored, strict=True):
             if found.get("found"):
                 version = Version(found["_seq_no"], found["_primary_term"])
                 yield Waiting(shard, cursor.stored(found["_source"]), version)
-            elif (
-                found.get("error", {}).get("type", "index_not_found_exception") != "index_not_found_exception"
-            ):
-                raise ClusterRefused(
-                    f"the cursor {cursor.id} cannot be read", cause=str(found["error"])[:500]
-                )
             else:
                 yield Waiting(shard, cursor, None)
 

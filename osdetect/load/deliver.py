@@ -60,8 +60,7 @@ def deliver(cluster: Cluster, batch: Batch, namespace: str, *, ingested: str) ->
 
 def _settle(cluster: Cluster, tally: _Tally) -> None:
     """Tell records that are there already from others that only have the same id; store the latter beside them."""
-    names = [{"_index": item.document.index, "_id": item.document.id} for item in tally.taken]
-    stored = cluster.request("POST", "/_mget", body={"docs": names})["docs"]
+    stored = cluster.read_documents((item.document.index, item.document.id) for item in tally.taken)
     others = []
     for item, doc in zip(tally.taken, stored, strict=True):
         if doc.get("found") and _content(doc["_source"]) == _content(orjson.loads(item.document.source)):

@@ -43,9 +43,8 @@ def _id(namespace: str, sha256: str) -> str:
 
 def known(cluster: Cluster, namespace: str, hashes: Iterable[str]) -> Mapping[str, Entry]:
     """The entries of those files among `hashes` that are loaded, by hash; not those whose events are gone."""
-    ids = [_id(namespace, sha256) for sha256 in hashes]
-    reply = cluster.request("POST", f"/{STATE_INDEX}/_mget", body={"ids": ids}) if ids else {"docs": []}
-    entries = [_entry(doc["_source"]) for doc in reply["docs"] if doc.get("found")]
+    found = cluster.read_documents((STATE_INDEX, _id(namespace, sha256)) for sha256 in hashes)
+    entries = [_entry(doc["_source"]) for doc in found if doc.get("found")]
     there = frozenset(event_indices(cluster, namespace).values()) if entries else frozenset()
     return {entry.sha256: entry for entry in entries if entry.indices <= there}
 

@@ -66,8 +66,8 @@ class Outbox:
         for buckets in self._buckets(channel):
             lanes = [Lane(channel, rule_id) for rule_id, _ in buckets]
             index = outbox_index(self.namespace)
-            reply = self.cluster.request("POST", f"/{index}/_mget", body={"ids": [lane.id for lane in lanes]})
-            for lane, (_, latest), found in zip(lanes, buckets, reply["docs"], strict=True):
+            stored = self.cluster.read_documents((index, lane.id) for lane in lanes)
+            for lane, (_, latest), found in zip(lanes, buckets, stored, strict=True):
                 if found.get("found"):
                     version = Version(found["_seq_no"], found["_primary_term"])
                     yield Behind(lane.read(found["_source"], version), latest)
@@ -153,10 +153,8 @@ def formed(outbox: Outbox, behind: Behind, now: datetime, link: Link) -> Lane:
 
 
 def _examples(cluster: Cluster, entries: Sequence[Entry], link: Link) -> Iterator[dict[str, Any]]:
-    asked = [{"_index": entry.index, "_id": entry.id} for entry in entries]
-    for entry, found in zip(
-        entries, cluster.request("POST", "/_mget", body={"docs": asked})["docs"], strict=True
-    ):
+    stored = cluster.read_documents((entry.index, entry.id) for entry in entries)
+    for entry, found in zip(entries, stored, strict=True):
         if found.get("found"):
             yield example(entry.id, entry.index, found["_source"], link(found["_source"]))
         else:

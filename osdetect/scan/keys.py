@@ -5,7 +5,8 @@ that have one number cost a look at both, nothing else.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import starmap
 from typing import Any
 
 import msgspec
@@ -64,6 +65,24 @@ class Keys:
         if not (len(event_id) == 36 and event_id.isascii() and event_id.replace("-", "").isalnum()):
             return None
         return hash(begin + event_id) & _MASK, self._time(event_time)
+
+    def of_many(self, told: Sequence[tuple[object, ...]]) -> Iterable[tuple[int, int] | None]:
+        """`of_told` of each, in less time where all have the form that AWS writes."""
+        accounts, ids, times = zip(*told, strict=True)
+        try:
+            together = "".join(ids)
+            begins = list(map(self._accounts.get, accounts))
+            parts = [(time[:_DAY], time[_DAY:_MINUTE], time[_MINUTE:]) for time in times]
+            usual = together.isascii() and together.replace("-", "").isalnum() and set(map(len, ids)) == {36}
+            if None in begins or not usual:
+                return starmap(self.of_told, told)
+            days, clock, seconds = self._days, _MINUTES, _SECONDS
+            whens = [days[day] + clock[minute] + seconds[second] for day, minute, second in parts]
+        except (TypeError, KeyError):  # not all are texts; or a time is not among those that are remembered
+            return starmap(self.of_told, told)
+        return [
+            (hash(begin + name) & _MASK, when) for begin, name, when in zip(begins, ids, whens, strict=True)
+        ]
 
     def _time(self, text: str) -> int:
         day = self._days.get(text[:_DAY])

@@ -79,7 +79,8 @@ def main(descriptor: int) -> None:
             pipe.send(Trouble(error.what, error.cause, error.cure))
             return
         gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        # Records are trees without cycles, and there are many: looking for garbage among them is time lost.
+        gc.set_threshold(1_000_000, 20, 50)
         while True:
             task = pipe.recv()
             stopped.now = False
@@ -188,11 +189,11 @@ class Worker:
 
     def _take_swiftly(self, hits: Swift, file: SourceFile) -> None:
         """Take hits whose documents nobody wants, by what the engine tells of them."""
-        rows, of_told, bounded = self._rows, self._keys.of_told, self._bounded
+        rows, bounded, matches = self._rows, self._bounded, hits.judged.matches
         before = place_of(file.number, hits.before)
         odd: set[int] = set()
-        for match in hits.judged.matches:
-            known = of_told(*match.told)
+        keys = self._keys.of_many([match.told for match in matches]) if matches else ()
+        for match, known in zip(matches, keys, strict=True):
             if known is None:
                 odd.add(hits.before + match.number)
             elif not bounded or self._inside(known[1]):

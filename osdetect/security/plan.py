@@ -134,6 +134,9 @@ def require_ours(kind: str, name: str, standing: Mapping[str, Any], marked: bool
         )
 
 
+_KEPT_OF_USERS = ("backend_roles", "opendistro_security_roles")
+
+
 def _user(api: SecurityApi, role: Role, file: Path) -> Change:
     standing, known = api.get(USERS, role.name), password_in(file)
     body = {"attributes": {"owner": OWNER}, "description": f"{role.description} [{OWNER}]"}
@@ -141,6 +144,9 @@ def _user(api: SecurityApi, role: Role, file: Path) -> Change:
         said = f"+ password as in {file}" if known else f"+ a new password, in {file}"
         return Change(USERS, role.name, Step.CREATE, (said,), body, file)
     require_ours("user", role.name, standing, standing.get("attributes", {}).get("owner") == OWNER)
+    # A user is written whole: what somebody gave it, such as the way into Dashboards, stays.
+    body |= {key: standing[key] for key in _KEPT_OF_USERS if standing.get(key)}
+    body["attributes"] = {**standing["attributes"], "owner": OWNER}
     if known and api.accepts(role.name, known):
         return Change(USERS, role.name, Step.NONE, (), body, file)
     said = f"the password in {file} is another" if known else f"a new password, because {file} is not there"

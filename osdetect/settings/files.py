@@ -102,7 +102,7 @@ def _read(path: Path, of_project: bool, _changed: int, size: int) -> SettingsFil
     if size > _LARGEST:
         raise UsageError(f"the settings file {path} is larger than 1 MB", cure="it is to hold settings only")
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         # No excerpt: the line may hold a secret.
@@ -163,7 +163,12 @@ class _Reader:
             )
         if not isinstance(value, _TYPES[setting.kind]) or isinstance(value, bool):
             raise self._wrong(f"{name} is not {setting.kind.value}", section, name, "see docs/settings.md")
-        return Said(setting, self._text(setting, value), section, self.line(section, name))
+        try:
+            return Said(setting, self._text(setting, value), section, self.line(section, name))
+        except RuntimeError as error:  # ~SOMEBODY, of whom nothing is known
+            raise self._wrong(
+                f"the path of {name} cannot be read: {error}", section, name, "write it whole"
+            ) from None
 
     def _text(self, setting: Setting, value: Any) -> str:
         if setting.kind is Kind.PATH and value:

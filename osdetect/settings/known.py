@@ -52,6 +52,8 @@ SETTINGS = (
     Setting("ca_certs", Kind.PATH, default="the system's authorities"),
     Setting("client_cert", Kind.PATH, credential=True),
     Setting("client_key", Kind.PATH, credential=True),
+    Setting("client_key_password", credential=True, secret=True),
+    Setting("client_key_password_file", Kind.PATH, credential=True),
     Setting("timeout_s", Kind.NUMBER, default="60", in_project=True),
     Setting("retry_for_s", Kind.NUMBER, default="60", in_project=True),
     Setting("trusted_urls", Kind.TEXTS),

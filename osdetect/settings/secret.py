@@ -3,6 +3,7 @@
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from osdetect.errors import UsageError
@@ -48,19 +49,38 @@ def secret(held: Layers, name: str, account: str, given: Found | None = None) ->
     if not candidates:
         return None
     source, reader = min(candidates, key=lambda one: one[0].origin.rank)
-    return Secret(name, source, lambda: _usable(name, source, reader(name, source, account)))
+
+    def read() -> str:
+        return _usable(name, source, reader(name, source, account))
+
+    once = reader is _from_keyring or (reader is _from_file and _gives_once(Path(source.value)))
+    return Secret(name, source, cache(read) if once else read)
+
+
+def _gives_once(path: Path) -> bool:
+    """Whether a second reading would find nothing, or wait for ever: a pipe, as in `<(pass show detector)`."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # reading it says what is wrong
+        return False
 
 
 def _usable(name: str, source: Found, value: str) -> str:
     """Refuse what no header can carry, without repeating it."""
     if not value:
         raise UsageError(f"the {name} is empty", cause=f"it comes from {source.place or source.origin.value}")
-    if any(ord(sign) < 32 or ord(sign) == 127 for sign in value) or (name == "token" and not _token(value)):
+    if any(map(_unsendable, value)) or (name == "token" and not _token(value)):
         raise UsageError(
             f"the {name} holds characters that cannot be sent",
             cause=f"it comes from {source.place or source.origin.value}",
+            cure="it is to be one line of UTF-8" + ("; a token has no spaces" if name == "token" else ""),
         )
     return value
+
+
+def _unsendable(sign: str) -> bool:
+    """A control character, or half of a pair: a byte of the environment that is no UTF-8."""
+    return ord(sign) < 32 or ord(sign) == 127 or 0xD800 <= ord(sign) <= 0xDFFF
 
 
 def _token(value: str) -> bool:

@@ -1,10 +1,11 @@
-"""Whether a detector is well, and the pages that say so: /metrics, /healthz, /readyz."""
+"""Whether a detector or a notifier is well, and the pages that say so: /metrics, /healthz, /readyz."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 from osdetect.errors import UsageError
 from osdetect.source import printable
@@ -56,19 +57,58 @@ class Health:
         return self.ill()
 
 
+class Well(Protocol):
+    """Says whether something is well."""
+
+    def ill(self) -> str:
+        """Why it is not; empty when it is."""
+
+    def unready(self) -> str:
+        """Why nothing should rely on it yet; empty when it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllWell:
+    """Well while each of its parts is; the first that is not is named."""
+
+    parts: Mapping[str, Health]
+
+    def ill(self) -> str:
+        """See `Well`."""
+        return self._first(Health.ill)
+
+    def unready(self) -> str:
+        """See `Well`."""
+        return self._first(Health.unready)
+
+    def failed(self, reason: str) -> None:
+        """None of the parts could reach the cluster."""
+        for one in self.parts.values():
+            one.failed(reason)
+
+    def _first(self, ask: Callable[[Health], str]) -> str:
+        return next((f"{name}: {why}" for name, one in self.parts.items() if (why := ask(one))), "")
+
+
 @contextmanager
-def serving(address: str, health: Health, metrics: Metrics) -> Iterator[str]:
+def serving(address: str, health: Well, metrics: Metrics | None = None) -> Iterator[str]:
     """Answer at `address` (HOST:PORT; port 0 for a free one) while the body runs; gives the URL.
+
+    Args:
+        address: where.
+        health: what /healthz and /readyz say.
+        metrics: what /metrics says; without them there is no such page.
 
     Raises:
         UsageError: that is no address, or it cannot be listened on.
     """
     host, port = _parsed(address)
     pages: dict[str, Callable[[], Page]] = {
-        "/metrics": lambda: (200, CONTENT_TYPE, metrics.text()),
         "/healthz": lambda: _verdict(health.ill()),
         "/readyz": lambda: _verdict(health.unready()),
     }
+    if metrics is not None:
+        pages["/metrics"] = lambda: (200, CONTENT_TYPE, metrics.text())
     try:
         server = _Server((host, port), _handler(pages))
     except OSError as error:

@@ -33,7 +33,18 @@ def test_a_real_node_is_recognised(node_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost:9200", "ftp://127.0.0.1", "http://", "http://h:99999", "http://h:0", "http://[::1"]
+    "url",
+    [
+        "",
+        "localhost:9200",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://h:99999",
+        "http://h:0",
+        "http://[::1",
+        "http://a b",
+        "http://a..b",
+    ],
 )
 def test_what_is_no_url_of_a_cluster_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="not the URL of a cluster") as refused:

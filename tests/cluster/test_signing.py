@@ -216,3 +216,51 @@ def test_an_extra_that_is_not_installed_is_named(
     )
     assert ran.returncode == 2, ran.stderr
     assert f"pip install '{extra}'" in ran.stderr
+
+
+SAID_403 = {
+    "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z": ("clock", "clock"),
+    "The security token included in the request is expired": ("expired", "sign in to AWS again"),
+    "The security token included in the request is invalid.": ("does not know", "AWS_ACCESS_KEY_ID"),
+    "Credential should be scoped to a valid region, not 'us-east-1'.": (
+        "another region",
+        "OSDETECT_AWS_REGION",
+    ),
+    "The request signature we calculated does not match the signature you provided.": (
+        "does not accept the signature",
+        "AWS_SECRET_ACCESS_KEY",
+    ),
+    "User: arn:aws:iam::111122223333:user/casey is not authorized to perform: es:ESHttpGet": (
+        "policies",
+        "access policy",
+    ),
+}
+"""What AWS answers with 403 before the cluster is asked (its documentation, "Common errors")."""
+
+
+@pytest.mark.parametrize("key", ["message", "Message"])
+@pytest.mark.parametrize("said", SAID_403)
+def test_what_aws_refuses_with_403_is_told_as_what_it_is(said: str, key: str) -> None:
+    """Not as a right that a role lacks."""
+    what, cure = SAID_403[said]
+    with (
+        FaultProxy("", lambda _asked: Reply(403, {key: said})) as made,
+        pytest.raises(ClusterRefused) as refused,
+    ):
+        _connect(made)
+    assert what in refused.value.what
+    assert said[:30] in refused.value.cause
+    assert cure in refused.value.cure
+
+
+def test_a_right_that_the_clusters_own_roles_lack_is_told_as_that() -> None:
+    lacking = refusal(
+        403,
+        "security_exception",
+        "no permissions for [cluster:monitor/main] and User [name=x, backend_roles=[]]",
+    )
+    with (
+        FaultProxy("", lambda _asked: lacking) as made,
+        pytest.raises(ClusterRefused, match="lacks the right"),
+    ):
+        _connect(made)

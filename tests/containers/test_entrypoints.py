@@ -11,19 +11,30 @@ from collections.abc import Iterator
 import pytest
 
 from osdetect.cli.main import run
+from osdetect.dashboards.saved_objects import build
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import environment, start
 from tests.containers.material import COMPOSE, Entrypoint, entrypoints
+from tests.dashboards.server import DashboardsServer
 from tests.packs.material import rule
 
 ALL = list(entrypoints())
 ONCE = [one for one in ALL if "--every" not in one.words]
 GOING_ON = [one for one in ALL if "--every" in one.words]
+_DASHBOARDS = ("https://dashboards:5601", "http://dashboards:5601")
 _CHANNELS = '[channels.out]\nkind = "stdout"\n'
 
 
 @pytest.fixture(scope="module")
-def world(node_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def dashboards() -> Iterator[DashboardsServer]:
+    with DashboardsServer() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def world(
+    node_url: str, dashboards: DashboardsServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """A node with rules on it, and what the paths of the files stand for here."""
     folder = tmp_path_factory.mktemp("world")
     (folder / "rules").mkdir()
@@ -46,6 +57,8 @@ def world(node_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
         "/channels/channels.toml": str(folder / "channels.toml"),
         "0.0.0.0:9464": "127.0.0.1:0",
         "127.0.0.1:9464": "127.0.0.1:0",
+        "0.0.0.0:9465": "127.0.0.1:0",
+        **dict.fromkeys(_DASHBOARDS, dashboards.url),
     }
     shutil.rmtree(folder)
 
@@ -66,6 +79,7 @@ def test_there_are_entrypoints_of_every_kind() -> None:
 
 def test_what_runs_once_runs(
     world: dict[str, str],
+    dashboards: DashboardsServer,
     fresh_cluster: str,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -75,6 +89,11 @@ def test_what_runs_once_runs(
         status = run(_here(one, world))
         said = capfd.readouterr()
         assert status == ExitCode.OK, (one.place, said.out, said.err)
+    assert {one.place for one in ONCE if "--dashboards" in one.words} == {
+        "compose.yaml:import",
+        "compose.dev.yaml:import",
+    }
+    assert len(dashboards.stored) == len(build())
 
 
 def test_what_goes_on_goes_on_and_ends_when_it_is_told(world: dict[str, str], fresh_cluster: str) -> None:
@@ -98,16 +117,22 @@ def test_what_goes_on_goes_on_and_ends_when_it_is_told(world: dict[str, str], fr
             process.communicate()
 
 
-def test_the_health_check_of_the_detector_tells_well_from_ill(
-    fresh_cluster: str, world: dict[str, str]
+@pytest.mark.parametrize(("service", "port"), [("detect", 9464), ("notify", 9465)])
+def test_a_health_check_tells_well_from_ill(
+    fresh_cluster: str, world: dict[str, str], service: str, port: int
 ) -> None:
-    check = COMPOSE["compose.yaml"]["services"]["detect"]["healthcheck"]["test"]
+    said = COMPOSE["compose.yaml"]["services"][service]
+    check = said["healthcheck"]["test"]
     assert check[:3] == ["CMD", "python", "-c"]
     assert run(["deploy", world["/rules"], "--url", fresh_cluster]) == ExitCode.OK
-    port = _free_port()
-    asking = check[3].replace("9464", str(port))
+    free = _free_port()
+    asking = check[3].replace(str(port), str(free))
+    assert asking != check[3]
     assert _python(asking) != 0
-    process = start("detect", "--every", "30s", "--listen", f"127.0.0.1:{port}", OSDETECT_URL=fresh_cluster)
+    listen = {f"0.0.0.0:{port}": f"127.0.0.1:{free}"}
+    process = start(
+        *({**world, **listen}.get(word, word) for word in said["command"]), OSDETECT_URL=fresh_cluster
+    )
     try:
         assert process.stderr is not None
         assert "started" in process.stderr.readline()

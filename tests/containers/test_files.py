@@ -98,7 +98,7 @@ def test_each_service_sees_its_own_secrets_alone() -> None:
         "admin": set(),
         "node": {"opensearch"},
         "dashboards": {"dashboards"},
-        "deployer": {"deploy"},
+        "deployer": {"deploy", "import"},
         "detector": {"detect"},
         "loader": {"load"},
         "notifier": {"notify"},
@@ -162,3 +162,18 @@ def test_the_node_in_the_container_is_set_as_the_secured_node_of_the_tests() -> 
 def test_units_are_let_near_nothing(file: Path) -> None:
     """systemd's own measure of what a unit is exposed to: 0 to 10, below 2 is good."""
     _passes("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", file)
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_what_goes_on_has_a_health_check_and_dashboards_are_imported_when_they_are_up(name: str) -> None:
+    services = COMPOSE[name]["services"]
+    for service in services.values():
+        if "--every" in service.get("command", ()):
+            assert service["healthcheck"]["test"][0] == "CMD"
+    after = services["import"]["depends_on"]
+    assert {one: said["condition"] for one, said in after.items()} == {
+        "deploy": "service_completed_successfully",
+        "dashboards": "service_healthy",
+    }
+    assert services["dashboards"]["healthcheck"]
+    assert "import" not in str([one.get("depends_on", "") for one in services.values()])

@@ -3,6 +3,7 @@
 import copy
 import json
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,6 +125,26 @@ def test_a_server_that_just_starts_is_waited_for(server: DashboardsServer) -> No
         install(at(server, timeout_s=2.0))
 
 
+def test_who_waits_is_told_once_and_who_named_a_dead_address_at_once(server: DashboardsServer) -> None:
+    told: list[str] = []
+    server.busy = 3
+    connection = Connection.from_settings(url=server.url, retry_for_s=20)
+    assert install(Dashboards(connection, on_wait=told.append)).objects == OBJECTS
+    (said,) = told
+    assert "busy or not ready (503); waiting for it, 20 s at most" in said
+    nowhere = Connection.from_settings(url="http://127.0.0.1:9", retry_for_s=60)
+    since = time.monotonic()
+    with pytest.raises(ClusterUnavailable, match="does not answer"):
+        install(Dashboards(nowhere, on_wait=told.append))
+    assert time.monotonic() - since < 5
+
+
+def test_tls_to_a_plain_port_is_told_at_once(server: DashboardsServer) -> None:
+    url = server.url.replace("http:", "https:")
+    with pytest.raises(ClusterRefused, match="does not speak TLS"):
+        install(Dashboards(Connection.from_settings(url=url, retry_for_s=60)))
+
+
 def test_a_base_path_is_kept() -> None:
     with DashboardsServer(base="/analytics") as server:
         assert install(at(server)).objects == OBJECTS
@@ -145,7 +166,7 @@ def test_the_certificate_is_verified_as_the_cluster_s_is(tmp_path: Path) -> None
     with DashboardsServer(tls=context) as server:
         assert install(at(server, ca_certs=tmp_path / "ca.pem")).objects == OBJECTS
         with pytest.raises(
-            ClusterRefused, match=r"certificate of OpenSearch Dashboards at .* is not trusted"
+            ClusterRefused, match="the Dashboards server's certificate is signed by no authority"
         ):
             install(at(server, ca_certs=tmp_path / "wrong.pem"))
         assert install(at(server, verify_tls=False)).objects == OBJECTS

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from osdetect.vocabulary import ExitCode
 from tests.harness.plan import Plan, Stroke
 
 _WAIT_S = 120.0
@@ -87,7 +86,7 @@ class Crew:
         self._closing = False
         self._all_ended = threading.Condition(self._lock)
         self.by_itself: list[Ended] = []
-        self.started = self.gave_up = 0
+        self.started = 0
         forker.on_end = self._ended
         for _ in range(plan.workers):
             self._start()
@@ -115,9 +114,7 @@ class Crew:
     def _ended(self, pid: int, status: int) -> None:
         with self._lock:
             self._running.discard(pid)
-            if status == ExitCode.CLUSTER:
-                self.gave_up += 1  # it could not begin; whoever supervises it starts it again
-            elif pid not in self._killed and not self._closing:
+            if pid not in self._killed and not self._closing:
                 self.by_itself.append(Ended(pid, status, self._log.read_text(errors="replace")[-1500:]))
             self._all_ended.notify_all()
             if self._closing:

@@ -114,10 +114,7 @@ class Stage:
             verdict,
             events=len(set(run.truth.identities())),
             pairs=len(run.truth.must(ground.judge.lasting)),
-            done=injector.done
-            + self._points.done
-            + run.done
-            + Counter({"worker could not begin": crew.gave_up}),
+            done=injector.done + self._points.done + run.done,
             workers=crew.started,
             seconds=time.monotonic() - started,
         )

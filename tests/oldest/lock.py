@@ -16,17 +16,22 @@ FILE = Path(__file__).with_name("artifacts.json")
 
 def main() -> None:
     """Resolve, download, hash."""
-    lock.VERSIONS[Variant.PLAIN] = VERSION
+    lock.VERSIONS.update(dict.fromkeys(Variant, VERSION))
     lock.SERVER = ("opensearch",)  # type: ignore[assignment]  # it had fewer parts
+    (group, name, _), packaging, place = lock.SECURITY[0]
+    lock.SECURITY = (((group, name, f"{VERSION}.0"), packaging, place), *lock.SECURITY[1:])
     with tempfile.TemporaryDirectory() as directory:
-        entry: dict[str, Any] = lock._resolve(Variant.PLAIN, Path(directory))
-        loader = lock._Closure(Path(directory)).exactly(*LOADER, "jar")
-        entry["artifacts"].append(lock._entry(f"lib/{LOADER[1]}-{VERSION}.jar", loader))
+        sets = {variant.value: _entry(variant, Path(directory)) for variant in Variant}
+    FILE.write_text(json.dumps({"format": FORMAT, "sets": sets}, indent=1) + "\n", encoding="utf-8")
+
+
+def _entry(variant: Variant, directory: Path) -> dict[str, Any]:
+    entry: dict[str, Any] = lock._resolve(variant, directory)
+    loader = lock._Closure(directory).exactly(*LOADER, "jar")
+    entry["artifacts"].append(lock._entry(f"lib/{LOADER[1]}-{VERSION}.jar", loader))
     for module in entry["modules"]:
         module["classname"] = module["classname"].replace("ModulePlugin", "Plugin")  # as 2.x calls them
-    FILE.write_text(
-        json.dumps({"format": FORMAT, "sets": {"plain": entry}}, indent=1) + "\n", encoding="utf-8"
-    )
+    return entry
 
 
 if __name__ == "__main__":

@@ -2,7 +2,11 @@
 
     python -m tests.oldest.node
 
-starts it (or finds it running) and prints its URL, for OSDETECT_TEST_URL; `osdetect node down --name oldest` stops it.
+starts it (or finds it running) and prints its URL, for OSDETECT_TEST_URL; `osdetect node down --name oldest` stops it. With `secured`
+behind it, it is one with TLS, users and roles, called oldest-secured, for OSDETECT_TEST_SECURED:
+
+    python -m tests.oldest.node secured
+    OSDETECT_TEST_SECURED=oldest-secured python -m pytest tests/security
 
 It is the embedded node's machinery with another lock file, and with what a server before 3.0 needs besides: a Java with a security
 manager, and a policy for each module, which published jars lack. The policies allow everything: this node is for tests only.
@@ -22,33 +26,35 @@ from osdetect.node.places import cache_root, make_passable, node_place
 from osdetect.node.progress import ignore
 from osdetect.node.startup import Ground, bring_up
 
-NAME = "oldest"
+NAME, SECURED_NAME = "oldest", "oldest-secured"
 _HERE = Path(__file__).parent
 _POLICY = "grant {\n  permission java.security.AllPermission;\n};\n"
 
 
-def artifacts() -> ArtifactSet:
+def artifacts(variant: Variant = Variant.PLAIN) -> ArtifactSet:
     """The locked set."""
-    return _set(Variant.PLAIN, json.loads((_HERE / "artifacts.json").read_bytes())["sets"]["plain"])
+    return _set(variant, json.loads((_HERE / "artifacts.json").read_bytes())["sets"][variant.value])
 
 
-def start(*, ephemeral: bool = False) -> RunningNode:
+def start(*, ephemeral: bool = False, secured: bool = False) -> RunningNode:
     """The node, started unless it runs."""
-    if running := status(NAME):
+    name = SECURED_NAME if secured else NAME
+    if running := status(name):
         return running.node
     cache = make_passable(cache_root())
-    place = node_place(NAME)
+    place = node_place(name)
     make_passable(place.directory.parent)
     make_passable(place.directory)
-    home = ensure_home(artifacts(), cache, ignore)
+    options = NodeOptions(name=name, heap_mb=1024, ephemeral=ephemeral, secured=secured)
+    found = artifacts(options.variant)
+    home = ensure_home(found, cache, ignore)
     for module in (home / "modules").iterdir():
         policy = module / "plugin-security.policy"
         policy.write_text(_POLICY)
         policy.chmod(0o644)
-    options = NodeOptions(name=NAME, heap_mb=1024, ephemeral=ephemeral)
     account = account_of_node()
     return bring_up(
-        Ground(place, options, artifacts(), home, _java(cache, account), account, datetime.now(UTC)), ignore
+        Ground(place, options, found, home, _java(cache, account), account, datetime.now(UTC)), ignore
     )
 
 
@@ -72,4 +78,4 @@ def _java(cache: Path, _account: Account | None) -> Path:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{start().url}\n")
+    sys.stdout.write(f"{start(secured='secured' in sys.argv[1:]).url}\n")

@@ -260,15 +260,6 @@ def test_stopped_it_has_what_was_found_and_says_what_was_not_read(tmp_path: Path
     assert not report.lossless
 
 
-@pytest.mark.long
-def test_a_hundred_thousand_tiny_files(tmp_path: Path) -> None:
-    for number in range(100_000):
-        put(tmp_path / f"{number // 1000:03}" / f"{number}.json", delivery([record(number)]))
-    with scanning(tmp_path) as found:
-        assert (found.report.events, found.report.alerts) == (100_000, 200_000)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 400 * 1024
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_without_the_right_to_read_it_is_told(tmp_path: Path) -> None:
     put_records(tmp_path / "a.json", [record(1)]).chmod(0)

@@ -82,6 +82,23 @@ def test_every_layout_is_read_from_a_file_and_from_standard_input(
         assert {placed(alert)[0] for alert in found.top(0)} == {"standard input"}
 
 
+@pytest.mark.parametrize("padding", [0, 6 << 20], ids=["one window", "several windows"])
+def test_digest_files_among_deliveries_in_a_row_hide_nothing(tmp_path: Path, padding: int) -> None:
+    digest = b'{"digestStartTime":"a","digestEndTime":"b","logFiles":[{"s3Object":"x"}]}\n'
+    long = quiet(3) | {"noise": "n" * 1000}
+    many = delivery([long] * (padding // 1000) + [record(1)])
+    put(tmp_path / "row.json", digest + many + digest + digest + delivery([record(2)]) + digest)
+    put(tmp_path / "digests.json", digest + digest)
+    put(tmp_path / "broken.json", digest + b"{broken")
+    with scanning(tmp_path) as found:
+        report = found.report
+    assert report.alerts == 4
+    assert report.digests == 1
+    assert [error.what for error in report.losses] == [
+        "this holds no CloudTrail records: it seems to be a CloudTrail digest file and something else"
+    ]
+
+
 def test_the_same_record_again_makes_no_second_alert_however_it_is_written(tmp_path: Path) -> None:
     put_records(tmp_path / "a.json.gz", [record(1), record(1), quiet(2)])
     put(tmp_path / "b.json", json.dumps({"Records": [dict(reversed(record(1).items()))]}, indent=2).encode())

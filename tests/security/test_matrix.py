@@ -1,11 +1,15 @@
 """Every command under every role: it runs under those that are for it, and names the missing right to all others."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from osdetect.cli.commands import program
 from osdetect.schema.roles import shipped_roles
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect, Ran
@@ -13,7 +17,8 @@ from tests.faults.material import rule_id
 from tests.security.material import Pipe
 
 ROLES = tuple(role.word for role in shipped_roles())
-RULES, LOG, CHANNELS, SHORT = "{rules}", "{log}", "{channels}", "{short}"
+RULES, LIVE, LOG, CHANNELS, SHORT = "{rules}", "{live}", "{log}", "{channels}", "{short}"
+DASHBOARDS, SITE, TESTED = "{dashboards}", "{site}", "{tested}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,10 @@ CASES = (
     _case("notifier", "notify", "outbox"),
     _case("detector notifier", "notify", "dead"),
     _case("notifier", "notify", "retry", "--all", "--channels", CHANNELS),
+    _case("detector", "doctor", "--role", "detector"),
+    _case("analyst notifier viewer", "catalog", "show", rule_id(1), RULES, "--cluster"),
+    _case("analyst notifier viewer", "catalog", "build", RULES, "--cluster", "-o", SITE),
+    _case("", "test", TESTED),  # its index of a moment is an administrator's, or the embedded node's
     _case("analyst viewer", "alerts", "list"),
     _case("analyst viewer", "alerts", "show", SHORT, "--event"),
     _case("analyst", "alerts", "ack", SHORT),
@@ -52,13 +61,31 @@ CASES = (
     _case("deployer detector", "plan", RULES, exits=(ExitCode.CHANGES,)),
     _case("detector", "plan", RULES, "--backtest", "3650", exits=(ExitCode.CHANGES,)),
     _case("deployer", "deploy", RULES),
+    _case("deployer", "deploy", LIVE, "--dashboards", DASHBOARDS),
     _case("deployer detector", "releases"),
     _case("deployer detector", "drift"),
     _case("deployer", "rollback"),
     _case("", "destroy", "--everything", "--yes"),  # what was gathered is an administrator's to delete
     _case("deployer", "destroy", "--yes"),
 )
+OF_ADMINISTRATORS = frozenset({"security apply", "security show"})
+"""Under each of our roles tests/security/test_apply.py runs these."""
 _REFUSED = frozenset({ExitCode.CLUSTER, ExitCode.LOSS})
+
+
+def _asking(command: Any, names: tuple[str, ...] = ()) -> Iterator[str]:
+    """Every command that can be told of a cluster."""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _asking(inner, (*names, name))
+    if any("--url" in option.opts for option in command.params):
+        yield " ".join(names)
+
+
+def test_every_command_that_asks_a_cluster_is_among_the_cases() -> None:
+    tried = {" ".join(case.line[:count]) for case in CASES for count in (1, 2)}
+    every = set(_asking(typer.main.get_command(program())))
+    assert every - tried == OF_ADMINISTRATORS
+    assert len(every) > 25
 
 
 def _line(pipe: Pipe, case: Case) -> list[str]:

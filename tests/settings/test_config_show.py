@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from osdetect.settings import SETTINGS
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect, osdetect
@@ -37,6 +39,18 @@ def test_each_setting_is_shown_with_its_origin_and_no_secret(
         assert SECRET not in shown
         assert "hidden" not in shown
     assert all(setting.name in table.out for setting in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "url", ["casey:hidden@host:9200", "//casey:hidden@host", "https://a https://u:hidden@b/c@d"]
+)
+def test_what_is_no_url_is_shown_without_what_may_be_a_password(osdetect: Osdetect, url: str) -> None:
+    ran = osdetect("config", "show", "--output", "json", OSDETECT_URL=url, OSDETECT_TRUSTED_URLS=url)
+    assert ran.status == ExitCode.OK
+    assert "hidden" not in ran.out
+    refused = osdetect("status", OSDETECT_URL=url)
+    assert refused.status == ExitCode.USAGE
+    assert "hidden" not in refused.err
 
 
 def test_a_settings_file_reaches_every_command(

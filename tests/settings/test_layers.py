@@ -104,6 +104,7 @@ def test_paths_are_meant_from_the_file_that_names_them(user_says: Write) -> None
         ('profile = "x"', "profile is no section", 1, "[profile.NAME]"),
         ("[profile]\nx = 1", "profile.x is no section", 0, "[profile.x]"),
         ("password = hunter2", "no TOML", 1, ""),
+        ('\nca_certs = "~nobody-of-that-name/ca.pem"', "ca_certs", 2, ""),
         ('url = "a"\nurl = "hunter2"\n\n', "no TOML", 2, ""),
     ],
 )

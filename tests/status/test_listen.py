@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from osdetect.cluster import Cluster
-from osdetect.status.health import Health, serving
+from osdetect.status.health import AllWell, Health, serving
 from osdetect.status.heartbeat import PassMark, mark_pass
 from osdetect.status.metrics import Metrics
 from osdetect.vocabulary import ExitCode
@@ -94,6 +94,20 @@ def test_health_is_a_matter_of_time_since_the_last_batch() -> None:
         assert _get(f"{url}/readyz")[0] == 503
         health.passed()
         assert _get(f"{url}/readyz") == (200, "ok\n")
+
+
+def test_several_are_well_while_each_is() -> None:
+    now = [0.0]
+    parts = {name: Health(10, lambda: now[0]) for name in ("channel a", "channel b")}
+    both = AllWell(parts)
+    assert both.unready().startswith("channel a: no pass has ended yet")
+    parts["channel a"].passed()
+    assert both.unready().startswith("channel b: no pass has ended yet")
+    parts["channel b"].passed()
+    assert (both.ill(), both.unready()) == ("", "")
+    now[0] = 11
+    parts["channel a"].moved()
+    assert both.ill().startswith("channel b: no batch and no pass in 11 s")
 
 
 @pytest.mark.parametrize(

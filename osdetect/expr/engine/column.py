@@ -104,15 +104,20 @@ class Column:
     def of_many(self, values: Sequence[Any]) -> list[Held | None]:
         """The same for a field with ever new values: few of them pass a test, and that is seen of all together."""
         texts = [value for value in values if value.__class__ is str]
-        if not texts or not self._patterns.none_within("\n".join(texts)):
+        clues = self._patterns.clues_within("\n".join(texts))
+        if clues is None:
             return self.of_column(values)
-        text = self._text
-        if len(texts) == len(values):
+        text, of_one = self._text, self._of
+        if not clues and len(texts) == len(values):
             return [text] * len(values)
-        return [
-            text if value.__class__ is str else self._of(value) if _is_plain(value) else None
-            for value in values
-        ]
+        held: list[Held | None] = []
+        for value in values:
+            if value.__class__ is not str:
+                held.append(of_one(value) if _is_plain(value) else None)
+            else:
+                folded = value.lower() if clues else ""
+                held.append(of_one(value) if any(clue in folded for clue in clues) else text)
+        return held
 
     def _decide(self, texts: Collection[str]) -> Mapping[Any, Held]:
         """What holds of each of these texts, which is remembered."""

@@ -91,7 +91,7 @@ class Engine:
         self._seen = 0
         self._objects: Counter[str] = Counter()
         self._outcomes = self._make_outcomes()
-        self._grouping = self._make_grouping()
+        self._grouping = self._make_grouping(None)
 
     @staticmethod
     def of(rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str] = ()) -> "Engine":
@@ -106,9 +106,11 @@ class Engine:
     def _make_outcomes(self) -> Outcomes:
         return Outcomes.of(self._rules, hot_columns([tree for _, tree in self._rules], self._avoid))
 
-    def _make_grouping(self) -> Grouping:
+    def _make_grouping(self, before: Grouping | None) -> Grouping:
         hot = [column.path for column in self._outcomes.columns]
-        return Grouping.of(self._outcomes, Shape.of(hot, self._read, self._names, self._tell), self._steady)
+        return Grouping.of(
+            self._outcomes, Shape.of(hot, self._read, self._names, self._tell), self._steady, before
+        )
 
     def _current(self) -> Grouping:
         """The grouping, made anew from time to time: by then it is seen what values the fields have."""
@@ -120,7 +122,7 @@ class Engine:
             if not objects <= self._avoid:
                 self._avoid |= objects
                 self._outcomes = self._make_outcomes()
-            self._grouping = self._make_grouping()
+            self._grouping = self._make_grouping(self._grouping)
         return self._grouping
 
     def match(self, event: Mapping[str, Any]) -> tuple[str, ...]:
@@ -206,7 +208,7 @@ class Engine:
         if names != self._names:
             self._names = names
             self._relearned += 1
-            self._grouping = self._make_grouping()
+            self._grouping = self._make_grouping(self._grouping)
 
     def _note(self, event: Mapping[str, Any]) -> None:
         """Count the hot fields in which this record has an object or a list: records like it can't be read fast."""
@@ -245,11 +247,11 @@ def _spans(parts: Sequence[_Part], find: Spans) -> Iterator[Span]:
             yield places[match.number - before - 1]
 
 
-def _found(grouping: Grouping, piece: Piece) -> tuple[list[Any], list[Outcome | None]]:
+def _found(grouping: Grouping, piece: Piece) -> tuple[Sequence[Any], list[Outcome | None]]:
     """The records of the piece, None for one of another shape, and their outcomes, None for one to be read as a whole."""
     try:
         records = grouping.shape.decode(piece.text)
-        return list(records), grouping.found(records)
+        return records, grouping.found(records)
     except msgspec.ValidationError:
         read = [_read(grouping.shape, record) for record in pieces.split(piece)]
         of_read = iter(grouping.found([record for record in read if record is not None]))

@@ -5,7 +5,7 @@ record are found with one look into a dictionary by their values.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -45,8 +45,17 @@ class Grouping:
     _found: Memory[tuple[Any, ...], Outcome]
 
     @staticmethod
-    def of(outcomes: Outcomes, shape: Shape, most: int = STEADY) -> "Grouping":
-        """The grouping for what is known by now of how many values the fields have."""
+    def of(
+        outcomes: Outcomes, shape: Shape, most: int = STEADY, before: "Grouping | None" = None
+    ) -> "Grouping":
+        """The grouping for what is known by now of how many values the fields have.
+
+        Args:
+            outcomes: of the rules.
+            shape: how records are read.
+            most: values that a steady field may have.
+            before: another of the same rules; what it remembers is kept where it still says the same.
+        """
         memos = [column.memo for column in outcomes.columns]
         steady = tuple(
             number for number, memo in enumerate(memos) if len(memo.held) <= most and not memo.emptied
@@ -57,6 +66,9 @@ class Grouping:
         many = frozenset(
             number for number in others if memos[number].emptied or len(memos[number].held) > MANY
         )
+        same = before is not None and before.outcomes is outcomes and before.steady == steady
+        if before is not None and same and not before.overflowed:
+            return replace(before, shape=shape, _many=many)
         together, known, found = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(3))
         return Grouping(outcomes, shape, steady, others, many, together, known, found)
 

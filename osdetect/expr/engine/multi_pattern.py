@@ -148,15 +148,19 @@ class MultiPattern:
             held.sort()
         return found
 
-    def none_within(self, text: str) -> bool:
-        """Whether surely no test holds for any part of this text; False where that cannot be told at once."""
+    def clues_within(self, text: str) -> tuple[str, ...] | None:
+        """Texts in lower case, of which each part of this text has one that passes a test; None: that cannot be told.
+
+        >>> found = MultiPattern.of([("", Equals("Root")), ("", Equals("admin"))]).clues_within("somebody,ROOT,root")
+        >>> found
+        ('root',)
+        """
         if self._clues is None or not text.isascii():
-            return False
+            return None
+        if self._free is not None and any(True for _ in self._free(text)):
+            return None
         folded = text.lower()
-        for clue in self._clues:
-            if clue in folded:
-                return False
-        return self._free is None or not any(True for _ in self._free(text))
+        return tuple([clue for clue in self._clues if clue in folded])
 
     def _found(self, text: str) -> Iterator[int]:
         for find in (self._free, self._anchored, self._networks):

@@ -41,7 +41,10 @@ def of_delivery(text: bytes) -> list[Piece] | None:
     first, end = head.end(), tail.start()
     if first >= end:
         return [] if _TAIL.match(text, first) else None
-    return _whole([Piece(b"[" + text[start:stop] + b"]", start) for start, stop in _cuts(text, first, end)])
+    view = memoryview(text)
+    return _whole(
+        [Piece(b"".join((b"[", view[start:stop], b"]")), start) for start, stop in _cuts(text, first, end)]
+    )
 
 
 def _cuts(text: bytes, first: int, end: int) -> Iterator[Span]:

@@ -63,7 +63,7 @@ class Shape:
             tuple(".".join(chains[path]) for path in hot),
             {path: getters[path] for path in leaves},
             {head: getters[head] for head in heads},
-            _together([getters[name] for name in tell]),
+            _together([".".join(chains[name]) for name in tell]),
         )
 
     def column(self, number: int, records: Sequence[Any]) -> list[Any]:
@@ -110,12 +110,11 @@ class Shape:
         return tuple(fetches.values())
 
 
-def _together(gets: Sequence[Get]) -> Callable[[Any], tuple[Any, ...]]:
-    match gets:
-        case (first, second, third):  # what a scan asks of each match
-            return lambda record: (first(record), second(record), third(record))
-        case _:
-            return lambda record: tuple([get(record) for get in gets])
+def _together(attributes: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """The function that gives the values of these attributes."""
+    if len(attributes) > 1:
+        return attrgetter(*attributes)
+    return lambda record: tuple([getattr(record, attribute) for attribute in attributes])
 
 
 def _leaves(hot: Sequence[str], read: Iterable[str]) -> tuple[str, ...]:
