@@ -41,7 +41,6 @@ bench: $(VENV)/dev.ready ## Measure everything (benchmarks/README.md)
 	$(BIN)/python benchmarks/flood.py
 	$(BIN)/python benchmarks/catalog.py
 	$(BIN)/python benchmarks/deploy.py
-	$(BIN)/python benchmarks/deploy.py
 
 docs: $(VENV)/dev.ready ## Write docs/commands.md again from the commands, docs/support.md from the cases
 	$(BIN)/typer osdetect.cli.main utils docs --name osdetect --output docs/commands.md
