@@ -243,3 +243,14 @@ def test_a_rule_id_of_ours_stands_in_each_alert(cluster: Cluster, tmp_path: Path
         rule_id(1),
         rule_id(2),
     }
+
+
+def test_rules_that_no_shard_can_give_at_present_are_not_taken_for_none(
+    cluster: Cluster, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    deployed(cluster, tmp_path, "{eventName: CreateThing}")
+    # As a node answers that has come back and has not opened its shards yet.
+    proxy.choose = on("/osdetect-rules/_stats/docs", [Reply(200, {"_shards": {"total": 1}, "indices": {}})])
+    with connect(proxy.url) as waking, pytest.raises(ClusterUnavailable, match="cannot be read at present"):
+        detected(waking)
+    assert detected(cluster).rules == 1

@@ -116,7 +116,7 @@ class Column:
                 held.append(of_one(value) if _is_plain(value) else None)
             else:
                 folded = value.lower() if clues else ""
-                held.append(of_one(value) if any([clue in folded for clue in clues]) else text)
+                held.append(of_one(value) if any(clue in folded for clue in clues) else text)
         return held
 
     def _decide(self, texts: Collection[str]) -> Mapping[Any, Held]:

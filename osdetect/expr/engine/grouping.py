@@ -66,9 +66,9 @@ class Grouping:
         many = frozenset(
             number for number in others if memos[number].emptied or len(memos[number].held) > MANY
         )
-        if before is not None and before.outcomes is outcomes and before.steady == steady:
-            if not before.overflowed:
-                return replace(before, shape=shape, _many=many)
+        same = before is not None and before.outcomes is outcomes and before.steady == steady
+        if before is not None and same and not before.overflowed:
+            return replace(before, shape=shape, _many=many)
         together, known, found = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(3))
         return Grouping(outcomes, shape, steady, others, many, together, known, found)
 
