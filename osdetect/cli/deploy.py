@@ -44,7 +44,7 @@ MaxDelete = Annotated[
     str,
     typer.Option(
         "--max-delete",
-        help="Live rules that may go, a number or a share such as 50%; default: 10 or a quarter, whichever is more.",
+        help="Live rules that may go, a number or a share such as 50%; default: 10 or a quarter, whichever is more, but not all of three or more.",
         metavar="N",
     ),
 ]

@@ -40,7 +40,7 @@ def releases(
 
 
 def _row(one: Kept, kept: tuple[Kept, ...]) -> tuple[str, ...]:
-    state = "live" if one.live else "" if one.complete else "unfinished"
+    state = "closed" if one.closed else "live" if one.live else "" if one.complete else "unfinished"
     before = next((other.name for other in kept if other.index == one.stamp.follows), "")
     rules = f"{one.stamp.rules:,}" if one.stamp.at else ""
     return (

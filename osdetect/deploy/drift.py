@@ -9,6 +9,7 @@ from osdetect.cluster import Cluster
 from osdetect.deploy.mappings import Resource, shipped, standing
 from osdetect.deploy.releases import (
     Kept,
+    address,
     aliased,
     digest_of,
     kept_releases,
@@ -84,6 +85,13 @@ def _rules(cluster: Cluster) -> Iterator[Drift]:
 
 
 def _release(cluster: Cluster, live: Kept) -> Iterator[Drift]:
+    if live.closed:
+        yield Drift(
+            Kind.RELEASE,
+            live.index,
+            f"it is closed, and no detector can read it: POST {address(live.index)}/_open",
+        )
+        return
     if not live.complete:
         yield Drift(Kind.RELEASE, live.index, "it is live, and its _meta does not say that it is complete")
     if live.alias_edited:

@@ -92,6 +92,8 @@ class Kept:
     dialect: Dialect | None
     """None when it cannot be read."""
     shards: int
+    closed: bool = False
+    """Whether somebody closed its index: nobody can read it then."""
     alias_edited: bool = False
     """Whether the alias that makes it live has a filter, or other options that no deploy gives it."""
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -145,8 +147,10 @@ def kept_releases(cluster: Cluster) -> tuple[Kept, ...]:
     Raises:
         ClusterError: they cannot be read.
     """
-    wanted = "*.settings.index.creation_date,*.settings.index.number_of_shards,*.mappings._meta,*.aliases"
-    found = cluster.request("GET", f"/{RULES_PREFIX}*", params={"filter_path": wanted})
+    settings = ("creation_date", "number_of_shards", "verified_before_close")
+    wanted = ",".join((*(f"*.settings.index.{name}" for name in settings), "*.mappings._meta", "*.aliases"))
+    params = {"filter_path": wanted, "expand_wildcards": "open,closed"}
+    found = cluster.request("GET", f"/{RULES_PREFIX}*", params=params)
     kept = [_kept(name, entry) for name, entry in found.items() if _made_by_deploy(entry)]
     return tuple(sorted(kept, key=lambda one: (one.at, one.index), reverse=True))
 
@@ -172,6 +176,7 @@ def _kept(index: str, entry: Mapping[str, Any]) -> Kept:
         format=version if isinstance(version, int) else 0,
         dialect=Dialect.from_json(meta["dialect"]) if "dialect" in meta else RAW,
         shards=int(settings.get("number_of_shards", 1)),
+        closed="verified_before_close" in settings,
         alias_edited=bool(entry.get("aliases", {}).get(RULES_ALIAS)),
         refused=_texts(meta.get("refused")),
         digests=_texts(meta.get("digests")),
@@ -227,10 +232,18 @@ def stored_documents(
         "_source": list(fields) or True,
         "sort": [{"_seq_no": "asc"}, {"rule.id": {"order": "asc", "unmapped_type": "keyword"}}],
     }
-    for hits in every_page(
-        cluster, f"{address(index)}/_search", body, params={"filter_path": "hits.hits"}, accept=(404,)
-    ):
-        yield from ((hit["_id"], hit["_source"]) for hit in hits)
+    params = {"filter_path": "hits.hits"}
+    try:
+        for hits in every_page(cluster, f"{address(index)}/_search", body, params=params, accept=(404,)):
+            yield from ((hit["_id"], hit["_source"]) for hit in hits)
+    except ClusterRefused as error:
+        if "index_closed_exception" not in error.cause:
+            raise
+        raise ClusterRefused(
+            f"the index {index} is closed",
+            cause="somebody closed it: neither osdetect nor a detector can read it",
+            cure=f"open it: POST {address(index)}/_open; or delete it: DELETE {address(index)}; then run the command again",
+        ) from None
 
 
 def digest_of(document: bytes) -> str:

@@ -159,3 +159,23 @@ def test_documents_that_no_compiler_writes_are_drift_and_are_mended(
             assert "\x1b" not in ran.out + ran.err
             if output == "json":
                 json.loads(ran.out)
+
+
+def test_a_live_release_that_somebody_closed_is_told_with_its_cure(
+    osdetect: Osdetect, fresh_cluster: str, tmp_path: Path
+) -> None:
+    url, at = fresh_cluster, ("--url", fresh_cluster)
+    rules = write_rules(tmp_path / "r", ["{eventName: A}"])
+    osdetect("deploy", rules, *at)
+    (index,) = ask(url, "GET", "/_alias/osdetect-rules")
+    ask(url, "POST", f"/{index}/_close")
+    drifted = osdetect("drift", *at)
+    assert (drifted.status, "it is closed" in drifted.out) == (ExitCode.CHANGES, True)
+    assert "closed" in osdetect("releases", *at).out
+    (rules / "more.yml").write_text(rule_text(7, "{eventName: B}"))
+    for words in (("plan", rules), ("deploy", rules)):
+        refused = osdetect(*words, *at)
+        assert (refused.status, f"POST /{index}/_open" in refused.err) == (ExitCode.CLUSTER, True)
+    ask(url, "POST", f"/{index}/_open?wait_for_active_shards=1")
+    assert osdetect("deploy", rules, *at).status == ExitCode.OK
+    assert osdetect("drift", *at).status == ExitCode.OK

@@ -50,10 +50,16 @@ def packs(capfd: pytest.CaptureFixture[str], root: Path) -> Packs:
 
 
 @pytest.fixture
-def upstream(tmp_path: Path) -> Repository:
-    """A repository with rules of several kinds."""
+def upstream(tmp_path: Path, pristine: Repository) -> Repository:
+    """A repository with rules of several kinds, for one test."""
+    return Repository(tmp_path / "upstream", {}, like=pristine)
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """What `upstream` is a copy of: nobody changes it."""
     return Repository(
-        tmp_path / "upstream",
+        tmp_path_factory.mktemp("pristine") / "upstream",
         {
             "LICENSE": DRL,
             "README.md": "rules\n",
