@@ -82,6 +82,7 @@ def import_into(found: dashboards.Dashboards | None) -> Imported:
     """Import the dashboards; a failure is told and sets the exit code, but undoes nothing."""
     if found is None:
         return Imported()
+    say(f"importing the dashboards into {found.url}")
     try:
         return Imported(found.url, done=dashboards.install(found))
     except OsdetectError as error:

@@ -85,24 +85,29 @@ def _unsaid(reply: Any) -> str:
 
 
 def _refusals(reply: Any) -> Iterable[str]:
-    errors = reply.get("errors") if isinstance(reply, Mapping) else None
-    for one in errors if isinstance(errors, list) else ():
-        error = one.get("error", {}) if isinstance(one, Mapping) else {}
-        missing = ", ".join(f"{ref.get('type')} {ref.get('id')}" for ref in error.get("references", ()))
+    for one in map(_object, _listed(_object(reply).get("errors"))):
+        error = _object(one.get("error"))
+        references = map(_object, _listed(error.get("references")))
+        missing = ", ".join(f"{ref.get('type')} {ref.get('id')}" for ref in references)
         said = ": ".join(filter(None, (str(error.get("type", "")), str(error.get("message", "")), missing)))
-        yield printable(f"{one.get('type')} {one.get('id')}: {said}", 300)
+        yield printable(f"{one.get('type')} {one.get('id')}: {said or 'it does not say why'}", 300)
+
+
+def _object(said: Any) -> Mapping[str, Any]:
+    """What an answer says where an object belongs; whatever answers may say anything."""
+    return said if isinstance(said, Mapping) else {}
+
+
+def _listed(said: Any) -> Sequence[Any]:
+    return said if isinstance(said, list) else ()
 
 
 def _read_back(
     dashboards: Dashboards, objects: Sequence[Mapping[str, Any]]
 ) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     reply = dashboards.ask("POST", READ, [{"type": one["type"], "id": one["id"]} for one in objects])
-    found = reply.get("saved_objects") if isinstance(reply, Mapping) else None
-    return {
-        (str(one.get("type")), str(one.get("id"))): one
-        for one in (found if isinstance(found, list) else ())
-        if isinstance(one, Mapping)
-    }
+    found = map(_object, _listed(_object(reply).get("saved_objects")))
+    return {(str(one.get("type")), str(one.get("id"))): one for one in found}
 
 
 def _differing(
@@ -113,7 +118,7 @@ def _differing(
         name = f"{one['type']} {one['id']}"
         error = there.get("error") if there else None
         if there is None or error:
-            why = error.get("message") if isinstance(error, Mapping) else "it was not answered"
+            why = _object(error).get("message", "it was not answered")
             yield printable(f"{name}: it cannot be read back: {why}", 300)
         elif place := difference(one["attributes"], there.get("attributes")):
             yield printable(f"{name}: it differs in {place}", 300)
@@ -122,8 +127,7 @@ def _differing(
 
 
 def _by_name(references: Any) -> dict[str, Any]:
-    listed = references if isinstance(references, list) else []
-    return {str(one.get("name")): one for one in listed if isinstance(one, Mapping)}
+    return {str(one.get("name")): one for one in map(_object, _listed(references))}
 
 
 def difference(sent: Any, found: Any, path: str = "") -> str:
@@ -163,8 +167,7 @@ def _opened(text: str) -> Any:
 def _default_index(dashboards: Dashboards) -> tuple[str, bool]:
     """What is the default index now, and whether somebody had chosen it."""
     reply = dashboards.ask("GET", SETTINGS)
-    settings = reply.get("settings", {}) if isinstance(reply, Mapping) else {}
-    known = settings.get(DEFAULT_INDEX, {})
+    known = _object(_object(_object(reply).get("settings")).get(DEFAULT_INDEX))
     if chosen := known.get("userValue"):
         return str(chosen), str(chosen) != DEFAULT_PATTERN
     dashboards.ask("POST", f"{SETTINGS}/{DEFAULT_INDEX}", {"value": DEFAULT_PATTERN})

@@ -220,6 +220,18 @@ def test_each_object_that_was_refused_is_named_with_its_reason(server: Dashboard
 
 
 @pytest.mark.parametrize(
+    "answer", [5, [], {"success": False, "errors": [None, {"error": "x"}, {"error": {"references": [1]}}]}]
+)
+def test_an_answer_of_any_other_form_is_told_and_no_defect(server: DashboardsServer, answer: Any) -> None:
+    server._import = lambda *_, **__: (200, answer)  # type: ignore[method-assign]
+    with pytest.raises(ClusterRefused, match="did not take every object"):
+        install(at(server))
+    del server._import
+    server.settings = {"defaultIndex": None}
+    assert install(at(server)).chosen is False
+
+
+@pytest.mark.parametrize(
     ("sent", "found", "where"),
     [
         ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2, "c": 3}]}, ""),

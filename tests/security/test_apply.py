@@ -111,6 +111,14 @@ def test_users_get_passwords_in_files_that_only_their_owner_reads(
     settings["OSDETECT_PASSWORD_FILE"] = str(files["osdetect-viewer.password"])
     assert osdetect("alerts", "list", **settings).status == ExitCode.OK
     assert _changed(_apply(osdetect, node, *two, "--passwords", folder, "-o", "json")) == []
+    user = f"{API}/internalusers/osdetect-viewer"
+    made = node.admin(user)["osdetect-viewer"]
+    told = {
+        "attributes": made["attributes"],
+        "description": made["description"],
+        "password": "somebody-changed-2026!",
+    }
+    node.admin(user, "PUT", {**told, "backend_roles": ["dashboards_people"]})
     files["osdetect-viewer.password"].unlink()  # lost: a new one
     files["osdetect-loader.password"].write_text("chosen-by-somebody-2026!\n")  # given: taken
     changed = _changed(_apply(osdetect, node, *two, "--passwords", folder, "-o", "json"))
@@ -119,6 +127,9 @@ def test_users_get_passwords_in_files_that_only_their_owner_reads(
         ("internalusers", "osdetect-loader", "update"),
     }
     assert passwords["osdetect-viewer"] not in files["osdetect-viewer.password"].read_text()
+    assert node.admin(user)["osdetect-viewer"]["backend_roles"] == ["dashboards_people"], (
+        "what others gave it stays"
+    )
     assert status_of(node.as_user("osdetect-loader", "chosen-by-somebody-2026!").ask("/")) == 200
 
 

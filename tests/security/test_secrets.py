@@ -13,12 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import environment
 from tests.security.material import Pipe, SecuredNode
 
 TOKEN = "a-bearer-token-that-nobody-knows"
+OPENS = "opens-the-key-that-nobody-has"
 DEFECT = (
     "import osdetect.cluster.door as door\n"
     "def broken(*_, **__): raise RuntimeError('broken for a test')\n"
@@ -27,6 +34,16 @@ DEFECT = (
     "from osdetect.cli import main; main()"
 )
 """A defect that lies where requests are sent and answers read, with the credentials in reach."""
+
+
+BROKEN_DASHBOARDS = (
+    "import osdetect.dashboards.door as door\n"
+    "class Broken(door.http.client.HTTPConnection):\n"
+    "    def request(self, *_, **__): raise RuntimeError('broken for a test')\n"
+    "door.http.client.HTTPConnection = Broken\n"
+    "from osdetect.cli import main; main()"
+)
+"""The same, where Dashboards is asked."""
 
 
 @dataclass(slots=True)
@@ -60,7 +77,7 @@ def _secrets(node: SecuredNode) -> tuple[str, ...]:
     known = node.passwords
     sent = (base64.b64encode(f"{user}:{word}".encode()).decode() for user, word in known.items())
     keys = [line for line in node.kept.admin_key.read_text().splitlines() if "-" not in line]
-    return (*known.values(), *sent, *keys, TOKEN)
+    return (*known.values(), *sent, *keys, TOKEN, OPENS)
 
 
 def _run(settings: Mapping[str, str], *line: str, code: str = "") -> tuple[int, str]:
@@ -97,6 +114,14 @@ def test_no_secret_is_printed_logged_or_in_the_process_list(pipe: Pipe, watch: W
         "OSDETECT_CLIENT_CERT": str(node.kept.admin_certificate),
         "OSDETECT_CLIENT_KEY": str(node.kept.admin_key),
     }
+    encrypted = tmp_path / "encrypted.pem"
+    opened = load_pem_private_key(node.kept.admin_key.read_bytes(), None)
+    encrypted.write_bytes(
+        opened.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(OPENS.encode()))
+    )
+    encrypted.chmod(0o600)
+    by_encrypted = {**by_key, "OSDETECT_CLIENT_KEY": str(encrypted), "OSDETECT_CLIENT_KEY_PASSWORD": OPENS}
+    shown_at = ("--dashboards", "http://127.0.0.1:9")
     elsewhere = {**node.settings("viewer"), "OSDETECT_URL": "https://127.0.0.1:9"}
     passwords = tmp_path / "passwords"
     told: list[str] = []
@@ -113,6 +138,9 @@ def test_no_secret_is_printed_logged_or_in_the_process_list(pipe: Pipe, watch: W
         (by_token, ("alerts", "list"), "", {ExitCode.CLUSTER}),
         (elsewhere, ("alerts", "list"), "", {ExitCode.CLUSTER}),
         (by_file, ("status",), DEFECT, {1}),
+        (by_encrypted, ("releases",), DEFECT, {1}),
+        (by_encrypted, ("deploy", pipe.words["live"], *shown_at), "", {ExitCode.CLUSTER}),
+        (node.settings("deployer"), ("deploy", pipe.words["live"], *shown_at), BROKEN_DASHBOARDS, {1}),
         (by_token, ("alerts", "list"), DEFECT, {1}),
         (by_key, ("security", "apply", "viewer", "--passwords", str(passwords)), "", {ExitCode.OK}),
     ):
