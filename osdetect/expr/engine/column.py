@@ -110,13 +110,16 @@ class Column:
         text, of_one = self._text, self._of
         if not clues and len(texts) == len(values):
             return [text] * len(values)
-        held: list[Held | None] = []
-        for value in values:
-            if value.__class__ is not str:
-                held.append(of_one(value) if _is_plain(value) else None)
-            else:
-                folded = value.lower() if clues else ""
-                held.append(of_one(value) if any(clue in folded for clue in clues) else text)
+        held: list[Held | None] = [
+            text if value.__class__ is str else of_one(value) if _is_plain(value) else None
+            for value in values
+        ]
+        for place, value in enumerate(values) if clues else ():
+            if value.__class__ is str:
+                folded = value.lower()
+                for clue in clues:
+                    if clue in folded:
+                        held[place] = of_one(value)
         return held
 
     def _decide(self, texts: Collection[str]) -> Mapping[Any, Held]:

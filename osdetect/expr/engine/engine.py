@@ -177,23 +177,26 @@ class Engine:
         self._seen += len(records)
         told = grouping.shape.told
         matches: list[Match] = []
+        odd: list[Mapping[str, Any]] = []
         whole = _Whole(piece)
         for at, outcome in enumerate(found):
             if outcome is NOTHING:
                 continue
             record = records[at]
             if outcome is None:
-                self._note(whole.event(at))
-                rules = self.match(whole.event(at))
+                event = whole.event(at)
+                if record is None:
+                    odd.append(event)
+                self._note(event)
+                rules = self.match(event)
             elif not outcome.undecided:
                 rules = outcome.ids
             else:
-                event = grouping.shape.event(record, outcome.reads)
-                rules = decide(grouping.outcomes, outcome, whole.event(at) if event is None else event)
+                read = grouping.shape.event(record, outcome.reads)
+                rules = decide(grouping.outcomes, outcome, whole.event(at) if read is None else read)
             if rules:
                 values = told(record) if record is not None else self._told(whole.event(at))
                 matches.append(Match(before + at + 1, rules, values))
-        odd = [whole.event(at) for at, record in enumerate(records) if record is None]
         if odd and self._relearned < _RELEARN:
             self._learn(odd)
         return len(records), matches

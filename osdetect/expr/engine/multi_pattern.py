@@ -23,7 +23,9 @@ _SET_MEMORY = 4 << 20
 _SOME = 4
 """Fewer texts are decided each by itself."""
 _FEW = 16
-"""As many literals are looked for one by one in the time of one pass of a set."""
+"""As many literals are looked for one by one in the time of one pass of a set,"""
+_FEW_IN_MANY = 2
+"""and so many where the text is that of some fifty values."""
 
 Found = Callable[[str], Iterable[int]]
 """Which of some patterns are found in a text: their places."""
@@ -48,6 +50,7 @@ class MultiPattern:
     """What is not of a value's text alone."""
     _clues: tuple[str, ...] | None
     """In lower case, texts of which one stands in every text that passes a test but `_free`; None: there are no few such."""
+    _find_clues: Found
 
     @staticmethod
     def of(tests: Sequence[tuple[str, ValueTest]]) -> "MultiPattern":
@@ -81,8 +84,8 @@ class MultiPattern:
                     others.append((place, predicate(test)))
         of_wildcards = tuple(_Wildcards.of(cased, listed) for cased, listed in wildcards.items() if listed)
         anchored = _regexes([(place, test) for place, test in regexes if not _is_free(test)])
-        literals = {*equal, *map(fold_case, equal_cased)}
-        literals.update(fold_case(text) for one in of_wildcards for text in one.literals)
+        literals = dict.fromkeys((*equal, *map(fold_case, equal_cased)))
+        literals.update(dict.fromkeys(fold_case(text) for one in of_wildcards for text in one.literals))
         told = len(literals) <= _FEW and "" not in literals and not (networks or others or anchored)
         return MultiPattern(
             tuple(name for name, _ in tests),
@@ -94,6 +97,7 @@ class MultiPattern:
             networks_of(networks) if networks else None,
             tuple(others),
             tuple(literals) if told else None,
+            _literals(tuple(literals) if told else (), few=_FEW_IN_MANY),
         )
 
     def decide(self, value: Any) -> tuple[str, ...]:
@@ -160,7 +164,7 @@ class MultiPattern:
         if self._free is not None and any(True for _ in self._free(text)):
             return None
         folded = text.lower()
-        return tuple([clue for clue in self._clues if clue in folded])
+        return tuple([self._clues[number] for number in self._find_clues(folded)])
 
     def _found(self, text: str) -> Iterator[int]:
         for find in (self._free, self._anchored, self._networks):
@@ -211,13 +215,13 @@ class _Wildcards:
                     held.extend([place for place, decide in behind if decide(text)])
 
 
-def _literals(literals: Sequence[str]) -> Found:
-    """Which literals stand in a text."""
+def _literals(literals: Sequence[str], few: int = _FEW) -> Found:
+    """Which literals stand in a text; they are looked for one by one if they are few."""
 
     def one_by_one(text: str) -> list[int]:
         return [number for number, literal in enumerate(literals) if literal in text]
 
-    if len(literals) <= _FEW or not all(is_unicode(literal) for literal in literals):
+    if len(literals) <= few or not all(is_unicode(literal) for literal in literals):
         return one_by_one
     escaped = [f"(?s){re2.escape(literal)}" for literal in literals]  # type: ignore[no-untyped-call]  # re2 is untyped
     together = _set(escaped)

@@ -114,7 +114,10 @@ def _together(attributes: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     """The function that gives the values of these attributes."""
     if len(attributes) > 1:
         return attrgetter(*attributes)
-    return lambda record: tuple([getattr(record, attribute) for attribute in attributes])
+    if not attributes:
+        return lambda _: ()
+    get = attrgetter(attributes[0])
+    return lambda record: (get(record),)
 
 
 def _leaves(hot: Sequence[str], read: Iterable[str]) -> tuple[str, ...]:
