@@ -8,8 +8,8 @@ from pathlib import Path
 
 from osdetect.cli.interrupt import end_at_once
 
-if Path(sys.argv[0]).name == "osdetect":  # the program, and nobody who imports a part of it
-    end_at_once()
+if Path(sys.argv[0]).name == "osdetect" or Path(sys.argv[0]) == Path(__file__).parent.parent / "__main__.py":
+    end_at_once()  # this is the program, and not somebody who imports a part of it
 
 from osdetect.cli.main import main  # reading it takes a while, in which Ctrl-C is answered already
 

@@ -61,6 +61,8 @@ def test_an_alert_says_what_where_who_and_why(cluster: Cluster, tmp_path: Path) 
         "rules_unreadable": [],
         "shards": 1,
         "left_to_others": 0,
+        "leases_taken": 1,
+        "leases_lost": 0,
         "rules_off": 0,
         "rules_put_off": [],
         "passed_over": 0,
