@@ -119,9 +119,7 @@ def detect(
 
     Examples: `osdetect detect --once` · `osdetect detect --every 30s --jitter 5s` · `osdetect detect --cron "*/5 * * * *"`
     """
-    schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter)
-    if listen is not None and schedule is None:
-        raise UsageError("--listen goes with --every or --cron", cure="leave it out with --once")
+    schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter, listen=listen)
     options = DetectOptions(
         namespace=check_namespace(namespace),
         target=target,
@@ -139,7 +137,9 @@ def detect(
         return _Daemon(reach, options, schedule, asked, log).run(listen, output)
 
 
-def read_schedule(*, once: bool, every: str | None, cron: str | None, jitter: str | None) -> Schedule | None:
+def read_schedule(
+    *, once: bool, every: str | None, cron: str | None, jitter: str | None, listen: str | None
+) -> Schedule | None:
     """When passes are due, as the command line says; None: once.
 
     Raises:
@@ -151,13 +151,20 @@ def read_schedule(*, once: bool, every: str | None, cron: str | None, jitter: st
             cure="give one of --once, --every PERIOD (for example --every 30s) and --cron EXPRESSION",
         )
     if once:
-        if jitter is not None:
-            raise UsageError("--jitter goes with --every or --cron", cure="leave it out with --once")
+        for option, given in (("--jitter", jitter), ("--listen", listen)):
+            if given is not None:
+                raise UsageError(f"{option} goes with --every or --cron", cure="leave it out with --once")
         return None
     spread = seconds(jitter) if jitter else 0
     schedule = Schedule(every_s=seconds(every) if every else 0, cron=cron or "", jitter_s=spread)
     schedule.check(_now())
     return schedule
+
+
+def health_of(schedule: Schedule) -> Health:
+    """The health of what is to make passes by the schedule: some of them may be late."""
+    limit_s = PERIODS * (schedule.gap_s(_now()) + schedule.jitter_s)
+    return Health(max(SHORTEST_S, limit_s), time.monotonic)
 
 
 def seconds(text: str) -> int:
@@ -236,7 +243,7 @@ class _Daemon:
         """Passes until a signal comes: 0 after SIGTERM, 1 if something was lost meanwhile, 130 after Ctrl-C."""
         losses, metrics = Losses(), Metrics()
         gap_s = self.schedule.gap_s(_now())
-        health = Health(max(SHORTEST_S, PERIODS * (gap_s + self.schedule.jitter_s)), time.monotonic)
+        health = health_of(self.schedule)
         shown = Shown(lambda report: _report(report, output))
         with serving(listen, health, metrics) if listen is not None else nullcontext("") as address:
             self.log.info(

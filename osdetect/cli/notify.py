@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from osdetect.alerts import dashboards_link
 from osdetect.cli import notify_outbox
 from osdetect.cli.connect import connect
 from osdetect.cli.connected import connected
-from osdetect.cli.detect import Cron, Every, Jitter, Once, read_schedule
+from osdetect.cli.detect import Cron, Every, Jitter, Once, health_of, read_schedule
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_error, print_json, print_table, say, write_line
 from osdetect.cli.signals import Asked, asked_by_signals
@@ -33,7 +32,6 @@ from osdetect.notify.senders import Send, sender
 from osdetect.notify.settings import AnyChannel, Stdout, read_channels
 from osdetect.notify.tell import Told
 from osdetect.status.health import AllWell, Health, serving
-from osdetect.status.heartbeat import PERIODS, SHORTEST_S
 from osdetect.status.logs import Log, LogFormat, open_log
 from osdetect.vocabulary import ExitCode
 
@@ -90,14 +88,12 @@ def run(
 
     Examples: `osdetect notify run --once --channels channels.toml` · `osdetect notify run --every 15s`
     """
-    schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter)
-    if listen is not None and schedule is None:
-        raise UsageError("--listen goes with --every or --cron", cure="leave it out with --once")
+    schedule = read_schedule(once=once, every=every, cron=cron, jitter=jitter, listen=listen)
     found = read_channels(notify_outbox.channels_file(channels), check_namespace(namespace))
     reach = partial(connect, url, ca_certs=ca_certs, insecure=insecure)
     with asked_by_signals() as asked:
         if schedule is not None:
-            well = AllWell({f"channel {name}": _health(schedule) for name in found})
+            well = AllWell({f"channel {name}": health_of(schedule) for name in found})
             log = open_log(log_format, namespace=namespace)
             with (
                 serving(listen, well) if listen is not None else nullcontext("") as address,
@@ -157,11 +153,6 @@ def send_trial(
     why = outcome.refused if isinstance(outcome, Sent) else outcome.why
     print_error(OsdetectError(f"{channel} did not take the message", cause=why))
     return ExitCode.LOSS
-
-
-def _health(schedule: Schedule) -> Health:
-    """Of one channel: as long without a pass or a message as a detector may be."""
-    return Health(max(SHORTEST_S, PERIODS * (schedule.gap_s(_now()) + schedule.jitter_s)), time.monotonic)
 
 
 def _works(

@@ -4,7 +4,8 @@ Most rules ask for certain calls, and a window holds some dozens of them. Which 
 all others need not be asked. So what a window costs depends on what happened in it, hardly on how many rules there are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +23,25 @@ from osdetect.detect.factored import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query, and the calls that it asks for."""
+
+    conjuncts: Conjuncts
+    at: int = 0
+    """Where the test for calls stands."""
+    calls: tuple[str, ...] = ()
+    """Empty: it does not ask for calls, or not in words that are certain to be the cluster's own."""
+
+    def of(self, values: frozenset[str]) -> Query:
+        """The query for events with one of these calls."""
+        if not self.calls:
+            return all_of(self.conjuncts)
+        there = [call for call in self.calls if call in values]
+        asked: Query = {"terms": {CALL: there}} if len(there) > 1 else {"term": {CALL: there[0]}}
+        return all_of((*self.conjuncts[: self.at], asked, *self.conjuncts[self.at + 1 :]))
+
+
 class Searches:
     """Queries that together find every event that one of some rules may hold for; as few for a window as can be."""
 
@@ -29,21 +49,17 @@ class Searches:
     """What a window is asked for before it is searched: the values that its events have there (`follow.Asking`)."""
 
     def __init__(self, queries: Iterable[Query]) -> None:
-        self._queries = tuple(conjuncts_of(query) for query in queries)
+        self._queries = tuple(_asked(conjuncts_of(query)) for query in queries)
+        self._always = {at for at, one in enumerate(self._queries) if not one.calls}
         self._by_call: dict[str, list[int]] = {}
-        self._always: list[int] = []
-        """Queries that do not ask for calls in words that are certain to be the cluster's own."""
-        for at, conjuncts in enumerate(self._queries):
-            calls = _calls(conjuncts)
-            if calls is None:
-                self._always.append(at)
-            for call in calls or ():
+        for at, one in enumerate(self._queries):
+            for call in one.calls:
                 self._by_call.setdefault(call, []).append(at)
 
     @cached_property
     def whole(self) -> tuple[Query, ...]:
         """All of them, in groups that a search takes each."""
-        return _few(map(all_of, self._queries))
+        return _few(all_of(one.conjuncts) for one in self._queries)
 
     def of(self, values: frozenset[str] | None) -> tuple[Query, ...]:
         """Those that can find an event with one of these calls, or without any; None: with whichever call.
@@ -55,30 +71,18 @@ class Searches:
         """
         if values is None:
             return self.whole
-        wanted = {at for call in values for at in self._by_call.get(call, ())}
-        return _few(self._for(sorted(wanted.union(self._always)), values))
-
-    def _for(self, positions: Iterable[int], values: frozenset[str]) -> Iterator[Query]:
-        for position in positions:
-            conjuncts = self._queries[position]
-            if (calls := _calls(conjuncts)) is None:
-                yield all_of(conjuncts)
-                continue
-            at = first_of(conjuncts, CALL)
-            assert at is not None
-            there = [call for call in calls if call in values]
-            asked: Query = {"terms": {CALL: there}} if len(there) > 1 else {"term": {CALL: there[0]}}
-            yield all_of((*conjuncts[:at], asked, *conjuncts[at + 1 :]))
+        wanted = self._always.union(*(self._by_call.get(call, ()) for call in values))
+        return _few(self._queries[at].of(values) for at in sorted(wanted))
 
 
 def _few(queries: Iterable[Query]) -> tuple[Query, ...]:
     return tuple(any_of(group) for group in grouped(factored(queries)))
 
 
-def _calls(conjuncts: Conjuncts) -> list[str] | None:
-    """The calls that the query asks for, as the cluster keeps them: in lower case, which is beyond doubt for ASCII alone."""
+def _asked(conjuncts: Conjuncts) -> _Asked:
+    """The cluster keeps calls in lower case, and which that is, is beyond doubt for ASCII alone."""
     at = first_of(conjuncts, CALL)
     values: list[Any] = (values_of(conjuncts[at], CALL) or []) if at is not None else []
-    if not values or not all(isinstance(one, str) and one.isascii() for one in values):
-        return None
-    return [one.lower() for one in values]
+    if at is None or not all(isinstance(one, str) and one.isascii() for one in values):
+        return _Asked(conjuncts)
+    return _Asked(conjuncts, at, tuple(one.lower() for one in values))

@@ -2,7 +2,10 @@
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect
@@ -12,14 +15,36 @@ COMMAND = "\x1b]0;mine\x07\x1b[31m"
 """What a terminal would obey."""
 
 
+@dataclass(frozen=True)
+class Live:
+    """A cluster with one rule deployed."""
+
+    url: str
+    rules: Path
+    index: str
+    """The live release."""
+
+    @property
+    def at(self) -> tuple[str, str]:
+        """What names the cluster on a command line."""
+        return "--url", self.url
+
+
+@pytest.fixture
+def live(osdetect: Osdetect, fresh_cluster: str, tmp_path: Path) -> Live:
+    rules = write_rules(tmp_path / "r", ["{eventName: A}"])
+    assert osdetect("deploy", rules, "--url", fresh_cluster).status == ExitCode.OK
+    (index,) = ask(fresh_cluster, "GET", "/_alias/osdetect-rules")
+    return Live(fresh_cluster, rules, index)
+
+
 def _indices(url: str) -> set[str]:
     found = ask(url, "GET", "/_cat/indices/osdetect-*?format=json&h=index&expand_wildcards=all")
     return {one["index"] for one in found}
 
 
-def test_destroy_takes_no_name_for_a_wildcard(osdetect: Osdetect, fresh_cluster: str, tmp_path: Path) -> None:
-    url, at = fresh_cluster, ("--url", fresh_cluster)
-    assert osdetect("deploy", write_rules(tmp_path / "r", ["{eventName: A}"]), *at).status == ExitCode.OK
+def test_destroy_takes_no_name_for_a_wildcard(osdetect: Osdetect, live: Live) -> None:
+    url, at = live.url, live.at
     ask(url, "PUT", "/osdetect-rules-%252a", {})  # marked by the template; undone once more it says `*`
     ask(url, "PUT", "/osdetect-rules-mine", {"mappings": {"_meta": {"owner": "me"}}})
     ask(url, "PUT", "/osdetect-cloudtrail-t-2020.01", {})
@@ -48,13 +73,8 @@ def test_destroy_takes_no_name_for_a_wildcard(osdetect: Osdetect, fresh_cluster:
     ask(url, "DELETE", "/osdetect-rules-mine")
 
 
-def test_an_alias_with_a_filter_is_drift_and_a_deploy_mends_it(
-    osdetect: Osdetect, fresh_cluster: str, tmp_path: Path
-) -> None:
-    url, at = fresh_cluster, ("--url", fresh_cluster)
-    rules = write_rules(tmp_path / "r", ["{eventName: A}"])
-    osdetect("deploy", rules, *at)
-    (index,) = ask(url, "GET", "/_alias/osdetect-rules")
+def test_an_alias_with_a_filter_is_drift_and_a_deploy_mends_it(osdetect: Osdetect, live: Live) -> None:
+    url, at, rules, index = live.url, live.at, live.rules, live.index
     hides = {"index": index, "alias": "osdetect-rules", "filter": {"match_none": {}}}
     ask(url, "POST", "/_aliases", {"actions": [{"add": hides}]})
     drifted = osdetect("drift", *at)
@@ -68,12 +88,8 @@ def test_an_alias_with_a_filter_is_drift_and_a_deploy_mends_it(
     assert release["follows"] == "", "it is the same release, and follows what it followed"
 
 
-def test_a_half_written_spare_without_its_index_is_cleared_away(
-    osdetect: Osdetect, fresh_cluster: str, tmp_path: Path
-) -> None:
-    url, at = fresh_cluster, ("--url", fresh_cluster)
-    rules = write_rules(tmp_path / "r", ["{eventName: A}"])
-    osdetect("deploy", rules, *at)
+def test_a_half_written_spare_without_its_index_is_cleared_away(osdetect: Osdetect, live: Live) -> None:
+    url, at, rules = live.url, live.at, live.rules
     spare = "osdetect-migrating-osdetect-cloudtrail-t-2019.01"
     ask(url, "PUT", f"/{spare}", {"mappings": {"_meta": {"owner": "osdetect", "version": 1, "whole": False}}})
     assert osdetect("plan", rules, *at).status == ExitCode.CHANGES
@@ -138,13 +154,8 @@ def test_a_checksum_that_is_not_there_checks_nothing_and_is_refused(
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_documents_that_no_compiler_writes_are_drift_and_are_mended(
-    osdetect: Osdetect, fresh_cluster: str, tmp_path: Path
-) -> None:
-    url, at = fresh_cluster, ("--url", fresh_cluster)
-    rules = write_rules(tmp_path / "r", ["{eventName: A}"])
-    osdetect("deploy", rules, *at)
-    (index,) = ask(url, "GET", "/_alias/osdetect-rules")
+def test_documents_that_no_compiler_writes_are_drift_and_are_mended(osdetect: Osdetect, live: Live) -> None:
+    url, at, rules, index = live.url, live.at, live.rules, live.index
     deep: dict[str, object] = {}
     for _ in range(500):
         deep = {"a": deep}
@@ -161,13 +172,8 @@ def test_documents_that_no_compiler_writes_are_drift_and_are_mended(
                 json.loads(ran.out)
 
 
-def test_a_live_release_that_somebody_closed_is_told_with_its_cure(
-    osdetect: Osdetect, fresh_cluster: str, tmp_path: Path
-) -> None:
-    url, at = fresh_cluster, ("--url", fresh_cluster)
-    rules = write_rules(tmp_path / "r", ["{eventName: A}"])
-    osdetect("deploy", rules, *at)
-    (index,) = ask(url, "GET", "/_alias/osdetect-rules")
+def test_a_live_release_that_somebody_closed_is_told_with_its_cure(osdetect: Osdetect, live: Live) -> None:
+    url, at, rules, index = live.url, live.at, live.rules, live.index
     ask(url, "POST", f"/{index}/_close")
     drifted = osdetect("drift", *at)
     assert (drifted.status, "it is closed" in drifted.out) == (ExitCode.CHANGES, True)

@@ -18,7 +18,7 @@ from osdetect.node import NodeOptions, RunningNode, configure, start, stop
 from osdetect.node.places import node_place
 from osdetect.node.ports import is_free
 from tests.faults.material import ask, connect
-from tests.harness.material import RULES, Judge
+from tests.harness.material import Judge
 from tests.harness.targets import install_stream_template
 
 _AS_SIXTEEN = "-XX:ActiveProcessorCount=16"
@@ -28,7 +28,7 @@ _AS_SIXTEEN = "-XX:ActiveProcessorCount=16"
 class Ground:
     """A node, with the rules deployed. Several episodes may be played on it at once."""
 
-    def __init__(self, folder: Path, rules: tuple[str, ...] = RULES) -> None:
+    def __init__(self, folder: Path) -> None:
         self._options = NodeOptions(name=f"faults-{os.getpid()}", heap_mb=1024, port=_lasting_port())
         self._node: RunningNode | None = None
         self._changed = threading.Condition()
@@ -37,7 +37,7 @@ class Ground:
         self._restarted: set[Callable[[], None]] = set()
         self._deploying, self._second_live = threading.Lock(), False
         self.folder = folder
-        self.judge = Judge.of(folder, rules)
+        self.judge = Judge.of(folder)
 
     @property
     def url(self) -> str:

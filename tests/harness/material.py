@@ -51,10 +51,10 @@ class Judge:
     second: tuple[CompiledRule, ...]
 
     @staticmethod
-    def of(folder: Path, rules: Sequence[str] = RULES) -> "Judge":
+    def of(folder: Path) -> "Judge":
         """Compile the rules."""
-        first = compile_rules([_tuned(folder / "first", rules)], no_cache=True).compiled
-        second = compile_rules([_tuned(folder / "second", (*rules, LATER_RULE))], no_cache=True).compiled
+        first = compile_rules([_tuned(folder / "first", RULES)], no_cache=True).compiled
+        second = compile_rules([_tuned(folder / "second", (*RULES, LATER_RULE))], no_cache=True).compiled
         return Judge(tuple((one.id, one.tree) for one in second), first, second)
 
     @property
@@ -74,9 +74,8 @@ class Judge:
 def _tuned(folder: Path, rules: Sequence[str]) -> Path:
     write_rules(folder, rules)
     for number, words in TUNING.items():
-        if number <= len(RULES) <= len(rules):
-            file = folder / f"rule_{number}.yml"
-            file.write_text(f"{file.read_text()}{words}\n")
+        file = folder / f"rule_{number}.yml"
+        file.write_text(f"{file.read_text()}{words}\n")
     return folder
 
 
