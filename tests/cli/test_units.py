@@ -75,7 +75,7 @@ def test_each_command_line_is_one_that_the_program_takes(name: str, words: list[
         command = command.commands[rest.pop(0)]
     given = command.make_context(words[0], rest).params
     if words[0] in ("detect", "notify"):
-        when = {option: given[option] for option in ("once", "every", "cron", "jitter")}
+        when = {option: given[option] for option in ("once", "every", "cron", "jitter", "listen")}
         assert (read_schedule(**when) is None) == ("--once" in words), name
 
 

@@ -111,6 +111,8 @@ def detected(
 
 def documents(url: str, pattern: str) -> dict[str, Any]:
     """Every document of the indices of that pattern, by id, asked without osdetect."""
+    # An index that a detector has made this moment has no shard up yet: a search would be answered with 503.
+    ask(url, "GET", "/_cluster/health?wait_for_status=yellow&timeout=10s", accept=(408,))
     ask(url, "POST", f"/{pattern}/_refresh?ignore_unavailable=true&allow_no_indices=true")
     reply = ask(url, "GET", f"/{pattern}/_search?size=10000&ignore_unavailable=true&allow_no_indices=true")
     hits = reply["hits"]["hits"]
