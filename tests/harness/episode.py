@@ -158,7 +158,7 @@ class _Run:
             self._ground.deploy_other()
             self.done["deploy"] += 1
         if self._plan.restart:
-            time.sleep(3.0)  # workers go on into what is not written to the disk yet
+            time.sleep(self._plan.restart_after_s)
             self._ground.restart()
         for writer in self._writers:
             writer.join()

@@ -99,6 +99,8 @@ class Plan:
     """Deploy another release in the middle."""
     restart: bool
     """Kill the node in the middle and start it again."""
+    restart_after_s: float
+    """How long workers go on before that into what is not written to the disk yet."""
     faults: tuple[Fault, ...]
     blows: tuple[Blow, ...]
 
@@ -144,6 +146,7 @@ def plan(seed: int) -> Plan:
         narrow=rng.random() < 0.3,
         deploy=rng.random() < 0.4,
         restart=seed % RESTART_EVERY == RESTART_EVERY - 1,
+        restart_after_s=3.0,
         faults=tuple(_fault(rng) for _ in range(rng.randint(8, 16))),
         blows=tuple(_blow(rng) for _ in range(rng.randint(3, 6))),
     )
@@ -152,9 +155,20 @@ def plan(seed: int) -> Plan:
 def harsh(seed: int) -> Plan:
     """The same for an index that acknowledges before it has written to the disk, on a node that is killed.
 
-    What is lost then had sequence numbers, and other events get them.
+    What is lost then had sequence numbers, and other events get them. Nothing else is done to workers, so that they
+    came to that index before, and writers go on long enough that much is written after.
     """
-    return replace(plan(seed), restart=True, durability="async", shards=1, largest=4_000, batches=14)
+    return replace(
+        plan(seed),
+        restart=True,
+        restart_after_s=10.0,
+        durability="async",
+        shards=1,
+        largest=4_000,
+        batches=50,
+        faults=(),
+        blows=(),
+    )
 
 
 def _fault(rng: Random) -> Fault:
