@@ -25,7 +25,9 @@ def main() -> int:
     parser.add_argument(
         "--variant", default="", choices=sorted(VARIANTS), help="a detector that is wrong on purpose"
     )
-    parser.add_argument("--harsh", action="store_true", help="kill the node in each, and let it lose writes")
+    parser.add_argument(
+        "--harsh", action="store_true", help="kill the node in each, let it lose writes, do no other harm"
+    )
     given = parser.parse_args()
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.episodes)
     folder = Path(tempfile.mkdtemp(prefix="osdetect-faults-"))

@@ -156,7 +156,7 @@ def harsh(seed: int) -> Plan:
     """The same for an index that acknowledges before it has written to the disk, on a node that is killed.
 
     What is lost then had sequence numbers, and other events get them. Nothing else is done to workers, so that they
-    came to that index before, and writers go on long enough that much is written after.
+    come to that index before, and writers go on long enough that much is written after.
     """
     return replace(
         plan(seed),
