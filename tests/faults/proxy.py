@@ -144,6 +144,8 @@ class _Server(http.server.ThreadingHTTPServer):
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True
+    """Head and body of an answer are two writes: the second would wait 40 ms until the client confirms the first."""
     server: _Server
 
     def _any(self) -> None:
