@@ -118,7 +118,7 @@ class Worker:
         self._told = time.monotonic()
 
     def _clear(self) -> None:
-        self._rows: defaultdict[tuple[str, ...], array[int]] = defaultdict(lambda: array("Q"))
+        self._rows: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
         """By the rules that hold for them, the rows of the records."""
         self._row_count = self._entry_bytes = self._events = self._stored = self._undated = 0
         self._entries: list[Entry] = []
@@ -179,7 +179,7 @@ class Worker:
         if self._bounded and not self._inside(when):
             return
         place = place_of(file.number, record)
-        self._rows[rules].extend((key, when, place))
+        self._rows[rules] += (key, when, place)
         self._row_count += len(rules)
         if self._writer is not None:
             for number in [self._number[rule] for rule in rules]:
@@ -189,16 +189,28 @@ class Worker:
 
     def _take_swiftly(self, hits: Swift, file: SourceFile) -> None:
         """Take hits whose documents nobody wants, by what the engine tells of them."""
-        rows, bounded, matches = self._rows, self._bounded, hits.judged.matches
+        judged = hits.judged
+        known = self._keys.of_columns(*judged.told) if judged.numbers and not self._bounded else None
+        if known is None:
+            self._take_told(hits, file)
+            return
+        rows, before = self._rows, place_of(file.number, hits.before)
+        for rules, key, when, number in zip(judged.rules, *known, judged.numbers, strict=True):
+            rows[rules] += (key, when, before + number)
+        self._row_count += sum(map(len, judged.rules))
+
+    def _take_told(self, hits: Swift, file: SourceFile) -> None:
+        """The same, one by one."""
+        judged = hits.judged
         before = place_of(file.number, hits.before)
         odd: set[int] = set()
-        keys = self._keys.of_many([match.told for match in matches]) if matches else ()
-        for match, known in zip(matches, keys, strict=True):
+        for number, rules, told in zip(judged.numbers, judged.rules, zip(*judged.told, strict=True), strict=False):
+            known = self._keys.of_told(*told)
             if known is None:
-                odd.add(hits.before + match.number)
-            elif not bounded or self._inside(known[1]):
-                rows[match.rules].extend((*known, before + match.number))
-                self._row_count += len(match.rules)
+                odd.add(hits.before + number)
+            elif not self._bounded or self._inside(known[1]):
+                self._rows[rules] += (*known, before + number)
+                self._row_count += len(rules)
         if odd:
             for hit in hits.hits():
                 if hit[0] in odd:
@@ -206,7 +218,8 @@ class Worker:
 
     def _rows_by_rule(self) -> dict[int, "array[int]"]:
         by_rule: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
-        for rules, rows in self._rows.items():
+        for rules, numbers in self._rows.items():
+            rows = array("Q", numbers)
             for rule in rules:
                 by_rule[self._number[rule]].extend(rows)
         return dict(by_rule)
