@@ -105,7 +105,6 @@ def scan(
         files = scanning.find_files(paths, work, sys.stdin.buffer)
         if timeline is not None:
             _keep_apart(timeline, files)
-        # Started before the rules are read: both take a moment.
         with scanning.Workers(_workers(jobs, files)) as workers:
             compiled = compile_files(
                 rules or [folder("rules")], fields=EventFields.shipped(), cache_folder=rules_cache()

@@ -124,6 +124,10 @@ class Column:
                     held[place] = self._of(value)
         return held
 
+    def of_one(self, value: Any) -> Held | None:
+        """The same for one value."""
+        return self._of(value) if _is_plain(value) else None
+
     def of_many(self, values: Sequence[Any]) -> list[Held | None]:
         """The same for a field with ever new values: few of them pass a test, and that is seen of all together."""
         texts = [value for value in values if value.__class__ is str]

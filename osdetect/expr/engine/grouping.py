@@ -122,17 +122,17 @@ class Grouping:
 
     def _put_loud(self, found: list[Outcome | None], values: Sequence[Any], rare: Sequence[Sequence[Any]]) -> None:
         """Correct what was found for records of which a rare field is not quiet."""
-        columns = [self.outcomes.columns[number] for number in self.rare]
-        loud: set[int] = set()
-        for column, of_all in zip(columns, rare, strict=True):
+        loud: dict[int, dict[int, Held | None]] = {}
+        for number, of_all in zip(self.rare, rare, strict=True):
+            column = self.outcomes.columns[number]
             places = column.loud(of_all)
-            if places is None:
-                held = column.of_many(of_all)
-                places = [at for at, one in enumerate(held) if one is not column.text]
-            loud.update(places)
-        for at in loud:
+            for at in range(len(of_all)) if places is None else places:
+                held = column.of_one(of_all[at])
+                if held is not column.text:
+                    loud.setdefault(at, {})[number] = held
+        for at, by_number in loud.items():
             together = self._values.get(values[at]) or self._decide(values[at])
-            others = [column.of_column((of_all[at],))[0] for column, of_all in zip(columns, rare, strict=True)]
+            others = [by_number.get(number, self.outcomes.columns[number].text) for number in self.rare]
             found[at] = self._outcome((together, *others))
 
     def _by_columns(self, records: Sequence[Any]) -> list[Outcome | None]:
