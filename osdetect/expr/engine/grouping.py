@@ -19,6 +19,8 @@ STEADY = 1_024
 """A field with fewer values than this so far is steady, if most values come again."""
 _MANY = 2_048
 """A field with more has another value in most records."""
+_ENOUGH = 100
+"""Fewer records tell nothing of how many values come again."""
 _REMEMBERED = 8_192
 
 
@@ -68,9 +70,14 @@ class Grouping:
             before: another of the same rules; what it remembers is kept where it still says the same.
         """
         memos = [column.memo for column in outcomes.columns]
-        few = min(most, records // 2) if records else most
+        same = before is not None and before.outcomes is outcomes
+        # What is rare stays so: its values are not counted any more.
+        rare_before = before.rare if before is not None and same else ()
+        many = records // 2 if records >= _ENOUGH else most
         steady = tuple(
-            number for number, memo in enumerate(memos) if len(memo.held) <= few + 2 and not memo.emptied
+            number
+            for number, memo in enumerate(memos)
+            if len(memo.held) <= min(most, many) + 2 and not memo.emptied and number not in rare_before
         )
         if len(steady) < 2 or not most:
             steady = ()
@@ -79,10 +86,9 @@ class Grouping:
             number
             for number in rest
             if outcomes.columns[number].has_clues
-            and (memos[number].emptied or len(memos[number].held) > min(_MANY, records // 2))
+            and (number in rare_before or memos[number].emptied or len(memos[number].held) > min(_MANY, many))
         )
         get = attrgetter(*(shape.hot[number] for number in steady)) if steady else bool
-        same = before is not None and before.outcomes is outcomes
         if before is not None and same and (before.steady, before.rare) == (steady, rare) and not before.overflowed:
             return replace(before, shape=shape, _get=get)
         memories = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(5))
@@ -118,7 +124,7 @@ class Grouping:
         outcome = self._outcome((self._decide(value), *[columns[number].text for number in self.rare]))
         if outcome is None or value not in self._values.held:
             return outcome
-        return self._quiet.put(tuple([self._texts.get(one) or one for one in value]), outcome)
+        return self._quiet.put(tuple(map(self._shared, value)), outcome)
 
     def _put_loud(self, found: list[Outcome | None], values: Sequence[Any], rare: Sequence[Sequence[Any]]) -> None:
         """Correct what was found for records of which a rare field is not quiet."""
@@ -177,7 +183,7 @@ class Grouping:
         columns = self.outcomes.columns
         held = tuple(
             [
-                columns[number].of_column((value,))[0]
+                columns[number].of_one(value)
                 for number, value in zip(self.steady, values, strict=True)
             ]
         )
@@ -188,6 +194,7 @@ class Grouping:
         if not kept:
             return together
         # Values that are many times the same object take less of the processor's cache.
-        texts = self._texts
-        shared = tuple([texts.get(value) or texts.put(value, value) for value in values])
-        return self._values.put(shared, together)
+        return self._values.put(tuple(map(self._shared, values)), together)
+
+    def _shared(self, value: Any) -> Any:
+        return self._texts.get(value) or self._texts.put(value, value)

@@ -26,17 +26,23 @@ class Memory(Generic[K, V]):
 
     def put(self, key: K, value: V, weight: int = 1) -> V:
         """Remember the value, which is given back; one heavier than a tenth of the whole is not remembered."""
-        self.update({key: value}, weight)
+        if self._has_room(1, weight):
+            self.held[key] = value
         return value
 
     def update(self, entries: Mapping[K, V], weight: int) -> None:
         """Remember all these, of so much weight together, unless that is more than a tenth of the whole."""
+        if self._has_room(len(entries), weight):
+            self.held.update(entries)
+
+    def _has_room(self, more: int, weight: int) -> bool:
+        """Count so many entries in, and make room for them; false when they are too heavy."""
         if weight * 10 > self._capacity:
-            return
-        if len(self.held) + len(entries) > self._most or self._weight + weight > self._capacity:
+            return False
+        if len(self.held) + more > self._most or self._weight + weight > self._capacity:
             self.held.clear()
             self.held.update(self._always)
             self._weight = 0
             self.emptied += 1
-        self.held.update(entries)
         self._weight += weight
+        return True
