@@ -29,6 +29,10 @@ class ScanFailed(OutputError):
     """The scan cannot go on: no room for temporary files, or the worker processes do not live."""
 
 
+class NoRoom(ScanFailed):
+    """A worker could not write what it found; what was told before is good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Died:
     """A worker process ended before its task did."""
@@ -102,7 +106,8 @@ class Workers:
             stop: asked often; once it says yes no task is begun, and those under way are given up.
 
         Raises:
-            ScanFailed: a worker cannot go on; raised in the end, when what the others have found is told.
+            ScanFailed: workers do not live.
+            NoRoom: a worker cannot write; raised in the end, when what the others have found is told.
         """
         deadline = 0.0
         while True:
@@ -126,7 +131,7 @@ class Workers:
                     yield answer
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
-            raise ScanFailed(trouble.what, cause=trouble.cause, cure=trouble.cure)
+            raise NoRoom(trouble.what, cause=trouble.cause, cure=trouble.cure)
 
     def give_up(self) -> None:
         """Have no task done any more."""
