@@ -96,7 +96,7 @@ def _work(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         work(stopped)
         status = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # none may get from the copy into what the scanning process was doing
         if debug:
             traceback.print_exc()
     finally:

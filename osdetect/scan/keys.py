@@ -19,6 +19,7 @@ TOLD = ("recipientAccountId", "eventID", "eventTime")
 NO_KEY = (None, UNDATED)
 """Stands for what `Keys.of_told` does not tell."""
 _MASK = (1 << 64) - 1
+_OF_IDS = b"-" + "".join(filter(str.isalnum, map(chr, range(128)))).encode()
 _HOUR = len("2024-05-01T12:")
 _HOURS = 10_000
 """Hours that are remembered,"""
@@ -81,8 +82,8 @@ class Keys:
             whens = [hours[time[:_HOUR]] + seconds[time[_HOUR:]] for time in times]  # type: ignore[index]  # and here
         except (TypeError, KeyError):
             return None
-        usual = together.isascii() and together.replace("-", "").isalnum() and set(map(len, ids)) == {36}  # type: ignore[arg-type]
-        if not usual:
+        odd = not together.isascii() or together.encode().translate(None, _OF_IDS)
+        if odd or set(map(len, ids)) != {36}:  # type: ignore[arg-type]  # as above
             return None
         keys = [
             None if begin is None else hash(begin + name) & _MASK  # type: ignore[operator]

@@ -58,6 +58,7 @@ class Stopped:
         self.now = False
 
     def __call__(self, _signal: int, _frame: object) -> None:
+        """As `signal.signal` wants a handler."""
         self.now = True
 
 

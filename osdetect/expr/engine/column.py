@@ -91,8 +91,10 @@ class Column:
         except TypeError:
             return None
         clues = self._patterns.clues_within(together)
+        if clues is None:
+            return None
         if not clues:
-            return clues
+            return ()
         return _places_of(clues, together.lower()) if together.count("\n") == len(texts) - 1 else None
 
     def of_values(self, values: Sequence[Any] | None) -> Held:

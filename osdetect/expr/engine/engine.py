@@ -156,7 +156,9 @@ class Engine:
     def match_lines(self, text: bytes) -> Judged | None:
         """The same for NDJSON: a record a line, blank lines skipped."""
         return self._judge(
-            _if_unicode(text, pieces.of_lines), lambda piece, records: pieces.line_spans(text, piece, records), check=True
+            _if_unicode(text, pieces.of_lines),
+            lambda piece, records: pieces.line_spans(text, piece, records),
+            check=True,
         )
 
     def _judge(self, cut: Sequence[Piece] | None, spans: Spans, *, check: bool = False) -> Judged | None:
@@ -181,7 +183,10 @@ class Engine:
             seen,
             tuple(chain.from_iterable([part.numbers for part in parts])),
             tuple(chain.from_iterable([part.rules for part in parts])),
-            tuple(tuple(chain.from_iterable(column)) for column in zip(*[part.told for part in parts], strict=True)),
+            tuple(
+                tuple(chain.from_iterable(column))
+                for column in zip(*[part.told for part in parts], strict=True)
+            ),
             lambda: list(_spans(parts, spans)),
         )
 

@@ -89,7 +89,12 @@ class Grouping:
             and (number in rare_before or memos[number].emptied or len(memos[number].held) > min(_MANY, many))
         )
         get = attrgetter(*(shape.hot[number] for number in steady)) if steady else bool
-        if before is not None and same and (before.steady, before.rare) == (steady, rare) and not before.overflowed:
+        if (
+            before is not None
+            and same
+            and (before.steady, before.rare) == (steady, rare)
+            and not before.overflowed
+        ):
             return replace(before, shape=shape, _get=get)
         memories = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(5))
         others = tuple(number for number in rest if number not in rare)
@@ -126,7 +131,9 @@ class Grouping:
             return outcome
         return self._quiet.put(tuple(map(self._shared, value)), outcome)
 
-    def _put_loud(self, found: list[Outcome | None], values: Sequence[Any], rare: Sequence[Sequence[Any]]) -> None:
+    def _put_loud(
+        self, found: list[Outcome | None], values: Sequence[Any], rare: Sequence[Sequence[Any]]
+    ) -> None:
         """Correct what was found for records of which a rare field is not quiet."""
         loud: dict[int, dict[int, Held | None]] = {}
         for number, of_all in zip(self.rare, rare, strict=True):
@@ -182,10 +189,7 @@ class Grouping:
     def _decide(self, values: tuple[Any, ...]) -> _Together:
         columns = self.outcomes.columns
         held = tuple(
-            [
-                columns[number].of_one(value)
-                for number, value in zip(self.steady, values, strict=True)
-            ]
+            [columns[number].of_one(value) for number, value in zip(self.steady, values, strict=True)]
         )
         known = self._known.get(held)
         together = known if known is not None else self._known.put(held, _Together(held))
