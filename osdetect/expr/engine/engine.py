@@ -11,7 +11,7 @@ import orjson
 from msgspec import UNSET
 
 from osdetect.expr.engine import pieces
-from osdetect.expr.engine.grouping import STEADY, Grouping
+from osdetect.expr.engine.grouping import MISSES, STEADY, Grouping
 from osdetect.expr.engine.hot import hot_columns
 from osdetect.expr.engine.outcome import NOTHING, Outcome, Outcomes, decide, paths
 from osdetect.expr.engine.pieces import Piece, Span
@@ -78,6 +78,7 @@ class Engine:
         "_names",
         "_objects",
         "_outcomes",
+        "_patience",
         "_pieces",
         "_read",
         "_relearned",
@@ -96,6 +97,7 @@ class Engine:
         self._avoid = frozenset(path for path in self._read if path.partition(".")[0] in tell and "." in path)
         self._relearned = 0
         self._steady = STEADY
+        self._patience = MISSES
         self._pieces = 0
         self._seen = 0
         self._objects: Counter[str] = Counter()
@@ -128,15 +130,15 @@ class Engine:
     def _current(self) -> Grouping:
         """The grouping, made anew from time to time: by then it is seen what values the fields have."""
         self._pieces += 1
-        if self._pieces & (self._pieces - 1) == 0:  # at 1, 2, 4, 8, ...
-            if self._grouping.overflowed:
-                columns = self._grouping.outcomes.columns
-                self._steady = max(len(columns[number].memo.held) for number in self._grouping.steady) // 2
+        # At 1, 2, 4, 8, ...; and in between when too much is looked up in vain, each time that twice as much was.
+        vain = self._grouping.misses > self._patience and self._grouping.misses_much(self._seen)
+        if vain or self._pieces & (self._pieces - 1) == 0:
             objects = {path for path, count in self._objects.items() if count * _OBJECTS > self._seen}
             if not objects <= self._avoid:
                 self._avoid |= objects
                 self._outcomes = self._make_outcomes()
             self._grouping = self._make_grouping(self._grouping)
+            self._patience = max(2 * self._grouping.misses, MISSES)
         return self._grouping
 
     def match(self, event: Mapping[str, Any]) -> tuple[str, ...]:

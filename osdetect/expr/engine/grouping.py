@@ -15,12 +15,14 @@ from osdetect.expr.engine.memory import Memory
 from osdetect.expr.engine.outcome import Outcome, Outcomes
 from osdetect.expr.engine.shape import Shape
 
-STEADY = 1_024
-"""A field with fewer values than this so far is steady, if most values come again."""
-_MANY = 2_048
-"""A field with more has another value in most records."""
+STEADY = 4_096
+"""A field with more values than this is not steady."""
 _ENOUGH = 100
 """Fewer records tell nothing of how many values come again."""
+MISSES = 200
+"""Records looked up in vain before it is asked whether a steady field is to blame: one without which so much"""
+_FEWER = 0.6
+"""of the combinations would be left."""
 _REMEMBERED = 8_192
 
 
@@ -37,11 +39,15 @@ class Grouping:
 
     outcomes: Outcomes
     shape: Shape
+    wide: frozenset[int]
+    """The numbers of the columns with too many values. A column stays so: its values are not counted any more."""
     steady: tuple[int, ...]
-    """The numbers of the columns that are looked up together; none or at least two."""
+    """The numbers of those that are looked up together; none or at least two."""
     rare: tuple[int, ...]
-    """The numbers of those with so many values that few come again; no record is quiet with others beside them."""
+    """The numbers of the wide ones of which many values can be looked at together."""
     others: tuple[int, ...]
+    _began: int
+    """How many records were seen before."""
     _get: Callable[[Any], Any]
     """The values of the steady fields of a record."""
     _values: Memory[Any, _Together]
@@ -70,40 +76,46 @@ class Grouping:
             before: another of the same rules; what it remembers is kept where it still says the same.
         """
         memos = [column.memo for column in outcomes.columns]
-        same = before is not None and before.outcomes is outcomes
-        # What is rare stays so: its values are not counted any more.
-        rare_before = before.rare if before is not None and same else ()
-        many = records // 2 if records >= _ENOUGH else most
-        steady = tuple(
-            number
-            for number, memo in enumerate(memos)
-            if len(memo.held) <= min(most, many) + 2 and not memo.emptied and number not in rare_before
+        known = before if before is not None and before.outcomes is outcomes else None
+        many = min(most, records // 2 if records >= _ENOUGH else most)
+        wide = frozenset(
+            number for number, memo in enumerate(memos) if len(memo.held) > many + 2 or memo.emptied
         )
+        if known is not None:
+            wide |= known.wide | known.to_blame(records)
+        steady = tuple(number for number in range(len(memos)) if number not in wide)
         if len(steady) < 2 or not most:
             steady = ()
-        rest = [number for number in range(len(memos)) if number not in steady]
-        rare = tuple(
-            number
-            for number in rest
-            if outcomes.columns[number].has_clues
-            and (number in rare_before or memos[number].emptied or len(memos[number].held) > min(_MANY, many))
-        )
+        rare = tuple(number for number in sorted(wide) if outcomes.columns[number].has_clues)
         get = attrgetter(*(shape.hot[number] for number in steady)) if steady else bool
-        if (
-            before is not None
-            and same
-            and (before.steady, before.rare) == (steady, rare)
-            and not before.overflowed
-        ):
-            return replace(before, shape=shape, _get=get)
+        if known is not None and known.wide == wide:
+            return replace(known, shape=shape, _get=get)
         memories = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(5))
-        others = tuple(number for number in rest if number not in rare)
-        return Grouping(outcomes, shape, steady, rare, others, get, *memories)
+        others = tuple(number for number in range(len(memos)) if number not in (*steady, *rare))
+        return Grouping(outcomes, shape, wide, steady, rare, others, records, get, *memories)
 
     @property
-    def overflowed(self) -> bool:
-        """Whether there were too many combinations of the steady fields' values to remember."""
-        return self._values.emptied > 0
+    def misses(self) -> int:
+        """How many combinations of the steady fields' values were not remembered when they came."""
+        return self._values.added
+
+    def misses_much(self, records: int) -> bool:
+        """Whether that was so for a sixth of the records or more, of so many that were seen in all."""
+        return self.misses >= MISSES and self.misses * 6 > records - self._began
+
+    def to_blame(self, records: int) -> frozenset[int]:
+        """The column that makes most of the combinations, if these are too many and without it there were far fewer.
+
+        One that may be rare: as another it would cost as much.
+        """
+        combinations = self._values.held
+        blamed = [at for at, number in enumerate(self.steady) if self.outcomes.columns[number].has_clues]
+        if not blamed or len(self.steady) <= 2 or not self.misses_much(records):
+            return frozenset()
+        left, number = min(
+            (len({(*one[:at], *one[at + 1 :]) for one in combinations}), self.steady[at]) for at in blamed
+        )
+        return frozenset({number} if left < len(combinations) * _FEWER else ())
 
     def found(self, records: Sequence[Any]) -> list[Outcome | None]:
         """The outcome for each record; None for one that must be read as a whole."""

@@ -10,7 +10,7 @@ V = TypeVar("V")
 class Memory(Generic[K, V]):
     """What was found before, by key. Entries go all at once: to choose among them costs more than to find them again."""
 
-    __slots__ = ("_always", "_capacity", "_most", "_weight", "emptied", "get", "held")
+    __slots__ = ("_always", "_capacity", "_most", "_weight", "added", "emptied", "get", "held")
 
     def __init__(self, most: int, capacity: int, always: Mapping[K, V] | None = None) -> None:
         """At most so many entries, and so much weight of all together; some that stay are not counted."""
@@ -19,6 +19,8 @@ class Memory(Generic[K, V]):
         self._weight = 0
         self.emptied = 0
         """How often it was full."""
+        self.added = 0
+        """How many entries were taken in."""
         self._always = dict(always or {})
         self.held: dict[K, V] = dict(self._always)
         self.get = self.held.get
@@ -45,4 +47,5 @@ class Memory(Generic[K, V]):
             self._weight = 0
             self.emptied += 1
         self._weight += weight
+        self.added += more
         return True

@@ -7,8 +7,8 @@ from itertools import accumulate
 
 import msgspec
 
-PIECE = 256 << 10
-"""Bytes of text that are read at once, about two hundred records; a text of up to twice as many is not cut."""
+PIECE = 64 << 10
+"""Bytes of text that are read at once, about fifty records: what is read of them stays in the cache. A text of up to twice as many is not cut."""
 LONGEST = 64 << 20
 """Bytes that a piece may have where its records cannot be told apart without reading them."""
 _HEAD = re.compile(rb'\s*\{\s*"Records"\s*:\s*\[\s*')
