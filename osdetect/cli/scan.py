@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,10 @@ Timeline = Annotated[
 Limit = Annotated[int, typer.Option("--limit", min=0, help="Alerts that the table shows; 0: all.")]
 
 
+_DRAWN_EVERY = 0.1
+"""Seconds between two drawings of the bar."""
+
+
 class ScanFormat(StrEnum):
     """How a scan writes its alerts."""
 
@@ -105,7 +110,6 @@ def scan(
         files = scanning.find_files(paths, work, sys.stdin.buffer)
         if timeline is not None:
             _keep_apart(timeline, files)
-        # Started before the rules are read: both take a moment.
         with scanning.Workers(_workers(jobs, files)) as workers:
             compiled = compile_files(
                 rules or [folder("rules")], fields=EventFields.shipped(), cache_folder=rules_cache()
@@ -128,7 +132,7 @@ def scan(
             if compiled.read.correlations:
                 say(f"note: {len(compiled.read.correlations)} correlation rules are not judged by scan")
             _write(found, compiled, output, timeline, limit, verbose=verbose)
-    return _status(found.report, compiled, fail_on)
+    return _status(found, compiled, fail_on)
 
 
 def _workers(jobs: int, files: scanning.ScanFiles) -> int:
@@ -200,9 +204,20 @@ def _bar() -> Iterator[Callable[[int, int, int], None]]:
         TextColumn("{task.fields[events]:,} events"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+    # Drawn when something is told, which is often, and not by a thread: the process is copied.
+    with Progress(
+        *columns, console=err, transient=True, disable=not err.is_terminal, auto_refresh=False
+    ) as bars:
         task = bars.add_task("", total=None, events=0)
-        yield lambda done, total, events: bars.update(task, completed=done, total=total, events=events)
+        drawn = 0.0
+
+        def tell(done: int, total: int, events: int) -> None:
+            nonlocal drawn
+            now = time.monotonic()
+            bars.update(task, completed=done, total=total, events=events, refresh=now - drawn > _DRAWN_EVERY)
+            drawn = now if now - drawn > _DRAWN_EVERY else drawn
+
+        yield tell
 
 
 def _write(
@@ -244,13 +259,26 @@ def _write(
         raise failures[0]
 
 
-def _status(report: scanning.ScanReport, compiled: CompiledRules, fail_on: Level | None) -> int:
-    if report.stopped:
-        raise Stopped(
-            f"the scan was stopped: {len(report.unread):,} of {report.files:,} files were not read, or not to their end",
-            cause=", ".join(report.unread[:5]) + (", ..." if len(report.unread) > 5 else ""),
-            cure="what was found until then is shown; run the command again for the rest",
+def _stopped(report: scanning.ScanReport) -> Stopped:
+    return Stopped(
+        f"the scan was stopped: {len(report.unread):,} of {report.files:,} files were not read, or not to their end",
+        cause=", ".join(report.unread[:5]) + (", ..." if len(report.unread) > 5 else ""),
+        cure="what was found until then is shown; run the command again for the rest",
+    )
+
+
+def _status(found: scanning.Found, compiled: CompiledRules, fail_on: Level | None) -> int:
+    report = found.report
+    if found.failure is not None:
+        failure = found.failure
+        print_error(_stopped(report))
+        raise OutputError(
+            failure.what,
+            cause=failure.cause,
+            cure=f"{failure.cure}; what was found until then is shown",
         )
+    if report.stopped:
+        raise _stopped(report)
     if fail_on is not None and any(level.rank >= fail_on.rank for level in report.by_level()):
         return ExitCode.ALERTS
     return ExitCode.OK if report.lossless and not compiled.read.refused else ExitCode.LOSS

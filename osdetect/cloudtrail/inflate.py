@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, Self, cast
 
 from osdetect.cloudtrail.unpack import is_gzip
 from osdetect.errors import RecordError, Where
@@ -30,6 +30,8 @@ _GZIP = 31
 """Window bits for a gzip header and trailer with the largest window (zlib manual, inflateInit2)."""
 _READ = 1 << 20
 """How much is read of a file at once."""
+_MORE = 1 << 12
+"""And how much more, should the file have grown."""
 _PIECE = 4 << 20
 """The most text that is unpacked at once."""
 _CAREFUL = 256
@@ -44,7 +46,10 @@ class Pieces:
     """An open file and, while `texts` goes through it, how far it came and why it broke off."""
 
     path: Path
-    file: BinaryIO
+    file: int
+    """Its descriptor."""
+    size: int
+    """Bytes that it had when it was opened."""
     expansion: int
     """The most times that gzip may make text larger, once there are 16 MiB of it."""
     stored_bytes: int = 0
@@ -63,12 +68,13 @@ class Pieces:
         try:
             # Without O_NONBLOCK, opening a pipe that was put in the file's place would wait for a writer.
             file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            if not stat.S_ISREG(os.fstat(file).st_mode):
+            known = os.fstat(file)
+            if not stat.S_ISREG(known.st_mode):
                 os.close(file)
                 raise RecordError("this is not a plain file", where=Where(str(path)))
         except OSError as error:
             raise _unreadable(path, error) from None
-        return Pieces(path, os.fdopen(file, "rb", buffering=0), expansion)
+        return Pieces(path, file, known.st_size, expansion)
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +82,7 @@ class Pieces:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.file.close()
+        os.close(self.file)
 
     @property
     def digest(self) -> bytes:
@@ -130,7 +136,7 @@ class Pieces:
             pass
 
     def _rewind(self) -> None:
-        self.file.seek(0)
+        os.lseek(self.file, 0, os.SEEK_SET)
         self._hash = hashlib.sha256()
         self.stored_bytes = 0
 
@@ -159,8 +165,10 @@ class Pieces:
                 data = more.lstrip(b"\0")
 
     def _read(self, size: int) -> bytes:
+        left = max(self.size - self.stored_bytes, 0)
         try:
-            data = self.file.read(size) or b""
+            # As much is asked for as there is: Python sets memory aside for all of it.
+            data = os.read(self.file, min(size, left + _MORE))
         except OSError as error:
             raise _unreadable(self.path, error) from None
         self.stored_bytes += len(data)

@@ -1,7 +1,7 @@
 """Judging a folder of CloudTrail files by Sigma rules, without a node: the same verdicts, the same alerts.
 
     find_files(paths, ...)      which files there are
-    Workers(number)             the processes that read them; started early, because that takes time
+    Workers(number)             the processes that read them
     scan(files, rules, ...)     judges them; what it found has a report, the first alerts, and all of them
 
 Library only: nothing is printed here, and Ctrl-C is a question that is asked (`stop`).

@@ -40,7 +40,6 @@ class Gathered:
 
     def part(self, part: Part) -> None:
         """Take in what a worker found."""
-        self.rows.add(part.rows)
         for rule, rows in part.rows.items():
             self.tallies[rule] = self.tallies.get(rule, NO_TALLY) + _tally(rows)
         self.events += part.events
@@ -52,6 +51,7 @@ class Gathered:
             self._end(end)
         if part.open_file >= 0:
             self._open[part.open_file] = part.open_events
+        self.rows.add(part.rows)
 
     def _end(self, end: FileEnd) -> None:
         name = self.unread.pop(end.number)

@@ -5,37 +5,40 @@ that have one number cost a look at both, nothing else.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import starmap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from osdetect.documents.event import content_hash
+from osdetect.documents.event import account_of, content_hash
 from osdetect.scan.alerts import identify, microseconds
 from osdetect.scan.plan import UNDATED
 
 TOLD = ("recipientAccountId", "eventID", "eventTime")
 """What of a record says which event it is, and when it was."""
+NO_KEY = (None, UNDATED)
+"""Stands for what `Keys.of_told` does not tell."""
 _MASK = (1 << 64) - 1
-_DAY, _MINUTE = len("2024-05-01T"), len("2024-05-01T12:00:")
-_DAYS = 10_000
-"""Days that are remembered,"""
+_OF_IDS = b"-" + "".join(filter(str.isalnum, map(chr, range(128)))).encode()
+_HOUR = len("2024-05-01T12:")
+_HOURS = 10_000
+"""Hours that are remembered,"""
 _ACCOUNTS = 10_000
 """and accounts."""
-_MINUTES = {
-    f"{hour:02}:{minute:02}:": (hour * 60 + minute) * 60_000_000 for hour in range(24) for minute in range(60)
+_SECONDS = {
+    f"{minute:02}:{second:02}Z": (minute * 60 + second) * 1_000_000
+    for minute in range(60)
+    for second in range(60)
 }
-_SECONDS = {f"{second:02}Z": second * 1_000_000 for second in range(60)}
 
 
 class Keys:
-    """Gives keys and times; remembers days and accounts."""
+    """Gives keys and times; remembers hours and accounts."""
 
     def __init__(self) -> None:
-        self._days: dict[str, int] = {}
+        self._hours: dict[str, int] = {}
         self._accounts: dict[str, str] = {}
-        """Accounts of AWS's form, with what their keys begin with."""
+        """Usable accounts, with what the ids of their events begin with."""
 
     def of(self, raw: bytes, content: Mapping[str, Any]) -> tuple[int, int]:
         """The key of a record's event id, 64 bits, and its time in microseconds since 1970.
@@ -56,8 +59,7 @@ class Keys:
             return None
         begin = self._accounts.get(account)
         if begin is None:
-            # `known_id` decides about accounts of other forms.
-            if not (len(account) == 12 and account.isdecimal() and account.isascii()):
+            if account_of({"recipientAccountId": account}) != account:  # then the caller's may count
                 return None
             if len(self._accounts) == _ACCOUNTS:
                 self._accounts.clear()
@@ -66,35 +68,42 @@ class Keys:
             return None
         return hash(begin + event_id) & _MASK, self._time(event_time)
 
-    def of_many(self, told: Sequence[tuple[object, ...]]) -> Iterable[tuple[int, int] | None]:
-        """`of_told` of each, in less time where all have the form that AWS writes."""
-        accounts, ids, times = zip(*told, strict=True)
+    def of_columns(
+        self, accounts: Sequence[object], ids: Sequence[object], times: Sequence[object]
+    ) -> tuple[Sequence[int | None], Sequence[int]] | None:
+        """Keys and times of many at once, by the values of `TOLD`; no key for an account not seen before, or none.
+
+        None where `of_told` has to look at each: not all ids and times have the form that AWS writes, or an hour is new.
+        """
         try:
-            together = "".join(ids)
-            begins = list(map(self._accounts.get, accounts))
-            parts = [(time[:_DAY], time[_DAY:_MINUTE], time[_MINUTE:]) for time in times]
-            usual = together.isascii() and together.replace("-", "").isalnum() and set(map(len, ids)) == {36}
-            if None in begins or not usual:
-                return starmap(self.of_told, told)
-            days, clock, seconds = self._days, _MINUTES, _SECONDS
-            whens = [days[day] + clock[minute] + seconds[second] for day, minute, second in parts]
-        except (TypeError, KeyError):  # not all are texts; or a time is not among those that are remembered
-            return starmap(self.of_told, told)
-        return [
-            (hash(begin + name) & _MASK, when) for begin, name, when in zip(begins, ids, whens, strict=True)
+            together = "".join(ids)  # type: ignore[arg-type]  # that they are texts is found out here
+            begins = list(map(self._accounts.get, accounts))  # type: ignore[arg-type]  # and here
+            hours, seconds = self._hours, _SECONDS
+            whens = [hours[time[:_HOUR]] + seconds[time[_HOUR:]] for time in times]  # type: ignore[index]  # and here
+        except (TypeError, KeyError):
+            return None
+        odd = not together.isascii() or together.encode().translate(None, _OF_IDS)
+        if odd or set(map(len, ids)) != {36}:  # type: ignore[arg-type]  # as above
+            return None
+        keys = [
+            None if begin is None else hash(begin + name) & _MASK  # type: ignore[operator]
+            for begin, name in zip(begins, ids, strict=True)
         ]
+        return keys, whens
 
     def _time(self, text: str) -> int:
-        day = self._days.get(text[:_DAY])
-        minute, second = _MINUTES.get(text[_DAY:_MINUTE]), _SECONDS.get(text[_MINUTE:])
-        if minute is None or second is None:
+        second = _SECONDS.get(text[_HOUR:])
+        if second is None:
             return microseconds(text)
-        if day is None:
-            when = microseconds(text)
-            if when != UNDATED and len(self._days) < _DAYS:
-                self._days[text[:_DAY]] = when - minute - second
-            return when
-        return day + minute + second
+        hour = self._hours.get(text[:_HOUR])
+        if hour is not None:
+            return hour + second
+        when = microseconds(text)
+        if when != UNDATED:
+            if len(self._hours) == _HOURS:
+                self._hours.clear()
+            self._hours[text[:_HOUR]] = when - second
+        return when
 
 
 def content_digest(raw: bytes) -> tuple[int, int]:

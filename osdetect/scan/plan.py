@@ -194,7 +194,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The worker cannot go on at all: no room for temporary files, rules that cannot be used."""
+    """The worker cannot go on at all: there is no room for temporary files."""
 
     what: str
     cause: str

@@ -36,8 +36,9 @@ class Swift:
 
     def hits(self) -> Iterator[Hit]:
         """The hits one by one."""
-        for match, (start, stop) in zip(self.judged.matches, self.judged.spans(), strict=True):
-            yield self.before + match.number, self.text[start:stop], None, match.rules
+        judged = self.judged
+        for number, rules, (start, stop) in zip(judged.numbers, judged.rules, judged.spans(), strict=True):
+            yield self.before + number, self.text[start:stop], None, rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ class Rows:
         self._path = folder / "rows"
         self._held: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
         self._in_memory = 0
-        self._size = 0
         self._stored: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
 
     def add(self, rows: RowsByRule) -> None:
@@ -43,13 +42,15 @@ class Rows:
             self._spill()
 
     def _spill(self) -> None:
-        with self._path.open("ab") as file:
-            for rule, held in self._held.items():
-                file.write(held)
-                length = len(held) * held.itemsize
-                self._stored[rule].append((self._size, length))
-                self._size += length
-        self._held.clear()
+        with self._path.open("ab", buffering=0) as file:
+            for rule, held in tuple(self._held.items()):
+                left = memoryview(held).cast("B")
+                offset = file.tell()
+                while left:
+                    left = left[file.write(left) or 0 :]
+                self._stored[rule].append((offset, len(held) * held.itemsize))
+                # What could not be written is still held.
+                del self._held[rule]
         self._in_memory = 0
 
     def rules(self) -> Sequence[int]:

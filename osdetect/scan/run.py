@@ -38,7 +38,7 @@ from osdetect.scan.plan import (
 from osdetect.scan.report import RuleAlerts, ScanReport
 from osdetect.scan.rows import split
 from osdetect.scan.spill import merged
-from osdetect.scan.workers import Died, ScanFailed, Workers
+from osdetect.scan.workers import Died, NoRoom, ScanFailed, Workers
 from osdetect.vocabulary import Level
 
 Progress = Callable[[int, int, int], None]
@@ -63,7 +63,11 @@ class ScanOptions:
 class Found:
     """What a scan found. Use it while the workers and the folder are there."""
 
-    def __init__(self, gathered: Gathered, work: "_Work", copies: Copies, *, stopped: bool) -> None:
+    def __init__(
+        self, gathered: Gathered, work: "_Work", copies: Copies, failure: ScanFailed | None, *, stopped: bool
+    ) -> None:
+        self.failure = failure
+        """Why the scan could not go on; what it found until then is here."""
         self._gathered, self._work, self._copies = gathered, work, copies
         tallies = _without_copies(gathered, copies)
         self._counts = {rule: tally.count for rule, tally in tallies.items()}
@@ -73,10 +77,10 @@ class Found:
         """Every alert as a line of JSON without its end, by time, file and record.
 
         Raises:
-            ScanFailed: a temporary file cannot be written or read.
+            ScanFailed: a temporary file cannot be read.
         """
         try:
-            for _, place, _, alert in merged(self._gathered.runs, self._work.folder):
+            for _, place, _, alert in merged(self._gathered.runs):
                 if not self._copies.has(place):
                     other = self._copies.names.get(place)
                     yield renamed(alert, other) if other else alert
@@ -167,7 +171,7 @@ def scan(
         stop: asked ten times a second; once it says yes, what was found so far is the result.
 
     Raises:
-        ScanFailed: there is no room for temporary files, or worker processes do not live.
+        ScanFailed: the rules cannot be used, worker processes do not live, or temporary files cannot be read.
     """
     work = _Work(files, tuple(rules), workers, folder)
     workers.set_up(
@@ -184,14 +188,30 @@ def scan(
     )
     try:
         gathered = Gathered(folder, files.files)
-        workers.add(tasks(files.files))
-        for task, answer in workers.answers(stop):
-            _take(gathered, workers, task, answer)
-            on_progress(gathered.stored_bytes, files.size, gathered.events)
+        failure = _gather(gathered, work, on_progress, stop)
         stopped = bool(gathered.unread)
-        return Found(gathered, work, _copies(gathered, work, hurry=stopped), stopped=stopped)
+        copies = _copies(gathered, work, hurry=stopped and failure is None)
+        return Found(gathered, work, copies, failure, stopped=stopped)
     except OSError as error:
         raise _temporary(folder, error) from None
+
+
+def _gather(
+    gathered: Gathered, work: _Work, on_progress: Progress, stop: Callable[[], bool]
+) -> ScanFailed | None:
+    """Have the files read; why not all of them were, if there is no room for temporary files."""
+    workers = work.workers
+    workers.add(tasks(work.files.files))
+    try:
+        for task, answer in workers.answers(stop):
+            _take(gathered, workers, task, answer)
+            on_progress(gathered.stored_bytes, work.files.size, gathered.events)
+    except NoRoom as failure:
+        return failure
+    except OSError as error:
+        workers.give_up()
+        return _temporary(work.folder, error)
+    return None
 
 
 def _take(gathered: Gathered, workers: Workers, task: Task, answer: object) -> None:

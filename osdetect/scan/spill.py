@@ -1,21 +1,24 @@
 """Alert documents on their way through temporary files: written in sorted runs, read back as one.
 
-An entry is: time, place, rule and length as numbers of 64 bits, then the document.
+An entry is: time, place, rule and length as numbers of 64 bits, then the document. Reading needs no room on the disk, so that
+what was written before a disk was full can be shown.
 """
 
 import os
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from heapq import merge
 from pathlib import Path
 
 from osdetect.scan.plan import SortedRun
 
 _HEAD = struct.Struct("<QQQQ")
-_BLOCK = 1 << 16
-_FAN_IN = 200
-"""Runs that are merged at once: each needs a block of memory."""
+_MEMORY = 16 << 20
+"""Bytes for the blocks of all runs together,"""
+_BLOCKS = (1 << 12, 1 << 16)
+"""of which none is smaller or larger than these."""
 
 Entry = tuple[int, int, int, bytes]
 """Time, place, rule, document: sorted by that, in which no two have the same place and rule."""
@@ -48,37 +51,31 @@ class RunWriter:
         self._file.close()
 
 
-def merged(runs: Sequence[SortedRun], folder: Path) -> Iterator[Entry]:
+def merged(runs: Sequence[SortedRun]) -> Iterator[Entry]:
     """The entries of all runs in order.
 
     Raises:
-        OSError: a temporary file cannot be written or read.
+        OSError: a temporary file cannot be read.
     """
-    level = list(runs)
-    while len(level) > _FAN_IN:
-        writer = RunWriter(folder)
-        level = [
-            writer.write(merge(*map(_entries, level[start : start + _FAN_IN])))
-            for start in range(0, len(level), _FAN_IN)
-        ]
-        writer.close()
-    return merge(*map(_entries, level))
+    block = min(max(_MEMORY // max(len(runs), 1), _BLOCKS[0]), _BLOCKS[1])
+    with ExitStack() as opened:
+        files: dict[str, int] = {}  # each is opened once: a worker's runs are in one
+        for path in dict.fromkeys(run.path for run in runs):
+            files[path] = opened.enter_context(Path(path).open("rb", buffering=0)).fileno()
+        yield from merge(*(_entries(run, files[run.path], block) for run in runs))
 
 
-def _entries(run: SortedRun) -> Iterator[Entry]:
-    with open(run.path, "rb", buffering=0) as file:  # noqa: PTH123  # Path.open has the same effect and costs more
-        file.seek(run.offset)
-        left, block, at = run.length, b"", 0
-        while left or at < len(block):
-            while (
-                len(block) - at < _HEAD.size or len(block) - at < _HEAD.size + _HEAD.unpack_from(block, at)[3]
-            ):
-                more = file.read(min(_BLOCK, left))
-                if not more:
-                    raise OSError(f"{run.path} is cut short")
-                left -= len(more)
-                block, at = block[at:] + more, 0
-            time, place, rule, length = _HEAD.unpack_from(block, at)
-            start = at + _HEAD.size
-            at = start + length
-            yield time, place, rule, block[start:at]
+def _entries(run: SortedRun, file: int, size: int) -> Iterator[Entry]:
+    offset, left, block, at = run.offset, run.length, b"", 0
+    while left or at < len(block):
+        while len(block) - at < _HEAD.size or len(block) - at < _HEAD.size + _HEAD.unpack_from(block, at)[3]:
+            more = os.pread(file, min(size, left), offset)
+            if not more:
+                raise OSError(f"{run.path} is cut short")
+            left -= len(more)
+            offset += len(more)
+            block, at = block[at:] + more, 0
+        time, place, rule, length = _HEAD.unpack_from(block, at)
+        start = at + _HEAD.size
+        at = start + length
+        yield time, place, rule, block[start:at]

@@ -1,18 +1,15 @@
 """A worker: a process that reads files and judges them.
 
-    python -c "from osdetect.scan.worker import main; main(FD)"
-
-It imports neither the Sigma reader nor the command line. Ctrl-C is not for it: the scanning process says what to do, over
-the pipe, and SIGUSR1 makes it give up the task at the next window. It ends when the pipe does.
+It is a copy of the scanning process, made when the rules are ready (`workers`). Ctrl-C is not for it: the scanning process says
+what to do, over the pipe, and SIGUSR1 makes it give up the task at the next window. It ends when the pipe does.
 """
 
 import contextlib
 import gc
-import signal
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,7 @@ from osdetect.documents.told import RunReference
 from osdetect.errors import OsdetectError
 from osdetect.expr.engine import Engine
 from osdetect.scan.alerts import alert_of, identify
-from osdetect.scan.keys import TOLD, Keys, content_digest
+from osdetect.scan.keys import NO_KEY, TOLD, Keys, content_digest
 from osdetect.scan.plan import (
     UNDATED,
     Describe,
@@ -54,33 +51,25 @@ _MOST_BYTES = 8 << 20
 _MOST_ROWS = 100_000
 
 
-class _Stopped:
-    """Whether the present task is to be given up."""
+class Stopped:
+    """Whether the present task is to be given up: a signal handler."""
 
     def __init__(self) -> None:
         self.now = False
 
     def __call__(self, _signal: int, _frame: object) -> None:
+        """As `signal.signal` wants a handler."""
         self.now = True
 
 
-def main(descriptor: int) -> None:
+def serve(bench: "Bench", pipe: Connection, stopped: Stopped) -> None:
     """Do tasks until the other end of the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    stopped = _Stopped()
-    signal.signal(signal.SIGUSR1, stopped)
-    pipe = Connection(descriptor)
+    # What is there by now is left alone: looking for garbage in it would copy every page that is shared with other processes.
+    gc.freeze()
+    # Records are trees without cycles, and there are many: looking for garbage among them is time lost.
+    gc.set_threshold(1_000_000, 20, 50)
+    worker = Worker(bench, pipe, stopped)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        setup = pipe.recv()
-        try:
-            worker = Worker(setup, pipe, stopped)
-        except OsdetectError as error:
-            pipe.send(Trouble(error.what, error.cause, error.cure))
-            return
-        gc.freeze()
-        # Records are trees without cycles, and there are many: looking for garbage among them is time lost.
-        gc.set_threshold(1_000_000, 20, 50)
         while True:
             task = pipe.recv()
             stopped.now = False
@@ -89,7 +78,7 @@ def main(descriptor: int) -> None:
             except OSError as error:
                 if isinstance(error, BrokenPipeError):
                     raise
-                pipe.send(_no_room(setup, error))
+                pipe.send(_no_room(bench.setup, error))
                 return
             pipe.send(Done())
 
@@ -102,18 +91,32 @@ def _no_room(setup: Setup, error: OSError) -> Trouble:
     )
 
 
-class Worker:
-    """What a worker has at hand: the rules, compiled, and what it found and has not told yet."""
+class Bench:
+    """The rules, compiled: made once, for all workers."""
 
-    def __init__(self, setup: Setup, pipe: Connection, stopped: _Stopped) -> None:
-        self._setup, self._pipe, self._stopped = setup, pipe, stopped
-        self._rules = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in setup.rules]
-        self._number = {rule.id: number for number, rule in enumerate(self._rules)}
-        self._keys = Keys()
-        self._engine = Engine.of([(rule.id, rule.tree) for rule in self._rules], TOLD)
-        self._run = RunReference(setup.run_id, setup.now)
-        self._bounded = setup.since > 0 or setup.until < UNDATED
-        self._writer = RunWriter(Path(setup.folder)) if setup.documents else None
+    def __init__(self, setup: Setup) -> None:
+        """Make the rules ready.
+
+        Raises:
+            OsdetectError: a rule cannot be used.
+        """
+        self.setup = setup
+        self.rules = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in setup.rules]
+        self.number = {rule.id: number for number, rule in enumerate(self.rules)}
+        self.keys = Keys()
+        self.engine = Engine.of([(rule.id, rule.tree) for rule in self.rules], TOLD)
+        self.run = RunReference(setup.run_id, setup.now)
+
+
+class Worker:
+    """What a worker has at hand: the rules, and what it found and has not told yet."""
+
+    def __init__(self, bench: Bench, pipe: Connection, stopped: Stopped) -> None:
+        self._setup, self._pipe, self._stopped = bench.setup, pipe, stopped
+        self._rules, self._number, self._keys = bench.rules, bench.number, bench.keys
+        self._engine, self._run = bench.engine, bench.run
+        self._bounded = self._setup.since > 0 or self._setup.until < UNDATED
+        self._writer: RunWriter | None = None
         self._clear()
         self._told = time.monotonic()
 
@@ -150,7 +153,7 @@ class Worker:
                 events += item.events
                 self._events += item.events
                 self._stored += item.stored_bytes
-                if isinstance(item.hits, Swift) and self._writer is None:
+                if isinstance(item.hits, Swift) and not self._setup.documents:
                     self._take_swiftly(item.hits, file)
                 else:
                     for hit in item.hits.hits() if isinstance(item.hits, Swift) else item.hits:
@@ -181,7 +184,7 @@ class Worker:
         place = place_of(file.number, record)
         self._rows[rules].extend((key, when, place))
         self._row_count += len(rules)
-        if self._writer is not None:
+        if self._setup.documents:
             for number in [self._number[rule] for rule in rules]:
                 alert = alert_of(self._rules[number], raw, content, (file.name, record), self._run)
                 self._entries.append((when, place, number, alert))
@@ -189,16 +192,24 @@ class Worker:
 
     def _take_swiftly(self, hits: Swift, file: SourceFile) -> None:
         """Take hits whose documents nobody wants, by what the engine tells of them."""
-        rows, bounded, matches = self._rows, self._bounded, hits.judged.matches
+        judged = hits.judged
+        if not judged.numbers:
+            return
         before = place_of(file.number, hits.before)
+        known = self._keys.of_columns(*judged.told)
         odd: set[int] = set()
-        keys = self._keys.of_many([match.told for match in matches]) if matches else ()
-        for match, known in zip(matches, keys, strict=True):
-            if known is None:
-                odd.add(hits.before + match.number)
-            elif not bounded or self._inside(known[1]):
-                rows[match.rules].extend((*known, before + match.number))
-                self._row_count += len(match.rules)
+        told: Iterable[tuple[int | None, int]]
+        if known is not None:
+            told = zip(*known, strict=True)
+        else:
+            told = [self._keys.of_told(*one) or NO_KEY for one in zip(*judged.told, strict=True)]
+        rows, bounded = self._rows, self._bounded
+        for number, rules, (key, when) in zip(judged.numbers, judged.rules, told, strict=True):
+            if key is None:
+                odd.add(hits.before + number)
+            elif not bounded or self._inside(when):
+                rows[rules].extend((key, when, before + number))
+                self._row_count += len(rules)
         if odd:
             for hit in hits.hits():
                 if hit[0] in odd:
@@ -220,7 +231,8 @@ class Worker:
 
     def _tell(self, open_file: int, open_events: int) -> None:
         run = None
-        if self._writer is not None and self._entries:
+        if self._entries:
+            self._writer = self._writer or RunWriter(Path(self._setup.folder))
             self._entries.sort(key=lambda entry: entry[:3])
             run = self._writer.write(self._entries)
         part = Part(

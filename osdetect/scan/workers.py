@@ -1,24 +1,21 @@
-"""The worker processes: started early, fed tasks, replaced when one dies.
+"""The worker processes: copies of the scanning process, fed tasks, replaced when one dies.
 
-They are started afresh, not forked: a fork would carry along what the scanning process has imported and its threads.
+They are forked when the rules are ready, so that these are there once in memory and nothing is imported again, and that all have
+one seed of hashes, because what they count by hash is put together. The scanning process has no threads then.
 """
 
-import os
-import secrets
-import signal
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
 from typing import Any, Self
 
-from osdetect.errors import OutputError
+from osdetect.errors import OsdetectError, OutputError
+from osdetect.scan.copied import Process, copied
 from osdetect.scan.plan import Done, Setup, Task, Trouble
+from osdetect.scan.worker import Bench, serve
 
 _POLL = 0.1
 """Seconds between two looks at whether to stop."""
@@ -32,6 +29,10 @@ class ScanFailed(OutputError):
     """The scan cannot go on: no room for temporary files, or the worker processes do not live."""
 
 
+class NoRoom(ScanFailed):
+    """A worker could not write what it found; what was told before is good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Died:
     """A worker process ended before its task did."""
@@ -41,7 +42,7 @@ class Died:
 
 @dataclass(slots=True)
 class _Worker:
-    process: "subprocess.Popen[bytes]"
+    process: Process
     pipe: Connection
     task: Task | None = None
 
@@ -50,11 +51,12 @@ class Workers:
     """Some worker processes. Use as a context manager: they end with it."""
 
     def __init__(self, number: int) -> None:
-        self._seed = str(secrets.randbelow(1 << 32))
-        self._setup: Setup | None = None
+        self._number = max(1, number)
+        self._bench: Bench | None = None
         self._deaths = 0
+        self._trouble: Trouble | None = None
         self._waiting: deque[Task] = deque()
-        self._all = [self._started() for _ in range(max(1, number))]
+        self._all: list[_Worker] = []
 
     def __enter__(self) -> Self:
         return self
@@ -69,35 +71,29 @@ class Workers:
         """The process ids, for who measures them."""
         return tuple(worker.process.pid for worker in self._all)
 
+    def set_up(self, setup: Setup) -> None:
+        """Start them, with what to judge by.
+
+        Raises:
+            ScanFailed: the rules cannot be used.
+        """
+        try:
+            self._bench = Bench(setup)
+        except OsdetectError as error:
+            raise ScanFailed(error.what, cause=error.cause, cure=error.cure) from None
+        self._all = []
+        for _ in range(self._number):
+            self._all.append(self._started())
+
     def _started(self) -> _Worker:
+        bench = self._bench
+        assert bench is not None  # `set_up` comes first
         ours, theirs = Pipe()
-        # The search path is passed on as it is: nothing is imported from the folder that the user happens to be in.
-        code = (
-            f"import sys; sys.path[:] = {sys.path!r}; "
-            f"from osdetect.scan.worker import main; main({theirs.fileno()})"
-        )
-        debug = bool(os.environ.get("OSDETECT_DEBUG"))
-        process = subprocess.Popen(  # noqa: S603  # ourselves
-            [sys.executable, "-P", "-c", code],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=None if debug else subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,
-            # One seed for all, because what they count by hash is put together.
-            env={**os.environ, "PYTHONHASHSEED": self._seed},
-        )
+        # A copy that kept the ends of others open would keep these from seeing that the scanning process is gone.
+        unwanted = [ours, *(worker.pipe for worker in self._all)]
+        process = copied(lambda stopped: serve(bench, theirs, stopped), unwanted)
         theirs.close()
         return _Worker(process, ours)
-
-    def set_up(self, setup: Setup) -> None:
-        """Tell them what to judge by."""
-        self._setup = setup
-        for number, worker in enumerate(self._all):
-            try:
-                worker.pipe.send(setup)
-            except OSError:
-                self._replace(number)
 
     def add(self, tasks: Iterable[Task]) -> None:
         """Put tasks before those that wait."""
@@ -110,11 +106,12 @@ class Workers:
             stop: asked often; once it says yes no task is begun, and those under way are given up.
 
         Raises:
-            ScanFailed: a worker cannot go on.
+            ScanFailed: workers do not live.
+            NoRoom: a worker cannot write; raised in the end, when what the others have found is told.
         """
         deadline = 0.0
         while True:
-            if not deadline and stop():
+            if not deadline and (self._trouble is not None or stop()):
                 deadline = time.monotonic() + _GRACE
                 self._give_up()
             if not deadline:
@@ -123,13 +120,23 @@ class Workers:
             if not busy:
                 if self._waiting and not deadline:  # those that were to have it are dead, and replaced
                     continue
-                return
+                break
             if deadline and time.monotonic() > deadline:
                 self._kill(busy.values())
-                return
+                break
             for pipe in wait(list(busy), timeout=_POLL):
                 assert isinstance(pipe, Connection)  # nothing else is waited for
-                yield self._answer(busy[pipe])
+                answer = self._answer(busy[pipe])
+                if answer is not None:
+                    yield answer
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            raise NoRoom(trouble.what, cause=trouble.cause, cure=trouble.cure)
+
+    def give_up(self) -> None:
+        """Have no task done any more."""
+        self._waiting.clear()
+        self._kill([worker for worker in self._all if worker.task is not None])
 
     def _hand_out(self) -> None:
         for number, worker in enumerate(self._all):
@@ -149,25 +156,26 @@ class Workers:
         self._waiting.clear()
         for worker in self._all:
             if worker.task is not None:
-                worker.process.send_signal(signal.SIGUSR1)
+                worker.process.give_up()
 
     def _kill(self, workers: Iterable[_Worker]) -> None:
         for worker in workers:
-            worker.process.kill()
-            worker.process.wait()
+            worker.process.end()
             self._replace(self._all.index(worker))
 
-    def _answer(self, worker: _Worker) -> tuple[Task, Any]:
+    def _answer(self, worker: _Worker) -> tuple[Task, Any] | None:
         task = worker.task
         assert task is not None  # idle workers are not listened to
         try:
             answer = worker.pipe.recv()
         except (EOFError, OSError):
-            how = _how(worker.process)
+            how = worker.process.how()
             self._replace(self._all.index(worker))
             return task, Died(how)
         if isinstance(answer, Trouble):
-            raise ScanFailed(answer.what, cause=answer.cause, cure=answer.cure)
+            self._trouble = self._trouble or answer
+            self._kill([worker])
+            return None
         if isinstance(answer, Done):
             worker.task = None
         return task, answer
@@ -180,33 +188,20 @@ class Workers:
         """
         dead = self._all[number]
         dead.pipe.close()
+        how = dead.process.how()
         self._deaths += 1
         if self._deaths > _DEATHS:
             raise ScanFailed(
                 f"{self._deaths} worker processes have ended before their time",
-                cause=_how(dead.process),
+                cause=how,
                 cure="OSDETECT_DEBUG=1 shows what they say; fewer --jobs take less memory",
             )
-        _how(dead.process)
         self._all[number] = self._started()
-        if self._setup is not None:
-            with suppress(OSError):  # it is dead already: met when it is given a task
-                self._all[number].pipe.send(self._setup)
 
     def close(self) -> None:
         """End all workers."""
         for worker in self._all:
             worker.pipe.close()
         for worker in self._all:
-            worker.process.kill()
-            worker.process.wait()
-
-
-def _how(process: "subprocess.Popen[bytes]") -> str:
-    """How a process ended; it is ended if it lives."""
-    try:
-        status = process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        status = process.wait()
-    return f"it was killed by signal {-status}" if status < 0 else f"it ended with status {status}"
+            worker.process.end()
+        self._all = []

@@ -119,7 +119,7 @@ def test_on_a_full_disk_the_other_output_is_whole_and_each_row_is(tmp_path: Path
     assert int(ran.stderr.splitlines()[-1]) > 200_000
 
 
-def test_without_room_for_temporary_files_the_table_is_whole_and_documents_are_refused(
+def test_without_room_for_temporary_files_the_table_is_whole_and_documents_are_those_found_before(
     tmp_path: Path, rules: Path
 ) -> None:
     put_records(tmp_path / "a.json.gz", (record(number) for number in range(2000)))
@@ -132,6 +132,19 @@ def test_without_room_for_temporary_files_the_table_is_whole_and_documents_are_r
     assert lines.returncode == ExitCode.NOT_WRITTEN, lines.stderr
     assert "No space left" in lines.stderr
     assert "TMPDIR" in lines.stderr
+    noise = [quiet(number) | {"noise": "n" * 1000} for number in range(9000)]
+    put_records(tmp_path / "first.json", [record(1), *noise])  # large files are read first
+    for form in ("ndjson", "json", "csv"):
+        found = _on_a_small_disk(
+            tmp_path / "disk",
+            *(tmp_path / "first.json", *asked, "--jobs", 1, "--output", form),
+            TMPDIR=str(tmp_path / "disk"),
+        )
+        assert found.returncode == ExitCode.NOT_WRITTEN, found.stderr
+        assert found.stdout.count("first.json") == 2
+        assert "1 of 2 files were not read" in found.stderr
+        assert "No space left" in found.stderr
+        assert "what was found until then is shown" in found.stderr
 
 
 @pytest.mark.long

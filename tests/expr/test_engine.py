@@ -79,7 +79,7 @@ def test_every_real_rule_is_decided_on_every_real_record_as_evaluate_does(shared
     with gzip.open(shared / "data" / "oracle" / "corpus.ndjson.gz") as lines:
         records = [orjson.dumps(orjson.loads(line)["event"]) for line in lines]
     assert (len(rules) > 500, len(records)) == (True, 4_050)
-    assert _agree(rules, records) > 1_000
+    assert _agree(rules, records) > 500
 
 
 def test_the_projects_rules_are_decided_on_the_scenario_as_evaluate_does() -> None:
@@ -229,7 +229,7 @@ def test_what_is_remembered_has_a_bound() -> None:
 
 def test_a_field_of_many_long_values_is_remembered_within_a_bound() -> None:
     column = Column.of("a", [Wildcard((Gap.ANY, "x", Gap.ANY))])
-    for number in range(3_000):
+    for number in range(1_500):
         column.of_column([f"{number}" * 300])
     assert sum(len(value) for value in column.memo.held if isinstance(value, str)) <= 1 << 20
 
@@ -242,3 +242,44 @@ def test_the_scenario_is_judged_alike_however_it_is_cut_into_files() -> None:
     apart = [engine.match_records(_text([record])) for record in records]
     found = {number + 1: one.matches[0].rules for number, one in enumerate(apart) if one and one.matches}
     assert {match.number: match.rules for match in whole.matches} == found
+
+
+def test_a_field_of_ever_new_values_is_decided_as_evaluate_does() -> None:
+    rules: Rules = [
+        ("evil", Leaf("arn", Wildcard((Gap.ANY, "evil", Gap.ANY)))),
+        (
+            "named",
+            All((Leaf("eventName", Equals("a")), Not(Leaf("arn", Wildcard((Gap.ANY, "evil", Gap.ANY)))))),
+        ),
+        ("there", All((Leaf("eventName", Equals("b")), Leaf("ip", Exists())))),
+        ("ip", Leaf("ip", Equals("AWS Internal"))),
+        ("agent", All((Leaf("eventName", Equals("c")), Leaf("agent", Regex("r[o0]bot"))))),
+    ]
+    odd = [
+        '"x\\nEvil\\ny"',
+        '"év il"',
+        '"é\\nevil"',
+        "null",
+        "true",
+        "1",
+        '["evil"]',
+        '{"a":"evil"}',
+        '""',
+        '"K\\u212a"',
+    ]
+    records = []
+    for number in range(1_500):
+        name = "abc"[number % 3]
+        arn = f'"arn:{number}/EVIL"' if number % 40 == 0 else f'"arn:{number}"'
+        if number % 97 == 0:
+            arn = odd[number // 97 % len(odd)]
+        place = '"AWS Internal"' if number % 7 == 0 else f'"192.0.2.{number}"'
+        ip = "" if number % 11 == 0 else f',"ip":{place}'
+        agent = f'"agent {number} {"r0bot" if number % 53 == 0 else ""}"'
+        records.append(f'{{"eventName":"{name}","arn":{arn},"agent":{agent}{ip}}}'.encode())
+    engine = Engine.of(rules)
+    engine.match_records(_text(records[:200]))
+    engine.match_records(_text(records[:1]))
+    assert len(engine._grouping.rare) == 3
+    assert _agree(rules, records) > 500
+    assert _agree(rules, records[:500], at_once=1) > 100

@@ -149,7 +149,7 @@ def test_many_alerts_go_through_temporary_files_in_order(
 ) -> None:
     monkeypatch.setattr("osdetect.scan.rows._IN_MEMORY", 1000)
     monkeypatch.setattr("osdetect.scan.rows._TOGETHER", 500)
-    monkeypatch.setattr("osdetect.scan.spill._FAN_IN", 3)
+    monkeypatch.setattr("osdetect.scan.spill._BLOCKS", (10, 100))  # smaller than a document
     for number in range(12):
         put_records(tmp_path / f"{number}.json", [record(n) for n in range(number * 300, number * 300 + 500)])
     with scanning(tmp_path) as found:

@@ -40,8 +40,8 @@ class Column:
     _null: frozenset[int]
     _absent: Held
     _is_null: Held
-    _text: Held
-    """What holds of any text, where only presence is asked for."""
+    text: Held
+    """What holds of any text that passes no test; the same object as of an absent field where presence is not asked for."""
     memo: Memory[str | UnsetType | None, Held]
     """By the value; UNSET is absence."""
     _known: Memory[frozenset[int], Held]
@@ -57,7 +57,8 @@ class Column:
                 values.append((place, test))
         present = frozenset(place for test, place in places.items() if isinstance(test, Exists))
         null = frozenset(place for test, place in places.items() if isinstance(test, Null))
-        absent, is_null = Held(null), Held(present | null)
+        of_text = Held(present)
+        absent, is_null = (of_text if held == present else Held(held) for held in (null, present | null))
         return Column(
             path,
             places,
@@ -67,10 +68,34 @@ class Column:
             null,
             absent,
             is_null,
-            Held(present),
+            of_text,
             Memory(REMEMBERED, CHARACTERS, {UNSET: absent, None: is_null}),
             Memory(_SETS, _SETS),
         )
+
+    @property
+    def has_clues(self) -> bool:
+        """Whether `loud` may tell something."""
+        return self._patterns.has_clues
+
+    def loud(self, values: Sequence[Any]) -> Sequence[int] | None:
+        """The places of the values for which something else than `text` may hold; None: that needs a look at each.
+
+        It takes one look at all of them together.
+        """
+        texts = values
+        if self._absent is self.text and self._is_null is self.text:
+            texts = ["" if value is UNSET or value is None else value for value in values]
+        try:
+            together = "\n".join(texts)
+        except TypeError:
+            return None
+        clues = self._patterns.clues_within(together)
+        if clues is None:
+            return None
+        if not clues:
+            return ()
+        return _places_of(clues, together.lower()) if together.count("\n") == len(texts) - 1 else None
 
     def of_values(self, values: Sequence[Any] | None) -> Held:
         """The tests that hold for the values at the path, as `resolve` gives them: None when it is absent."""
@@ -85,7 +110,7 @@ class Column:
     def of_column(self, values: Sequence[Any]) -> list[Held | None]:
         """The tests that hold for each; UNSET is an absent field. None for what is neither text, truth value nor null."""
         # Where only presence is asked for, every other value is like any text.
-        other = None if self._of_pattern else self._text
+        other = None if self._of_pattern else self.text
         try:
             held: list[Held | None] = list(map(self.memo.get, values, repeat(other)))
         except TypeError:  # a list or an object is among them
@@ -101,13 +126,17 @@ class Column:
                     held[place] = self._of(value)
         return held
 
+    def of_one(self, value: Any) -> Held | None:
+        """The same for one value."""
+        return self._of(value) if _is_plain(value) else None
+
     def of_many(self, values: Sequence[Any]) -> list[Held | None]:
         """The same for a field with ever new values: few of them pass a test, and that is seen of all together."""
         texts = [value for value in values if value.__class__ is str]
         clues = self._patterns.clues_within("\n".join(texts))
         if clues is None:
             return self.of_column(values)
-        text, of_one = self._text, self._of
+        text, of_one = self.text, self._of
         if not clues and len(texts) == len(values):
             return [text] * len(values)
         held: list[Held | None] = [
@@ -125,7 +154,7 @@ class Column:
     def _decide(self, texts: Collection[str]) -> Mapping[Any, Held]:
         """What holds of each of these texts, which is remembered."""
         of_pattern, shared, present = self._of_pattern, self._shared, self._present
-        decided: dict[Any, Held] = dict.fromkeys(texts, self._text)
+        decided: dict[Any, Held] = dict.fromkeys(texts, self.text)
         for text, numbers in zip(decided, self._patterns.places_of_texts(list(decided)), strict=True):
             if numbers:
                 decided[text] = shared(present.union([of_pattern[number] for number in numbers]))
@@ -138,7 +167,7 @@ class Column:
         if value is None:
             return self._is_null
         if not self._of_pattern:
-            return self._text
+            return self.text
         if not isinstance(value, str):
             return self._shared(self._present.union(self._decided(value)))
         found = self.memo.get(value)
@@ -154,6 +183,19 @@ class Column:
         """The one object for these places, as long as it is remembered."""
         found = self._known.get(places)
         return found if found is not None else self._known.put(places, Held(places))
+
+
+def _places_of(clues: Iterable[str], lines: str) -> list[int]:
+    """The numbers, from 0, of the lines that have one of these in them."""
+    places: set[int] = set()
+    for clue in clues:
+        line, before, at = 0, 0, lines.find(clue)
+        while at >= 0:
+            line, before = line + lines.count("\n", before, at), at
+            places.add(line)
+            end = lines.find("\n", at)
+            at = lines.find(clue, end) if end >= 0 else -1
+    return sorted(places)
 
 
 def _is_plain(value: Any) -> bool:

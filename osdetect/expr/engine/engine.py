@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import orjson
 from msgspec import UNSET
 
 from osdetect.expr.engine import pieces
-from osdetect.expr.engine.grouping import STEADY, Grouping
+from osdetect.expr.engine.grouping import MISSES, STEADY, Grouping
 from osdetect.expr.engine.hot import hot_columns
 from osdetect.expr.engine.outcome import NOTHING, Outcome, Outcomes, decide, paths
 from osdetect.expr.engine.pieces import Piece, Span
@@ -29,7 +30,7 @@ Spans = Callable[[Piece, Sequence[memoryview]], Sequence[Span] | None]
 
 
 class _NoObject(Exception):
-    """A record that is no object, or text that is no UTF-8."""
+    """A record that is no object."""
 
 
 _UNREADABLE = (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError, _NoObject)
@@ -42,8 +43,6 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     """Its place among the records of the text, from 1."""
     rules: tuple[str, ...]
     """The ids of the rules, in the order the engine was given them."""
-    told: tuple[Any, ...] = ()
-    """The values of the fields that the engine was asked to tell; UNSET for an absent one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +51,19 @@ class Judged:
 
     records: int
     """How many there were; each was judged."""
-    matches: tuple[Match, ...]
+    numbers: tuple[int, ...] = ()
+    """The places, from 1, of those that rules hold for."""
+    rules: tuple[tuple[str, ...], ...] = ()
+    """For each of them the ids of the rules, in the order the engine was given them."""
+    told: tuple[tuple[Any, ...], ...] = ()
+    """For each field that the engine was asked to tell its value in each of them; UNSET for an absent one."""
     spans: Callable[[], Sequence[Span]] = field(default=tuple, compare=False, repr=False)
-    """Where the record of each match begins and ends in the text. It is looked for when it is asked for."""
+    """Where each of them begins and ends in the text. It is looked for when it is asked for."""
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """The same, one by one."""
+        return tuple(map(Match, self.numbers, self.rules))
 
 
 class Engine:
@@ -69,6 +78,7 @@ class Engine:
         "_names",
         "_objects",
         "_outcomes",
+        "_patience",
         "_pieces",
         "_read",
         "_relearned",
@@ -87,6 +97,7 @@ class Engine:
         self._avoid = frozenset(path for path in self._read if path.partition(".")[0] in tell and "." in path)
         self._relearned = 0
         self._steady = STEADY
+        self._patience = MISSES
         self._pieces = 0
         self._seen = 0
         self._objects: Counter[str] = Counter()
@@ -109,20 +120,25 @@ class Engine:
     def _make_grouping(self, before: Grouping | None) -> Grouping:
         hot = [column.path for column in self._outcomes.columns]
         return Grouping.of(
-            self._outcomes, Shape.of(hot, self._read, self._names, self._tell), self._steady, before
+            self._outcomes,
+            Shape.of(hot, self._read, self._names, self._tell),
+            self._steady,
+            self._seen,
+            before,
         )
 
     def _current(self) -> Grouping:
         """The grouping, made anew from time to time: by then it is seen what values the fields have."""
         self._pieces += 1
-        if self._pieces & (self._pieces - 1) == 0:  # at 1, 2, 4, 8, ...
-            if self._grouping.overflowed:
-                self._steady //= 2
+        # At 1, 2, 4, 8, ...; and in between when too much is looked up in vain, each time that twice as much was.
+        vain = self._grouping.misses > self._patience and self._grouping.misses_much(self._seen)
+        if vain or self._pieces & (self._pieces - 1) == 0:
             objects = {path for path, count in self._objects.items() if count * _OBJECTS > self._seen}
             if not objects <= self._avoid:
                 self._avoid |= objects
                 self._outcomes = self._make_outcomes()
             self._grouping = self._make_grouping(self._grouping)
+            self._patience = max(2 * self._grouping.misses, MISSES)
         return self._grouping
 
     def match(self, event: Mapping[str, Any]) -> tuple[str, ...]:
@@ -137,12 +153,14 @@ class Engine:
         Odd is all that keeps a record from being read as it stands: another layout, a text cut off, broken JSON or UTF-8.
         A number beyond what a double holds and nesting of any depth are not noticed in fields that no rule reads.
         """
-        return self._judge(pieces.of_delivery(text), pieces.spans)
+        return self._judge(_if_unicode(text, pieces.of_delivery), pieces.spans)
 
     def match_lines(self, text: bytes) -> Judged | None:
         """The same for NDJSON: a record a line, blank lines skipped."""
         return self._judge(
-            pieces.of_lines(text), lambda piece, records: pieces.line_spans(text, piece, records), check=True
+            _if_unicode(text, pieces.of_lines),
+            lambda piece, records: pieces.line_spans(text, piece, records),
+            check=True,
         )
 
     def _judge(self, cut: Sequence[Piece] | None, spans: Spans, *, check: bool = False) -> Judged | None:
@@ -153,56 +171,73 @@ class Engine:
         parts: list[_Part] = []
         for piece in cut:
             try:
-                count, matches = self._piece(piece, seen)
+                count, part = self._piece(piece, seen)
                 places = spans(piece, pieces.split(piece)) if check else ()
             except _UNREADABLE:
                 return None
             if places is None or (check and len(places) != count):
                 return None
-            if matches:
-                parts.append((piece, seen, matches, places))
+            if part.numbers:
+                part.places = places
+                parts.append(part)
             seen += count
         return Judged(
             seen,
-            tuple([match for _, _, matches, _ in parts for match in matches]),
+            tuple(chain.from_iterable([part.numbers for part in parts])),
+            tuple(chain.from_iterable([part.rules for part in parts])),
+            tuple(
+                tuple(chain.from_iterable(column))
+                for column in zip(*[part.told for part in parts], strict=True)
+            ),
             lambda: list(_spans(parts, spans)),
         )
 
-    def _piece(self, piece: Piece, before: int) -> tuple[int, list[Match]]:
+    def _piece(self, piece: Piece, before: int) -> tuple[int, "_Part"]:
         """How many records there are, and those that rules hold for; `before` are in the pieces before."""
-        if not pieces.is_unicode(piece.text):
-            raise _NoObject
         grouping = self._current()
         records, found = _found(grouping, piece)
         self._seen += len(records)
-        told = grouping.shape.told
-        matches: list[Match] = []
+        hits = [at for at, outcome in enumerate(found) if outcome is not NOTHING]
+        rules: list[tuple[str, ...]] = []
         odd: list[Mapping[str, Any]] = []
         whole = _Whole(piece)
-        for at, outcome in enumerate(found):
-            if outcome is NOTHING:
-                continue
-            record = records[at]
+        for at in hits:
+            outcome, record = found[at], records[at]
             if outcome is None:
                 event = whole.event(at)
                 if record is None:
                     odd.append(event)
                 self._note(event)
-                rules = self.match(event)
+                rules.append(self.match(event))
             elif not outcome.undecided:
-                rules = outcome.ids
+                rules.append(outcome.ids)
             else:
                 read = grouping.shape.event(record, outcome.reads)
-                rules = decide(grouping.outcomes, outcome, whole.event(at) if read is None else read)
-            if rules:
-                values = told(record) if record is not None else self._told(whole.event(at))
-                matches.append(Match(before + at + 1, rules, values))
+                rules.append(decide(grouping.outcomes, outcome, whole.event(at) if read is None else read))
+        if () in rules:
+            hits = [at for at, held in zip(hits, rules, strict=True) if held]
+            rules = [held for held in rules if held]
+        told = self._told(grouping.shape, [records[at] for at in hits], hits, whole)
         if odd and self._relearned < _RELEARN:
             self._learn(odd)
-        return len(records), matches
+        return len(records), _Part(piece, before, [before + at + 1 for at in hits], rules, told)
 
-    def _told(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple([event.get(name, UNSET) for name in self._tell])
+    def _told(
+        self, shape: Shape, records: Sequence[Any], hits: Sequence[int], whole: "_Whole"
+    ) -> tuple[list[Any], ...]:
+        """The fields that are told of these records, which are those at `hits` of the piece."""
+        try:
+            return tuple([list(map(get, records)) for get in shape.told])
+        except AttributeError:  # a record of another shape is among them
+            return tuple(
+                [
+                    [
+                        whole.event(at).get(name, UNSET) if record is None else get(record)
+                        for at, record in zip(hits, records, strict=True)
+                    ]
+                    for name, get in zip(self._tell, shape.told, strict=True)
+                ]
+            )
 
     def _learn(self, events: Sequence[Mapping[str, Any]]) -> None:
         hot = [column.path for column in self._outcomes.columns]
@@ -219,6 +254,14 @@ class Engine:
             values = resolve(event, column.path)
             if values is not None and (len(values) != 1 or isinstance(values[0], dict)):
                 self._objects[column.path] += 1
+
+
+def _if_unicode(text: bytes, cut: Callable[[bytes], list[Piece] | None]) -> list[Piece] | None:
+    """The pieces of a text that is UTF-8."""
+    made = cut(text)
+    if made is None or text.isascii() or all(pieces.is_unicode(piece.text) for piece in made):
+        return made
+    return None
 
 
 class _Whole:
@@ -238,16 +281,24 @@ class _Whole:
         return event
 
 
-_Part = tuple[Piece, int, Sequence[Match], Sequence[Span]]
-"""A piece with the number of records before it, its matches and, if they are known, where its records stand."""
+@dataclass(slots=True)
+class _Part:
+    """What came of a piece; `places`, if they are known, say where all its records stand."""
+
+    piece: Piece
+    before: int
+    numbers: Sequence[int]
+    rules: Sequence[tuple[str, ...]]
+    told: tuple[list[Any], ...]
+    places: Sequence[Span] = ()
 
 
 def _spans(parts: Sequence[_Part], find: Spans) -> Iterator[Span]:
-    for piece, before, matches, known in parts:
-        places = known or find(piece, pieces.split(piece))
+    for part in parts:
+        places = part.places or find(part.piece, pieces.split(part.piece))
         assert places is not None  # of a delivery, where each is found
-        for match in matches:
-            yield places[match.number - before - 1]
+        for number in part.numbers:
+            yield places[number - part.before - 1]
 
 
 def _found(grouping: Grouping, piece: Piece) -> tuple[Sequence[Any], list[Outcome | None]]:

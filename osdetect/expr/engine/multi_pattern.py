@@ -152,6 +152,11 @@ class MultiPattern:
             held.sort()
         return found
 
+    @property
+    def has_clues(self) -> bool:
+        """Whether `clues_within` can tell anything."""
+        return self._clues is not None
+
     def clues_within(self, text: str) -> tuple[str, ...] | None:
         """Texts in lower case, of which each part of this text has one that passes a test; None: that cannot be told.
 

@@ -5,7 +5,7 @@ smaller tree on the other fields. Events that pass the same tests of their hot f
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, assert_never
 
@@ -102,7 +102,8 @@ class Outcomes:
         undecided: list[tuple[int, Decide]] = []
         reads: set[str] = set()
         for place in sorted(candidates):
-            rest = _rest(self.trees[place], held)
+            known = _known(self.trees[place], held)
+            rest = (_TRUE if known else _FALSE) if known is not None else _rest(self.trees[place], held)
             if rest == _TRUE:
                 rules.append(place)
             elif rest != _FALSE:
@@ -185,6 +186,26 @@ def _needed(tree: Bound, common: Mapping[Slot, int]) -> frozenset[Slot] | None:
         case AnyOf(parts=parts):
             each = [_needed(part, common) for part in parts]
             return None if None in each else frozenset(slot for needed in each for slot in needed or ())
+        case _:
+            assert_never(tree)
+
+
+def _known(tree: Bound, held: Container[Slot]) -> bool | None:
+    """Whether the tree holds; None where that depends on other fields. Most are known, and need no tree to be made."""
+    match tree:
+        case Leaf(field=slot):
+            return slot in held if isinstance(slot, tuple) else None
+        case Not(part=part):
+            known = _known(part, held)
+            return None if known is None else not known
+        case All(parts=parts) | AnyOf(parts=parts):
+            decisive, open_ = isinstance(tree, AnyOf), False
+            for part in parts:
+                known = _known(part, held)
+                if known is decisive:
+                    return decisive
+                open_ = open_ or known is None
+            return None if open_ else not decisive
         case _:
             assert_never(tree)
 

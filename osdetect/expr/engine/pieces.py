@@ -8,12 +8,13 @@ from itertools import accumulate
 import msgspec
 
 PIECE = 64 << 10
-"""Bytes of text that are read at once, about fifty records: what is read of them stays in the processor's cache."""
+"""Bytes of text that are read at once, about fifty records: what is read of them stays in the cache. A text of up to twice as many is not cut."""
 LONGEST = 64 << 20
 """Bytes that a piece may have where its records cannot be told apart without reading them."""
 _HEAD = re.compile(rb'\s*\{\s*"Records"\s*:\s*\[\s*')
 _TAIL = re.compile(rb"\s*\]\s*\}\s*\Z")
 _BETWEEN = re.compile(rb"\s*,\s*")
+_SPACE = re.compile(rb"\s*")
 _FIRST_KEY = re.compile(rb'\{\s*"[A-Za-z]+"\s*:')
 _ROOM_FOR_TAIL = 1_000
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -23,9 +24,9 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A JSON list of records, and where the first of them stands in the whole text."""
+    """A JSON list of records, and where in the whole text that stands which is behind its bracket."""
 
-    text: bytes
+    text: bytes | memoryview
     start: int
 
 
@@ -42,6 +43,9 @@ def of_delivery(text: bytes) -> list[Piece] | None:
     if first >= end:
         return [] if _TAIL.match(text, first) else None
     view = memoryview(text)
+    if end - first <= 2 * PIECE:
+        bracket = text.rindex(b"[", 0, first)
+        return [Piece(view[bracket : text.index(b"]", end) + 1], bracket + 1)]
     return _whole(
         [Piece(b"".join((b"[", view[start:stop], b"]")), start) for start, stop in _cuts(text, first, end)]
     )
@@ -50,7 +54,7 @@ def of_delivery(text: bytes) -> list[Piece] | None:
 def _cuts(text: bytes, first: int, end: int) -> Iterator[Span]:
     key = _FIRST_KEY.match(text, first)
     between = re.compile(rb"\}\s*,\s*(?=%s)" % re.escape(key.group())) if key else None
-    while between and end - first > PIECE and (cut := between.search(text, first + PIECE, end)):
+    while between and end - first > 2 * PIECE and (cut := between.search(text, first + PIECE, end)):
         yield first, cut.start() + 1
         first = cut.end()
     yield first, end
@@ -78,12 +82,10 @@ def _whole(pieces: list[Piece]) -> list[Piece] | None:
     return pieces if all(len(piece.text) <= LONGEST for piece in pieces) else None
 
 
-def is_unicode(text: bytes) -> bool:
+def is_unicode(text: bytes | memoryview) -> bool:
     """Whether the text is valid UTF-8."""
-    if text.isascii():
-        return True
     try:
-        text.decode()
+        str(text, "utf-8")
     except UnicodeDecodeError:
         return False
     return True
@@ -109,7 +111,7 @@ def spans(piece: Piece, records: Sequence[memoryview]) -> list[Span]:
     found: list[Span] = []
     place = 1
     for length in lengths:
-        gap = _BETWEEN.match(piece.text, place)
+        gap = (_BETWEEN if found else _SPACE).match(piece.text, place)
         place = gap.end() if gap else place
         found.append((place + shift, place + length + shift))
         place += length

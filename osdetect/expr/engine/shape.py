@@ -31,7 +31,7 @@ Fetch = tuple[str, Get, bool]
 class Shape:
     """How records are read for a set of paths."""
 
-    decode: Callable[[bytes], Sequence[Any]]
+    decode: Callable[[bytes | memoryview], Sequence[Any]]
     """A JSON list of records to what is read of each.
 
     Raises msgspec.ValidationError for a name that is not known or an object that is none, msgspec.DecodeError or
@@ -44,8 +44,8 @@ class Shape:
     leaves: Mapping[str, Get]
     heads: Mapping[str, Get]
     """Top-level fields that are kept undecoded."""
-    told: Callable[[Any], tuple[Any, ...]]
-    """The values of the fields that are told of each match."""
+    told: tuple[Get, ...]
+    """How the fields that are told of each match are got."""
     _fetches: dict[tuple[str, ...], tuple[Fetch, ...] | None] = field(default_factory=dict)
 
     @staticmethod
@@ -63,7 +63,7 @@ class Shape:
             tuple(".".join(chains[path]) for path in hot),
             {path: getters[path] for path in leaves},
             {head: getters[head] for head in heads},
-            _together([".".join(chains[name]) for name in tell]),
+            tuple(getters[name] for name in tell),
         )
 
     def column(self, number: int, records: Sequence[Any]) -> list[Any]:
@@ -108,16 +108,6 @@ class Shape:
             else:
                 return None
         return tuple(fetches.values())
-
-
-def _together(attributes: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """The function that gives the values of these attributes."""
-    if len(attributes) > 1:
-        return attrgetter(*attributes)
-    if not attributes:
-        return lambda _: ()
-    get = attrgetter(attributes[0])
-    return lambda record: (get(record),)
 
 
 def _leaves(hot: Sequence[str], read: Iterable[str]) -> tuple[str, ...]:
