@@ -13,7 +13,8 @@ demo: $(VENV)/run.ready ## Start OpenSearch, deploy rules, load a made-up attack
 	$(BIN)/osdetect quickstart
 
 test: $(VENV)/dev.ready check browser ## Types, style, import contracts, and every test on a real node
-	$(PYTEST) -m "not long" -n 2 --dist loadfile
+	$(PYTEST) -m "not long and not alone" -n 2 --dist loadfile
+	$(PYTEST) -m "alone and not long"
 
 check: $(VENV)/dev.ready
 	$(BIN)/ruff check .
