@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from osdetect.cluster import Cluster, index_action
+from osdetect.cluster import Cluster, index_action, refresh
 from osdetect.deploy.limit import Limit
 from osdetect.deploy.lock import DeployLock, deploy_lock, whoever
 from osdetect.deploy.mappings import Resource, install, outdated, shipped
@@ -329,7 +329,7 @@ def _complete(cluster: Cluster, wanted: _Wanted, refused: Sequence[Refused], sta
     """Check that all is there, and say so in the index."""
     index = wanted.index
     _require_ours(cluster, index)
-    cluster.request("POST", f"/{index}/_refresh")
+    refresh(cluster, index)
     found, due = _count(cluster, index), len(wanted.rules) - len(refused)
     if found != due:
         raise _disturbed(f"the rules index {index} holds {found} rules instead of {due}")

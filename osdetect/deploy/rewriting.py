@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, refresh
 from osdetect.deploy.releases import address
 from osdetect.errors import ClusterError
 from osdetect.vocabulary import OWNER
@@ -42,7 +42,7 @@ def rewrite(cluster: Cluster, index: str, template: Mapping[str, Any], script: s
     spare = SPARE + index
     cluster.request("DELETE", f"{address(spare)}", accept=(404,))  # half filled by a deploy that was killed
     cluster.request("PUT", f"{address(index)}/_settings", body={"index.blocks.write": True})
-    cluster.request("POST", f"{address(index)}/_refresh")
+    refresh(cluster, index)
     settings = _settings(cluster, index, template)
     meta = {**template["mappings"]["_meta"], _WHOLE: False}
     cluster.create_index(spare, {"settings": settings, "mappings": {**template["mappings"], "_meta": meta}})
@@ -50,7 +50,7 @@ def rewrite(cluster: Cluster, index: str, template: Mapping[str, Any], script: s
     if script:
         body["script"] = _painless(script, unchanged="index")
     _copy(cluster, "/_reindex", body)
-    cluster.request("POST", f"{address(spare)}/_refresh")
+    refresh(cluster, spare)
     there, copied = _count(cluster, index), _count(cluster, spare)
     if there != copied:
         raise ClusterError(
@@ -68,7 +68,7 @@ def update_documents(cluster: Cluster, index: str, script: str) -> None:
     Raises:
         ClusterError: a document was not taken, or the node that was at it went away.
     """
-    cluster.request("POST", f"{address(index)}/_refresh")
+    refresh(cluster, index)
     body = {"script": _painless(script, unchanged="noop")}
     _copy(cluster, f"{address(index)}/_update_by_query", body, pipeline="_none")
 
@@ -119,7 +119,7 @@ def _replace(cluster: Cluster, index: str, meta: Mapping[str, Any]) -> None:
         _copy(cluster, "/_reindex", {"conflicts": "proceed", "source": {"index": spare}, "dest": dest})
     health = {"wait_for_status": "yellow", "wait_for_no_initializing_shards": "true", "timeout": "60s"}
     cluster.request("GET", f"/_cluster/health/{index}", params=health, accept=(408,))
-    cluster.request("POST", f"{address(index)}/_refresh")
+    refresh(cluster, index)
     cluster.request("PUT", f"{address(index)}/_settings", body={"index.blocks.write": None})
     cluster.request("PUT", f"{address(index)}/_mapping", body={"_meta": meta})
     if _count(cluster, index) < _count(cluster, spare):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from osdetect.cluster import Cluster, ItemOutcome, Version, create_action, replace_action
+from osdetect.cluster import Cluster, ItemOutcome, Version, create_action, refresh, replace_action
 from osdetect.documents.match import Group
 from osdetect.errors import ClusterRefused, ClusterUnavailable
 
@@ -46,7 +46,7 @@ def settle(cluster: Cluster, touched: Iterable[Touched]) -> tuple[int, int]:
         by_index.setdefault(one.group.match_index, []).append(one)
     created = there = 0
     for index, groups in by_index.items():
-        cluster.request("POST", f"/{index}/_refresh")
+        refresh(cluster, index)
         left = iter(groups)
         while part := list(islice(left, _TOGETHER)):
             new = _settled(cluster, index, part)
@@ -74,7 +74,7 @@ def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> int:
                 waiting.append(one)
         if not waiting:
             return created
-        cluster.request("POST", f"/{index}/_refresh")
+        refresh(cluster, index)
     raise ClusterUnavailable(
         f"the alert {waiting[0].group.id} is written by others all the time",
         cure="the next pass does it again",

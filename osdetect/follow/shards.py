@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, refresh
 from osdetect.errors import ClusterError, ClusterUnavailable
 
 
@@ -95,14 +95,7 @@ def make_visible(cluster: Cluster, shards: Iterable[Shard]) -> None:
         ClusterRefused: the cluster refused it.
     """
     for index in sorted({shard.index for shard in shards}):
-        reply = cluster.request("POST", f"/{index}/_refresh", accept=(404,))  # deleted meanwhile
-        failures = reply.get("_shards", {}).get("failures", ())
-        if reply.get("_shards", {}).get("failed"):
-            raise ClusterUnavailable(
-                f"not every shard of {index} could be refreshed",
-                cause=str(failures[0])[:300] if failures else "",
-                cure="see the cluster's health; the next pass goes on from the same place",
-            )
+        refresh(cluster, index, accept=(404,))  # deleted meanwhile
 
 
 def still_there(cluster: Cluster, shard: Shard) -> bool:

@@ -11,7 +11,7 @@ from osdetect.cli.tuning import require_unexpired, tuned
 from osdetect.cluster import Cluster
 from osdetect.deploy import deploy
 from osdetect.detect.tuned import tuned_rules
-from osdetect.errors import RuleError
+from osdetect.errors import ClusterUnavailable, RuleError
 from tests.faults.material import (
     ask,
     connect,
@@ -23,6 +23,7 @@ from tests.faults.material import (
     rule_id,
     rule_text,
 )
+from tests.faults.proxy import FaultProxy, Reply
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 ALERTS = "osdetect-alerts-t-*"
@@ -144,6 +145,24 @@ def test_two_detectors_give_a_group_the_same_number(cluster: Cluster, tmp_path: 
         detected(other)
     (alert,) = documents(cluster.url, ALERTS).values()
     assert alert["osdetect"]["suppression"]["count"] == 39
+
+
+def test_a_refresh_that_missed_the_matches_is_an_outage_and_no_group_without_matches(
+    cluster: Cluster, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    _live(cluster, tmp_path, "{suppress: {window: 1h}}")
+    put_records(cluster, INDEX, [_hit(1)])
+    half = Reply(200, {"_shards": {"total": 1, "successful": 0, "failed": 1, "failures": []}})
+    proxy.choose = lambda asked: (
+        half if asked.path.startswith("/osdetect-matches-") and asked.path.endswith("/_refresh") else None
+    )
+    with connect(proxy.url) as other, pytest.raises(ClusterUnavailable, match="could be refreshed"):
+        detected(other)
+    assert not documents(cluster.url, ALERTS)
+    _forget(cluster)
+    detected(cluster)
+    (alert,) = documents(cluster.url, ALERTS).values()
+    assert alert["osdetect"]["suppression"]["count"] == 1
 
 
 def test_an_exception_withholds_and_counts_until_its_day(cluster: Cluster, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Play episodes: `python -m tests.harness --episodes 1000`, or one again: `python -m tests.harness --seed 17`."""
+"""Play episodes: `python -m tests.harness --episodes 1000`, or one again: `python -m tests.harness --seed 17`.
+
+Ctrl-C ends it behind the episodes that are being played.
+"""
 
 import argparse
 import os
@@ -16,7 +19,7 @@ from tests.harness.variants import VARIANTS
 
 
 def main() -> int:
-    """The number of episodes that broke the promise becomes the exit status."""
+    """The number of episodes that broke the promise becomes the exit status; 130 if it was interrupted."""
     parser = argparse.ArgumentParser(prog="tests.harness", description=__doc__)
     parser.add_argument("--seed", type=int, help="play this one only")
     parser.add_argument("--episodes", type=int, default=50)
@@ -34,13 +37,19 @@ def main() -> int:
     folder.chmod(0o755)
     outcomes: list[Outcome] = []
     began = time.monotonic()
+    node_s, interrupted = 0.0, False
     try:
         with Ground(folder) as ground:
             plans = [harsh(seed) if given.harsh else plan(seed) for seed in seeds]
-            for outcome in episodes(ground, plans, variant=given.variant, lanes=min(given.lanes, len(seeds))):
-                outcomes.append(outcome)
-                sys.stdout.write(outcome.told() + "\n")
-                sys.stdout.flush()
+            try:
+                for outcome in episodes(
+                    ground, plans, variant=given.variant, lanes=min(given.lanes, len(seeds))
+                ):
+                    outcomes.append(outcome)
+                    sys.stdout.write(outcome.told() + "\n")
+                    sys.stdout.flush()
+            except KeyboardInterrupt:
+                interrupted = True
             node_s = ground.cpu_s()
     finally:
         shutil.rmtree(folder)
@@ -50,7 +59,7 @@ def main() -> int:
     sys.stdout.write(
         f"processor seconds: harness and workers {used:.0f}, the node since its last start {node_s:.0f}\n"
     )
-    return min(99, sum(not one.verdict.kept for one in outcomes))
+    return 130 if interrupted else min(99, sum(not one.verdict.kept for one in outcomes))
 
 
 if __name__ == "__main__":

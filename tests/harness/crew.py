@@ -29,6 +29,7 @@ class Forker:
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, **environment},
+            start_new_session=True,  # Ctrl-C is for the harness, which ends episodes in order
         )
         self._started: queue.Queue[int] = queue.Queue()
         self.on_end: Callable[[int, int], None] = lambda _pid, _status: None
