@@ -1,26 +1,30 @@
 """Making what was written visible to searches, in every shard or not at all."""
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from osdetect.cluster.asking import Asks
 from osdetect.errors import ClusterUnavailable
 
 
-def refresh(cluster: Asks, index: str, *, accept: tuple[int, ...] = ()) -> None:
+def refresh(
+    cluster: Asks, index: str, *, params: Mapping[str, str] | None = None, accept: tuple[int, ...] = ()
+) -> None:
     """Let searches see all that was written into an index (OpenSearch docs, "Refresh index").
 
     The cluster answers 200 also when some shard was not refreshed; what is counted or copied then lacks its last documents.
 
     Args:
         cluster: where.
-        index: the name of one.
+        index: the name of one, or a pattern.
+        params: of the request.
         accept: error statuses that are no failure.
 
     Raises:
         ClusterUnavailable: a shard could not be refreshed.
         ClusterRefused: the cluster refused it.
     """
-    reply = cluster.request("POST", f"/{quote(index, safe='')}/_refresh", accept=accept)
+    reply = cluster.request("POST", f"/{quote(index, safe='*,-._')}/_refresh", params=params, accept=accept)
     shards = reply.get("_shards", {})
     if shards.get("failed"):
         failures = shards.get("failures", ())

@@ -15,6 +15,7 @@ from osdetect.cluster import Cluster
 from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
 from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate
+from osdetect.detect.interrupted import Interrupted
 from osdetect.detect.lanes import Progress, Work, judge_batch
 from osdetect.detect.methods import Batch, Finder
 from osdetect.detect.options import DetectOptions
@@ -129,7 +130,14 @@ class Backfill:
 
         def judge(held: Held) -> None:
             nonlocal counts
+            left_behind = (
+                Interrupted(self._cluster, self._detect.namespace, held) if held.interrupted else None
+            )
+            if left_behind:
+                counts += left_behind.settle_gone()
             counts += self._judge(work, held)
+            if left_behind:
+                counts += left_behind.settle()
 
         for one in waiting:
             left += not self._follower.hold(one, judge)

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from osdetect.cluster import Cluster, ItemOutcome, Version, create_action, refresh, replace_action
-from osdetect.documents.match import Group
+from osdetect.documents.match import Counted
 from osdetect.errors import ClusterRefused, ClusterUnavailable
 
 _TOGETHER = 500
@@ -19,20 +19,20 @@ _ATTEMPTS = 30
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A group that a batch had a match of."""
+    """A group that something was stored of."""
 
-    group: Group
+    id: str
+    """The alert's id."""
+    alert_index: str
+    match_index: str
     alert: Mapping[str, Any]
-    """The alert's source, should it be the first of the group; without its number."""
+    """The alert's source, should there be none yet; without what is counted."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What the stored matches of a group say."""
-
-    count: int
-    first: str | None
-    last: str | None
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """What is known of the group."""
+        said: Mapping[str, Any] = self.alert["osdetect"]["suppression"]
+        return said
 
 
 def settle(cluster: Cluster, touched: Iterable[Touched]) -> tuple[int, int]:
@@ -43,7 +43,7 @@ def settle(cluster: Cluster, touched: Iterable[Touched]) -> tuple[int, int]:
     """
     by_index: dict[str, list[Touched]] = {}
     for one in touched:
-        by_index.setdefault(one.group.match_index, []).append(one)
+        by_index.setdefault(one.match_index, []).append(one)
     created = there = 0
     for index, groups in by_index.items():
         refresh(cluster, index)
@@ -62,49 +62,44 @@ def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> int:
         # In this order: what is counted after the alert was read is no less than what the alert says.
         stored = _stored(cluster, waiting)
         told = _counted(cluster, index, waiting)
-        actions = [_action(one, stored.get(one.group.id), told.get(one.group.id)) for one in waiting]
+        actions = [_action(one, stored.get(one.id), told.get(one.id)) for one in waiting]
         sent = [(one, action) for one, action in zip(waiting, actions, strict=True) if action is not None]
         outcomes = cluster.bulk([action for _, action in sent]) if sent else ()
         _require_written(outcomes)
         done = zip(sent, outcomes, strict=True)
         waiting = []
         for (one, _), outcome in done:
-            created += outcome.created and one.group.id not in stored
+            created += outcome.created and one.id not in stored
             if outcome.exists:
                 waiting.append(one)
         if not waiting:
             return created
         refresh(cluster, index)
     raise ClusterUnavailable(
-        f"the alert {waiting[0].group.id} is written by others all the time",
+        f"the alert {waiting[0].id} is written by others all the time",
         cure="the next pass does it again",
     )
 
 
 def _action(
-    one: Touched, stored: tuple[str, Mapping[str, Any], Version] | None, told: _Told | None
+    one: Touched, stored: tuple[str, Mapping[str, Any], Version] | None, told: Counted | None
 ) -> bytes | None:
     """The write that makes the alert say what was counted; None when it says so already."""
     if told is None:  # its matches were deleted meanwhile
         return None
     if stored is None:
-        return create_action(one.group.alert_index, one.group.id, _with(one.alert, one.group, told))
+        return create_action(one.alert_index, one.id, told.on(one.alert, one.said))
     index, alert, version = stored
-    source = _with(alert, one.group, told)
+    source = told.on(alert, one.said)
     if source == alert:
         return None
     source["osdetect"].setdefault("first_seq_no", version.seq_no)
-    return replace_action(index, one.group.id, source, version)
-
-
-def _with(alert: Mapping[str, Any], group: Group, told: _Told) -> dict[str, Any]:
-    said = group.to_json(told.count, told.first, told.last)
-    return {**alert, "osdetect": {**alert["osdetect"], "suppression": said}}
+    return replace_action(index, one.id, source, version)
 
 
 def _stored(cluster: Cluster, groups: Sequence[Touched]) -> dict[str, tuple[str, Mapping[str, Any], Version]]:
     """The alerts that are there: index, source and version."""
-    found = cluster.read_documents((one.group.alert_index, one.group.id) for one in groups)
+    found = cluster.read_documents((one.alert_index, one.id) for one in groups)
     return {
         one["_id"]: (one["_index"], one["_source"], Version(one["_seq_no"], one["_primary_term"]))
         for one in found
@@ -122,8 +117,8 @@ def _require_written(outcomes: Sequence[ItemOutcome]) -> None:
         )
 
 
-def _counted(cluster: Cluster, index: str, groups: Sequence[Touched]) -> dict[str, _Told]:
-    ids = [one.group.id for one in groups]
+def _counted(cluster: Cluster, index: str, groups: Sequence[Touched]) -> dict[str, Counted]:
+    ids = [one.id for one in groups]
     body = {
         "size": 0,
         "query": {"terms": {"group": ids}},
@@ -137,7 +132,7 @@ def _counted(cluster: Cluster, index: str, groups: Sequence[Touched]) -> dict[st
     params = {"allow_partial_search_results": "false"}
     reply = cluster.request("POST", f"/{index}/_search", params=params, body=body)
     return {
-        bucket["key"]: _Told(
+        bucket["key"]: Counted(
             int(bucket["doc_count"]),
             bucket["first"].get("value_as_string"),
             bucket["last"].get("value_as_string"),

@@ -112,7 +112,7 @@ def _match(
     if tuning.suppression is None:
         return Alert(said.index(namespace), key, rule.id, alert, seq_no)
     group = group_of(rule.id, tuning.suppression, event.source, said.happened, namespace)
-    alert["osdetect"]["id"] = group.id
+    alert["osdetect"] |= {"id": group.id, "suppression": group.to_json()}
     source = match_document(Why.GATHERED, rule.words["rule"], event.at, said.happened, run, group=group)
     return Withheld(group.match_index, key, rule.id, source, seq_no, Why.GATHERED, group, alert)
 

@@ -12,6 +12,7 @@ from osdetect.cluster.background import in_background
 from osdetect.detect.beginning import last_before
 from osdetect.detect.flood import Flood
 from osdetect.detect.in_process import Candidate
+from osdetect.detect.interrupted import Interrupted
 from osdetect.detect.judge import Alert, Withheld, judge
 from osdetect.detect.methods import Batch, Finder
 from osdetect.detect.options import DetectOptions
@@ -124,12 +125,15 @@ class Pass:
         cluster, target = self._work.cluster, self._work.options.watched()
         shards = shards_of(cluster, target)
         missing = in_background(lambda: tuple(missing_shards(cluster, target, shards)))
+        left = in_background(partial(self._follower.left_behind, shards))
         visible = in_background(partial(make_visible, cluster, shards))
         # Each worker begins at a place of its own.
         at = crc32(self._follower.worker.encode()) % max(1, len(shards))
         looked = self._follower.look(shards[at:] + shards[:at])
         visible.result()
         self.not_judged = missing.result()
+        for one in left.result():
+            self._follower.hold(one, self._finish)
         self.shards = len(shards)
         work = [one for one in looked if one.has_work]
         self._flooded = False
@@ -146,12 +150,27 @@ class Pass:
 
     def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
         """Do the work on the shard if it can be had; whether it was ours to the end."""
-        ours = self._follower.hold(waiting, work)
+        ours = self._follower.hold(waiting, partial(self._go_on, work))
         if ours:
             self.left_to_others.discard(waiting.cursor.id)
         else:
             self.left_to_others.add(waiting.cursor.id)
         return ours
+
+    def _go_on(self, work: Callable[[Held], None], held: Held) -> None:
+        """Do the work, and what the last worker at the shard may have left half done."""
+        left = (
+            Interrupted(self._work.cluster, self._work.options.namespace, held) if held.interrupted else None
+        )
+        if left:
+            self.counts += left.settle_gone()
+        work(held)
+        if left:
+            self.counts += left.settle()
+
+    def _finish(self, held: Held) -> None:
+        """Do what is left to do for a shard that is no more."""
+        self.counts += Interrupted(self._work.cluster, self._work.options.namespace, held).settle()
 
     def _judge_new(self, held: Held) -> None:
         flood = Flood(held.cursor.owed)

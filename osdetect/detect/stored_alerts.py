@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from osdetect.cluster import Cluster, every_page
+from osdetect.cluster import Cluster, every_page, refresh
 from osdetect.documents.alert import in_order
 from osdetect.vocabulary import ALERTS_PREFIX
 
@@ -23,7 +23,7 @@ def stored_alerts(cluster: Cluster, namespace: str) -> Iterator[StoredAlert]:
     """Every alert of the namespace, in the order of their events' times; read page by page."""
     pattern = f"{ALERTS_PREFIX}{namespace}-*"
     options = {"ignore_unavailable": "true", "allow_no_indices": "true"}
-    cluster.request("POST", f"/{pattern}/_refresh", params=options)
+    refresh(cluster, pattern, params=options)
     body = {"size": PAGE, "sort": in_order("asc"), "track_total_hits": False}
     for hits in every_page(cluster, f"/{pattern}/_search", body, params=options):
         yield from (StoredAlert(hit["_id"], hit["_source"]) for hit in hits)

@@ -50,7 +50,9 @@ class Storing:
                 self._matches += 1
                 self._send_later(verdict)
                 if verdict.group is not None and verdict.alert is not None:
-                    self._touched.setdefault(verdict.group.id, Touched(verdict.group, verdict.alert))
+                    group = verdict.group
+                    touched = Touched(group.id, group.alert_index, group.match_index, verdict.alert)
+                    self._touched.setdefault(group.id, touched)
             case Unjudged((event, _)):
                 self._lost.add(event.at.seq_no)
                 store_dead_letters(self._cluster, self._namespace, [], [verdict], self._clock())

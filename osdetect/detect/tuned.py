@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, refresh
 from osdetect.detect.release import live_release
 from osdetect.documents.match import Why
 from osdetect.documents.stored_rule import StoredRule
@@ -96,7 +96,7 @@ def _title(rule: StoredRule) -> str:
 def _hits(cluster: Cluster, namespace: str) -> Iterator[tuple[tuple[str, str, str], _Hits]]:
     """Counts of withheld matches by why, rule and exception."""
     pattern = f"{MATCHES_PREFIX}{namespace}-*"
-    cluster.request("POST", f"/{pattern}/_refresh", params={"ignore_unavailable": "true"})
+    refresh(cluster, pattern, params={"ignore_unavailable": "true"})
     sources = [
         {"why": {"terms": {"field": "why"}}},
         {"rule": {"terms": {"field": "rule.id"}}},

@@ -21,6 +21,9 @@ MAX_VALUE = 1_024
 """Characters of a group's value that its alert shows; the group's identity takes all of them."""
 
 
+_TIMES = frozenset(("first_seen", "last_seen"))
+
+
 class Why(StrEnum):
     """Why a match made no alert of its own."""
 
@@ -60,14 +63,8 @@ class Group:
         """The index of its matches."""
         return self._index(MATCHES_PREFIX)
 
-    def to_json(self, count: int, first: str | None, last: str | None) -> dict[str, Any]:
-        """The alert's `osdetect.suppression`.
-
-        Args:
-            count: how many matches the group has.
-            first: the earliest event's time, as stored; None when no event of the group has one.
-            last: the latest's.
-        """
+    def to_json(self) -> dict[str, Any]:
+        """The alert's `osdetect.suppression`, without what is counted (`Counted`)."""
         until = self.start + timedelta(seconds=self.suppression.window_s) if self.start else None
         said = {
             "group": self.id,
@@ -76,11 +73,34 @@ class Group:
             "window_s": self.suppression.window_s,
             "from": self.start.isoformat() if self.start else None,
             "until": until.isoformat() if until else None,
-            "count": count,
-            "first_seen": first,
-            "last_seen": last,
         }
         return {name: value for name, value in said.items() if value not in (None, [])}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the stored matches of a group say."""
+
+    count: int
+    first: str | None
+    """The earliest event's time, as stored; None when no event of the group has one."""
+    last: str | None
+    """The latest's."""
+
+    def on(self, alert: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+        """The group's alert that says it.
+
+        Args:
+            alert: its source, as it was or as it begins.
+            group: what is known of the group (`Group.to_json`).
+        """
+        own = alert["osdetect"]
+        times = {name: at for name, at in (("first_seen", self.first), ("last_seen", self.last)) if at}
+        before = {name: said for name, said in own.get("suppression", {}).items() if name not in _TIMES}
+        return {
+            **alert,
+            "osdetect": {**own, "suppression": {**before, **group, "count": self.count, **times}},
+        }
 
 
 def group_of(
@@ -113,6 +133,26 @@ def group_of(
 def match_index(namespace: str, happened: datetime | None) -> str:
     """Where a match that belongs to no group is kept: by the month of its event."""
     return f"{MATCHES_PREFIX}{namespace}-{happened.strftime('%Y.%m') if happened else UNDATED}"
+
+
+def lone_alert(match: Mapping[str, Any]) -> dict[str, Any]:
+    """The alert of a group as far as one of its matches tells it: for want of the event, which is gone.
+
+    Args:
+        match: the `_source` of a gathered match.
+    """
+    event = match["event"]
+    return {
+        **({"@timestamp": match["@timestamp"]} if "@timestamp" in match else {}),
+        "rule": dict(match["rule"]),
+        "osdetect": {
+            "status": "open",
+            "source": {name: event[name] for name in ("index", "id", "shard", "seq_no")},
+            "run_id": match["run_id"],
+            "id": match["group"],
+            "suppression": {"group": match["group"]},
+        },
+    }
 
 
 def match_document(

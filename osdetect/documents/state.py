@@ -7,6 +7,7 @@ from typing import Any
 
 _LONGEST_LEASE_S = 86_400.0
 """A lease that says to last longer is damaged: it would keep everybody away."""
+_NO_LENGTH_S = 1e-6
 DETECT = "detect"
 """The purpose of the detector's own cursors."""
 
@@ -33,6 +34,10 @@ class Lease:
     def over(self, now: datetime) -> bool:
         """Whether it has surely expired: it is two lengths old by the clocks of both. One as far in the future is not believed."""
         return abs(now - self.at) >= timedelta(seconds=2 * self.length_s)
+
+    def over_at_once(self) -> "Lease":
+        """The same lease, which anybody may take over."""
+        return replace(self, length_s=_NO_LENGTH_S)
 
     @staticmethod
     def stored(said: object) -> "Lease | None":
@@ -98,6 +103,21 @@ class Cursor:
                 **({"lease": _lease_source(self.lease)} if self.lease else {}),
             },
         }
+
+    @staticmethod
+    def named(source: Mapping[str, Any]) -> "Cursor | None":
+        """The cursor of a document that names it; None when it does not."""
+        match source.get("cursor"):
+            case {
+                "purpose": str(purpose),
+                "namespace": str(namespace),
+                "index": str(index),
+                "index_uuid": str(index_uuid),
+                "shard": int(shard),
+            }:
+                return Cursor(purpose, namespace, index_uuid, shard, index=index).stored(source)
+            case _:
+                return None
 
     def stored(self, source: Mapping[str, Any]) -> "Cursor":
         """This cursor as its document says; at the beginning, which is safe, when a part of that is not readable."""

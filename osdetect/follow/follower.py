@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from osdetect.cluster import Cluster, Version
+from osdetect.cluster import Cluster, Version, every_page
 from osdetect.documents.state import Cursor, Lease
 from osdetect.errors import ClusterUnavailable
 from osdetect.follow.held import Held, write
@@ -21,6 +21,8 @@ from osdetect.vocabulary import STATE_INDEX
 
 _MGET = 1_000
 """Cursors that are read by one request."""
+_LOOK_BACK = 10
+"""Lengths of a lease after which it is looked for shards that are no more, if nothing tells of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,11 @@ class Follower:
         self._clock, self._monotonic = clock, monotonic
         self._seen: dict[str, tuple[Version, float]] = {}
         """For each leased cursor the version that was seen last, and since when."""
+        self._left: dict[str, tuple[Version, float]] = {}
+        """The same for cursors of shards that are no more."""
+        self._were: frozenset[str] = frozenset()
+        """Ids of the cursors of the shards that were there when it was looked for such."""
+        self._looked_back: float | None = None
         self.taken = 0
         """Leases that this worker got so far."""
         self.lost = 0
@@ -85,16 +92,60 @@ class Follower:
             ClusterError: the state cannot be read.
         """
         found = tuple(one for part in _parts(shards) for one in self._read(part))
+        self._seen = self._watched(found, self._seen)
+        return found
+
+    def left_behind(self, shards: Iterable[Shard]) -> tuple[Waiting, ...]:
+        """Cursors of the namespace, of whatever purpose, whose shard is no more and whose last worker did not let it go.
+
+        It is looked for them when a shard went since the last call, while some are watched, at first, and now and then.
+
+        Args:
+            shards: those that are there.
+
+        Raises:
+            ClusterError: the state cannot be read.
+        """
+        there = frozenset(self._fresh(shard).id for shard in shards)
+        gone, self._were = self._were - there, there
+        now = self._monotonic()
+        pause = self._looked_back is not None and now - self._looked_back < _LOOK_BACK * self._lease_s
+        if pause and not gone and not self._left:
+            return ()
+        self._looked_back = now
+        uuids = {shard.index_uuid for shard in shards}
+        found = tuple(one for one in self._interrupted() if one.shard.index_uuid not in uuids)
+        self._left = self._watched(found, self._left)
+        return tuple(one for one in found if self.may_take(one))
+
+    def _watched(
+        self, found: Iterable[Waiting], before: dict[str, tuple[Version, float]]
+    ) -> dict[str, tuple[Version, float]]:
+        """For each of them that is leased the version seen, and since when."""
         now = self._monotonic()
         seen: dict[str, tuple[Version, float]] = {}
         for one in found:
             if one.cursor.lease is None or one.version is None:
                 continue
-            before = self._seen.get(one.cursor.id)
-            same = before is not None and before[0] == one.version
-            seen[one.cursor.id] = before if before is not None and same else (one.version, now)
-        self._seen = seen
-        return found
+            last = before.get(one.cursor.id)
+            seen[one.cursor.id] = last if last is not None and last[0] == one.version else (one.version, now)
+        return seen
+
+    def _interrupted(self) -> Iterator[Waiting]:
+        """Every leased cursor of the namespace."""
+        of_namespace = [{"term": {"kind": "cursor"}}, {"term": {"namespace": self._namespace}}]
+        body = {
+            "size": _MGET,
+            "query": {"bool": {"filter": of_namespace}},
+            "sort": [{"_seq_no": "asc"}],
+            "seq_no_primary_term": True,
+        }
+        for hits in every_page(self._cluster, f"/{STATE_INDEX}/_search", body, accept=(404,)):
+            for hit in hits:
+                cursor = Cursor.named(hit["_source"])
+                if cursor is not None and cursor.lease is not None and cursor.id == hit["_id"]:
+                    shard = Shard(cursor.index, cursor.index_uuid, cursor.shard, cursor.seq_no)
+                    yield Waiting(shard, cursor, Version(hit["_seq_no"], hit["_primary_term"]))
 
     def may_take(self, waiting: Waiting) -> bool:
         """Whether nobody else is at the shard.
@@ -105,7 +156,7 @@ class Follower:
         lease = waiting.cursor.lease
         if lease is None or lease.worker == self.worker:
             return True
-        since = self._seen.get(waiting.cursor.id)
+        since = self._seen.get(waiting.cursor.id) or self._left.get(waiting.cursor.id)
         unchanged = since is not None and self._monotonic() - since[1] >= lease.length_s
         return unchanged or lease.over(self._clock())
 
@@ -123,15 +174,22 @@ class Follower:
         if version is None:
             return None
         reached("lease-taken")
-        fresh = waiting.version is None
-        return Held(self._cluster, waiting.shard, cursor, version, self._clock, fresh=fresh)
+        return Held(
+            self._cluster,
+            waiting.shard,
+            cursor,
+            version,
+            self._clock,
+            fresh=waiting.version is None,
+            interrupted=waiting.cursor.lease is not None,
+        )
 
     def hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
         """Do the work on the shard if it can be had, renewing its lease meanwhile; whether it was held to the end.
 
         Raises:
             ClusterUnavailable: the lease then expires by itself: a cluster that is away takes no release either.
-            Exception: whatever the work raises; the shard is let go first.
+            Exception: whatever the work raises; others may take the shard at once.
         """
         held = self.take(waiting)
         if held is None:
@@ -144,16 +202,16 @@ class Follower:
         except ClusterUnavailable:
             raise
         except BaseException:
-            held.release()
+            held.break_off()
             raise
         finally:
             self.lost += held.lost
 
+    def _fresh(self, shard: Shard) -> Cursor:
+        return Cursor(self._purpose, self._namespace, shard.index_uuid, shard.number, index=shard.index)
+
     def _read(self, shards: Sequence[Shard]) -> Iterator[Waiting]:
-        fresh = [
-            Cursor(self._purpose, self._namespace, shard.index_uuid, shard.number, index=shard.index)
-            for shard in shards
-        ]
+        fresh = [self._fresh(shard) for shard in shards]
         stored = self._cluster.read_documents((STATE_INDEX, cursor.id) for cursor in fresh)
         for shard, cursor, found in zip(shards, fresh, stored, strict=True):
             if found.get("found"):

@@ -28,10 +28,13 @@ class Held:
         clock: Callable[[], datetime],
         *,
         fresh: bool = False,
+        interrupted: bool = False,
     ) -> None:
         self.shard = shard
         self.fresh = fresh
         """Nobody held it before: it had no cursor."""
+        self.interrupted = interrupted
+        """Who held it before did not let it go: what follows from the documents behind the cursor may be stored in part."""
         self._cluster, self._clock = cluster, clock
         self._cursor, self._version = cursor, version
         self._lock = Lock()
@@ -76,6 +79,16 @@ class Held:
             if self._cursor.lease is None:
                 return not self.lost
             return self._write(replace(self._cursor, lease=None))
+
+    def break_off(self) -> bool:
+        """Let others take the shard at once, and know that the work on it was interrupted; false when it was lost before."""
+        with self._lock:
+            lease = self._renewed()
+            return (
+                not self.lost
+                if lease is None
+                else self._write(replace(self._cursor, lease=lease.over_at_once()))
+            )
 
     @contextmanager
     def renewing(self) -> Iterator[None]:

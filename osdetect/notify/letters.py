@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from osdetect.cluster import Cluster, Version, every_page
+from osdetect.cluster import Cluster, Version, every_page, refresh
 from osdetect.errors import ClusterRefused
 from osdetect.notify.message import Message, iso
 from osdetect.vocabulary import DEADLETTER_PREFIX
@@ -49,7 +49,7 @@ def letters(cluster: Cluster, namespace: str) -> Iterator[Letter]:
         ClusterError: they cannot be read.
     """
     index = _index(namespace)
-    cluster.request("POST", f"/{index}/_refresh", accept=(404,))
+    refresh(cluster, index, accept=(404,))
     body = {
         "size": _PAGE,
         "query": {"term": {"source": SOURCE}},

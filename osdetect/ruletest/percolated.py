@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from osdetect.cluster import Cluster, every_page, index_action
+from osdetect.cluster import Cluster, every_page, index_action, refresh
 from osdetect.compiler import Compiled, compile_rule
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
@@ -103,7 +103,7 @@ def _store(cluster: Cluster, index: str, compiled: Sequence[Compiled]) -> dict[s
         part = compiled[start : start + _RULES]
         outcomes = cluster.bulk([index_action(index, one.id, one.document) for one in part])
         refused.update({one.id: told.reason for one, told in zip(part, outcomes, strict=True) if told.failed})
-    cluster.request("POST", f"/{index}/_refresh")
+    refresh(cluster, index)
     return refused
 
 

@@ -121,6 +121,42 @@ def test_a_worker_takes_its_own_lease_up_again(cluster: Cluster, shard: Shard) -
     assert held(follower(cluster, "a"), shard).cursor.seq_no == 2
 
 
+def test_work_that_was_broken_off_is_taken_up_at_once_and_known_to_be(cluster: Cluster, shard: Shard) -> None:
+    clock = Clock()
+    first, second = follower(cluster, "a", clock), follower(cluster, "b", clock)
+
+    def fail(mine: Held) -> None:
+        assert not mine.interrupted
+        assert mine.move(2)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        first.hold(look(first, shard), fail)
+    clock.seconds += 0.1
+    theirs = held(second, shard)
+    assert (theirs.interrupted, theirs.cursor.seq_no) == (True, 2)
+    assert theirs.release()
+    assert not held(first, shard).interrupted
+
+
+def test_shards_that_are_no_more_are_found_when_their_worker_is_gone(cluster: Cluster, shard: Shard) -> None:
+    clock = Clock()
+    other = follower(cluster, "b", clock)
+    assert other.left_behind([shard]) == ()
+    assert held(follower(cluster, "a", clock), shard).move(3)
+    ask(cluster.url, "POST", f"/{STATE_INDEX}/_refresh")
+    assert other.left_behind([shard]) == ()
+    assert other.left_behind([]) == ()  # it may be at it
+    clock.seconds += LENGTH_S
+    (left,) = other.left_behind([])
+    assert (left.shard.index, left.cursor.seq_no) == (INDEX, 3)
+    taken: list[Held] = []
+    assert other.hold(left, taken.append)
+    assert taken[0].interrupted
+    ask(cluster.url, "POST", f"/{STATE_INDEX}/_refresh")
+    assert other.left_behind([]) == ()
+
+
 def test_a_worker_that_wakes_up_late_changes_nothing(cluster: Cluster, shard: Shard) -> None:
     clock = Clock()
     late = held(follower(cluster, "a", clock), shard)

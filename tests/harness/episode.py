@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -198,8 +198,19 @@ class _Run:
         body = {"docs": [{"_index": "osdetect-state", "_id": cursor} for cursor in ends]}
         stored: list[dict[str, Any]] = ask(url, "POST", "/_mget", body)["docs"] if ends else []
         at = {one["_id"]: one["_source"]["cursor"] for one in stored if one.get("found")}
-        return "; ".join(
+        behind = [
             f"{cursor} at {at.get(cursor)} of {end}"
             for cursor, end in ends.items()
             if cursor not in at or at[cursor]["seq_no"] < end or at[cursor].get("owed")
-        )
+        ]
+        return "; ".join((*behind, *self._left_behind(ends)))
+
+    def _left_behind(self, there: Collection[str]) -> Iterator[str]:
+        """Cursors of shards that are no more, which nobody has finished yet."""
+        url = self._ground.url
+        ask(url, "POST", "/osdetect-state/_refresh")
+        query = {"bool": {"filter": [{"term": {"kind": "cursor"}}, {"term": {"namespace": self._namespace}}]}}
+        found = ask(url, "POST", "/osdetect-state/_search", {"size": 1_000, "query": query})["hits"]["hits"]
+        for hit in found:
+            if hit["_id"] not in there and (lease := hit["_source"]["cursor"].get("lease")):
+                yield f"{hit['_id']}, of an index that is gone, is left to {lease['worker']}"

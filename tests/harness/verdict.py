@@ -82,6 +82,8 @@ class Found:
     """Of a match: the alert that it belongs to."""
     count: int = 0
     """Of the alert of a group: the matches that it says it has."""
+    stands: str = ""
+    """Of a match: where its event stood."""
 
 
 def stored_alerts(url: str, namespace: str) -> list[Found]:
@@ -107,7 +109,13 @@ def stored_alerts(url: str, namespace: str) -> list[Found]:
 def stored_matches(url: str, namespace: str) -> list[Found]:
     """Every match of the namespace that made no alert of its own."""
     return [
-        Found(hit["_index"], hit["_id"], _match_pair(hit["_source"]), hit["_source"].get("group", ""))
+        Found(
+            hit["_index"],
+            hit["_id"],
+            _match_pair(hit["_source"]),
+            hit["_source"].get("group", ""),
+            stands="{index}/{id} as number {seq_no} of shard {shard}".format(**hit["_source"]["event"]),
+        )
         for hit in _all_of(url, f"osdetect-matches-{namespace}-*", ["rule.id", "event", "group"])
     ]
 
@@ -143,7 +151,8 @@ def _miscounted(groups: list[Found], matches: list[Found]) -> Iterator[str]:
         yield f"{len(groups) - len(said)} groups have an alert in two indices"
     for group in sorted(there.keys() | said.keys()):
         if there[group] != said[group]:
-            yield f"group {group}: {there[group]} matches, the alert says {said[group]}"
+            of = "; ".join(match.stands for match in matches if match.group == group)
+            yield f"group {group}: {there[group]} matches, the alert says {said[group]}; of the events {of}"
 
 
 def judge(

@@ -1,0 +1,103 @@
+"""A match that was stored by a pass that failed before its group's alert counted it, and whose event is gone since."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from osdetect.cli.rules import compile_rules
+from osdetect.cluster import Cluster
+from osdetect.deploy import deploy
+from osdetect.detect import DetectOptions, Detector
+from osdetect.errors import ClusterRefused, ClusterUnavailable
+from tests.faults.material import ask, connect, cursors, documents, put_records, record, rule_text
+from tests.faults.proxy import FaultProxy, Reply, refusal
+
+INDEX = "osdetect-cloudtrail-t-2024.05"
+OTHER = "osdetect-cloudtrail-t-2024.06"
+ALERTS = "osdetect-alerts-t-*"
+HIT = "{eventName: DeleteThing}"
+HALF = Reply(200, {"_shards": {"total": 1, "successful": 0, "failed": 1, "failures": []}})
+FORBIDDEN = refusal(403, "security_exception", "no permissions for [indices:admin/refresh]")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+def _detector(cluster: Cluster, clock: Clock, worker: str) -> Callable[[], Any]:
+    made = Detector(cluster, DetectOptions(namespace="t", worker=worker, lease_s=5.0), clock)
+    return lambda: made.make_pass(f"r{worker}", lambda *_: None)
+
+
+@pytest.fixture
+def interrupted(cluster: Cluster, proxy: FaultProxy, tmp_path: Path) -> Callable[[Reply], None]:
+    """Stores the match of one event, and fails then."""
+    (tmp_path / "rule.yml").write_text(rule_text(1, HIT) + "osdetect: {suppress: {window: 1h}}\n")
+    deploy(cluster, compile_rules([tmp_path]).compiled, on_progress=lambda *_: None)
+    put_records(cluster, INDEX, [record(1, eventName="DeleteThing")])
+
+    def fail(answer: Reply) -> None:
+        proxy.choose = lambda asked: (
+            answer
+            if asked.path.startswith("/osdetect-matches-") and asked.path.endswith("/_refresh")
+            else None
+        )
+        with connect(proxy.url) as other, pytest.raises((ClusterUnavailable, ClusterRefused)):
+            _detector(other, Clock(), "first")()
+        assert len(documents(cluster.url, "osdetect-matches-t-*")) == 1
+        assert not documents(cluster.url, ALERTS)
+
+    return fail
+
+
+def _only_alert(cluster: Cluster) -> dict[str, Any]:
+    (alert,) = documents(cluster.url, ALERTS).values()
+    assert alert["osdetect"]["suppression"]["count"] == 1
+    assert alert["rule"]["name"] == "Made-up rule 1"
+    assert alert["rule"]["author"] == "A Test Author"
+    return dict(alert)
+
+
+@pytest.mark.parametrize(
+    ("answer", "worker"), [(HALF, "first"), (FORBIDDEN, "second")], ids=["away", "refused"]
+)
+def test_the_event_is_deleted(
+    cluster: Cluster, interrupted: Callable[[Reply], None], answer: Reply, worker: str
+) -> None:
+    interrupted(answer)
+    ((event, _),) = documents(cluster.url, INDEX).items()
+    ask(cluster.url, "DELETE", f"/{INDEX}/_doc/{event}?refresh=true")
+    report = _detector(cluster, Clock(), worker)()
+    assert (report.counts.groups_created, report.counts.matches) == (1, 0)
+    alert = _only_alert(cluster)
+    assert alert["osdetect"]["source"]["id"] == event
+    assert alert["osdetect"]["id"] in documents(cluster.url, ALERTS)
+
+
+def test_its_index_is_deleted(cluster: Cluster, interrupted: Callable[[Reply], None]) -> None:
+    interrupted(HALF)
+    ask(cluster.url, "DELETE", f"/{INDEX}")
+    put_records(cluster, OTHER, [record(2)])
+    clock = Clock()
+    again = _detector(cluster, clock, "second")
+    again()
+    assert not documents(cluster.url, ALERTS)  # who was at it may be at it still
+    clock.ahead = timedelta(seconds=11)
+    assert again().counts.groups_created == 1
+    _only_alert(cluster)
+    assert not any(one.get("lease") for one in cursors(cluster.url).values())
+    assert again().idle
+
+
+def test_the_event_is_there(cluster: Cluster, interrupted: Callable[[Reply], None]) -> None:
+    interrupted(HALF)
+    counts = _detector(cluster, Clock(), "first")().counts
+    assert (counts.matches, counts.groups_created) == (1, 1)
+    assert _only_alert(cluster)["event"]["action"] == "DeleteThing"
