@@ -11,7 +11,7 @@ from osdetect.documents.alert import alert_document, alert_id
 from osdetect.documents.match import Group, Why, group_of, match_document, match_index
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.documents.told import RunReference, Told, told
-from osdetect.expr import Evidence, evaluate, evidence
+from osdetect.expr import Evidence, Witness, evaluate, witness
 from osdetect.follow import StoredEvent
 from osdetect.tuning import Mode, RuleException
 
@@ -66,21 +66,22 @@ def judge(
 ) -> Iterator[Verdict]:
     """The verdict on each candidate, one by one. Candidates of rules that the release has not are passed over."""
     last: tuple[StoredEvent, Told] | None = None
-    words: dict[str, Mapping[str, Any]] = {}
+    prepared: dict[str, tuple[Witness, Mapping[str, Any]]] = {}
     for event, rule_id in candidates:
         rule = release.rules.get(rule_id)
         if rule is None:  # unreadable, or off: counted once for the release
             continue
         try:
-            held = evidence(rule.tree, event.source)
+            if rule_id not in prepared:
+                prepared[rule_id] = witness(rule.tree), _words(rule, release)
+            witnessed, words = prepared[rule_id]
+            held = witnessed(event.source)
             if held is None:
                 yield NO_MATCH
                 continue
             if last is None or last[0] is not event:
                 last = event, told(event.source, event.at, run, release.dialect)
-            if rule_id not in words:
-                words[rule_id] = _words(rule, release)
-            yield _match(event, last[1], rule, held, words[rule_id], namespace, run)
+            yield _match(event, last[1], rule, held, words, namespace, run)
         except RecursionError:
             yield Unjudged((event, rule_id), "the event is nested too deeply to be judged")
 

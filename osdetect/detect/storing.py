@@ -16,7 +16,7 @@ from osdetect.documents.match import Why
 from osdetect.errors import ClusterRefused
 from osdetect.follow import reached
 
-_REQUEST_ALERTS = 1_000
+_REQUEST_ALERTS = 250
 _REQUEST_BYTES = 4 << 20
 _SENDERS = 2
 

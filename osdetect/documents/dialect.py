@@ -67,6 +67,10 @@ class Dialect:
         found = self.values(event, fact)
         return found[0] if len(found) == 1 and isinstance(found[0], str) else ""
 
+    def has_none(self, event: Mapping[str, Any], facts: Iterable[str]) -> bool:
+        """Whether it is plain that the event says nothing of any of them; False where that takes a closer look."""
+        return all(_plain(event, path) is _ABSENT for fact in facts for path in self.paths.get(fact, ()))
+
     def texts(self, event: Mapping[str, Any]) -> dict[str, str]:
         """The `text` of each of `FACTS`."""
         return self._facts.texts(event, self.text)

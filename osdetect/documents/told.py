@@ -15,6 +15,7 @@ _YEARS = range(2006, 2100)
 """Times outside of these are taken for none: made-up ones must not make an index each."""
 _SHORT = 100
 """Characters; no time and no address has more, and what is remembered of hostile events must stay small."""
+_ERRORS = ("errorCode", "errorMessage")
 MAX_VALUE = 2_048
 """Characters of a value that an alert keeps; more are cut."""
 
@@ -111,9 +112,9 @@ def happened_at(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
     return _happened(dialect.text(event, "eventTime"), event)
 
 
-def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that say something."""
-    return {name: value for name, value in values.items() if value not in ("", None, {}, [])}
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts, objects and lists that say something."""
+    return {name: value for name, value in values.items() if value}
 
 
 def _happened(event_time: str, event: Mapping[str, Any]) -> datetime | None:
@@ -139,13 +140,15 @@ def _call(event: Mapping[str, Any], said: Mapping[str, str], dialect: Dialect) -
         "error": {"code": said["errorCode"], "message": said["errorMessage"][:MAX_VALUE]},
         "related": {"user": _identities(said, user), "ip": [ip] if ip else []},
     }
-    return {name: without_empty(values) for name, values in call.items()}
+    return {name: _without_empty(values) for name, values in call.items()}
 
 
 def _outcome(event: Mapping[str, Any], said: Mapping[str, str], dialect: Dialect) -> str:
     """ECS event.outcome: a call failed if it has an error, or is a sign-in that says Failure."""
     if said["errorCode"] or said["errorMessage"] or said["responseElements.ConsoleLogin"] == "Failure":
         return "failure"
+    if dialect.has_none(event, _ERRORS):
+        return "success"
     # An error that is no text is one all the same.
     errors = (*dialect.values(event, "errorCode"), *dialect.values(event, "errorMessage"))
     return "failure" if any(errors) else "success"
@@ -161,7 +164,7 @@ def _user(said: Mapping[str, str]) -> dict[str, str]:
         or said["userIdentity.arn"].rpartition("/")[2]
         or said["userIdentity.invokedBy"]
     )
-    return without_empty({"name": name, "id": said["userIdentity.principalId"]})
+    return _without_empty({"name": name, "id": said["userIdentity.principalId"]})
 
 
 def _identities(said: Mapping[str, str], user: Mapping[str, str]) -> list[str]:

@@ -31,6 +31,7 @@ from osdetect.expr.nodes import (
 )
 from osdetect.expr.render import render, render_test
 from osdetect.expr.simplify import simplify
+from osdetect.expr.witness import Witness, witness
 
 __all__ = [
     "ANYWHERE",
@@ -54,6 +55,7 @@ __all__ = [
     "Test",
     "TimePart",
     "Wildcard",
+    "Witness",
     "evaluate",
     "evidence",
     "fold",
@@ -63,4 +65,5 @@ __all__ = [
     "render_test",
     "simplify",
     "to_json",
+    "witness",
 ]

@@ -1,9 +1,8 @@
 """The definition of what a tree means for an event. Everything else is measured against this."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from osdetect.expr.nodes import All, AnyOf, Exists, Expr, Leaf, Not, Null, SameAs, Test
 from osdetect.expr.predicates import predicate
@@ -13,8 +12,7 @@ from osdetect.expr.values import fold_case, resolve, text_of
 Event = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Why a leaf held: the field, the test in words, and the text of the value that it held for."""
 
     field: str
@@ -105,9 +103,9 @@ def _collect(expr: Expr[str], event: Event, found: dict[Evidence, None]) -> bool
     """Whether the expression holds; only then its leaves that hold are added to `found`."""
     match expr:
         case Leaf(field=path, test=test):
-            held = _held(path, test, event)
+            held = value_of(path, test, event)
             if held is not None:
-                found[Evidence(path, _said(test), held)] = None
+                found[Evidence(path, said(test), held)] = None
             return held is not None
         case Not(part=part):
             return not evaluate(part, event)
@@ -127,7 +125,7 @@ def _collect(expr: Expr[str], event: Event, found: dict[Evidence, None]) -> bool
             assert_never(expr)
 
 
-def _held(path: str, test: Test, event: Event) -> str | None:
+def value_of(path: str, test: Test, event: Event) -> str | None:
     """The text of the value that a test holds for, empty if it holds for none; None when it does not hold."""
     values = resolve(event, path)
     if isinstance(test, Null):
@@ -141,5 +139,6 @@ def _held(path: str, test: Test, event: Event) -> str | None:
 
 
 @lru_cache(maxsize=10_000)
-def _said(test: Test) -> str:
+def said(test: Test) -> str:
+    """The test in words (`render_test`), as evidence gives it."""
     return render_test(test)

@@ -33,18 +33,6 @@ FIRST_PAGE = 1_000
 MOST_VALUES = 5_000
 """Different values that a range is asked for; of one with more it is not known which they are."""
 _GONE = 404
-_FILTER = ",".join(
-    f"responses.{name}"
-    for name in (
-        "aggregations",
-        "hits.hits._id",
-        "hits.hits._seq_no",
-        "hits.hits._source",
-        "hits.total.value",
-        "status",
-        "error",
-    )
-)
 
 
 class _Total(msgspec.Struct):
@@ -193,7 +181,7 @@ _Answers = list[tuple[int, frozenset[str] | None, tuple[StoredEvent, ...]]]
 def _searched(cluster: Cluster, shard: Shard, bodies: Sequence[Mapping[str, Any]]) -> _Answers:
     header = orjson.dumps({"index": shard.index, **_header(shard)})
     text = b"".join(b"%b\n%b\n" % (header, orjson.dumps(body)) for body in bodies)
-    reply = cluster.request_text("POST", "/_msearch", params={"filter_path": _FILTER}, body=text)
+    reply = cluster.request_text("POST", "/_msearch", body=text)
     return _read(reply, shard, len(bodies))
 
 

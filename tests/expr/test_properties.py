@@ -36,6 +36,7 @@ from osdetect.expr import (
     render,
     simplify,
     to_json,
+    witness,
 )
 from osdetect.expr.nodes import MAX_DEPTH, MAX_INTEGER
 from osdetect.expr.predicates import predicate
@@ -267,6 +268,7 @@ def test_folding_case_keeps_the_length_and_folds_once(text: str) -> None:
 def test_evidence_is_given_exactly_for_matches(tree: Expr[str], event: Mapping[str, Any]) -> None:
     held = evidence(tree, event)
     assert (held is not None) is evaluate(tree, event)
+    assert witness(tree)(event) == held
     for one in held or ():
         assert any(leaf.field == one.field for leaf in leaves(tree))
 
