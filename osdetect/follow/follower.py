@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from osdetect.cluster import Cluster, Version, every_page
+from osdetect.cluster import Cluster, Version, every_page, refresh
 from osdetect.documents.state import Cursor, Lease
 from osdetect.errors import ClusterUnavailable
 from osdetect.follow.held import Held, write
@@ -140,6 +140,7 @@ class Follower:
             "sort": [{"_seq_no": "asc"}],
             "seq_no_primary_term": True,
         }
+        refresh(self._cluster, STATE_INDEX, accept=(404,))
         for hits in every_page(self._cluster, f"/{STATE_INDEX}/_search", body, accept=(404,)):
             for hit in hits:
                 cursor = Cursor.named(hit["_source"])

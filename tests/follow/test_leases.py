@@ -144,7 +144,6 @@ def test_shards_that_are_no_more_are_found_when_their_worker_is_gone(cluster: Cl
     other = follower(cluster, "b", clock)
     assert other.left_behind([shard]) == ()
     assert held(follower(cluster, "a", clock), shard).move(3)
-    ask(cluster.url, "POST", f"/{STATE_INDEX}/_refresh")
     assert other.left_behind([shard]) == ()
     assert other.left_behind([]) == ()  # it may be at it
     clock.seconds += LENGTH_S
@@ -153,7 +152,6 @@ def test_shards_that_are_no_more_are_found_when_their_worker_is_gone(cluster: Cl
     taken: list[Held] = []
     assert other.hold(left, taken.append)
     assert taken[0].interrupted
-    ask(cluster.url, "POST", f"/{STATE_INDEX}/_refresh")
     assert other.left_behind([]) == ()
 
 
