@@ -12,6 +12,7 @@ from osdetect.alerts import FoundAlert
 from osdetect.alerts.changes import State, comments, history, in_words
 from osdetect.cli.output import print_json, print_table, say, write_line
 from osdetect.cli.scan_output import COLOURS
+from osdetect.documents.match import is_lone
 from osdetect.source import printable
 from osdetect.vocabulary import Level
 
@@ -77,6 +78,12 @@ def write_one(alert: FoundAlert, link: str, event: Mapping[str, Any] | None, *, 
     )
 
 
+_WITHOUT_EVIDENCE = "no test held that names a field: the rule matches by what the event lacks"
+_WITHOUT_EVENT = (
+    "the event was gone before the alert was made, and what it said with it: only its match was stored"
+)
+
+
 def print_one(alert: FoundAlert, link: str, event: Mapping[str, Any] | None, *, asked: bool) -> None:
     """The alert for people."""
     source = alert.source
@@ -88,7 +95,7 @@ def print_one(alert: FoundAlert, link: str, event: Mapping[str, Any] | None, *, 
     if held:
         print_table("Which tests held", ("field", "test", "value"), held)
     else:
-        write_line("no test held that names a field: the rule matches by what the event lacks")
+        write_line(_WITHOUT_EVENT if is_lone(source) else _WITHOUT_EVIDENCE)
     if done := history(source):
         print_table("What was done", ("",), [(_cell(in_words(entry)),) for entry in done])
     if said := comments(source):

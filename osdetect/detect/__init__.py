@@ -10,6 +10,8 @@ It reads only OpenSearch: what runs is what was deployed. Rule files and the com
     costs.py       what each way is expected to take, learned from what it took
     judge.py       candidates to verdicts, by the exact evaluation
     storing.py     alerts on their way into the cluster
+    groups.py      the alerts of groups say what their stored matches say
+    interrupted.py  also those whose events are gone since a worker died
     losses.py      what could not be judged or stored, as dead letters
     flood.py       rules that match very much, put off
     lanes.py       the order of it all: what is new, then what was put off; judge, store, then move the cursor

@@ -155,6 +155,15 @@ def lone_alert(match: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def is_lone(alert: Mapping[str, Any]) -> bool:
+    """Whether the alert was made by `lone_alert`."""
+    match alert.get("osdetect"):
+        case {"suppression": {"group": str(), **said}}:
+            return "window_s" not in said
+        case _:
+            return False
+
+
 def match_document(
     why: Why,
     rule: Mapping[str, Any],

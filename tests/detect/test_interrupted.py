@@ -11,6 +11,7 @@ from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster
 from osdetect.deploy import deploy
 from osdetect.detect import DetectOptions, Detector
+from osdetect.documents.match import is_lone
 from osdetect.errors import ClusterRefused, ClusterUnavailable
 from tests.faults.material import ask, connect, cursors, documents, put_records, record, rule_text
 from tests.faults.proxy import FaultProxy, Reply, refusal
@@ -77,6 +78,7 @@ def test_the_event_is_deleted(
     report = _detector(cluster, Clock(), worker)()
     assert (report.counts.groups_created, report.counts.matches) == (1, 0)
     alert = _only_alert(cluster)
+    assert is_lone(alert)
     assert alert["osdetect"]["source"]["id"] == event
     assert alert["osdetect"]["id"] in documents(cluster.url, ALERTS)
 
@@ -100,4 +102,6 @@ def test_the_event_is_there(cluster: Cluster, interrupted: Callable[[Reply], Non
     interrupted(HALF)
     counts = _detector(cluster, Clock(), "first")().counts
     assert (counts.matches, counts.groups_created) == (1, 1)
-    assert _only_alert(cluster)["event"]["action"] == "DeleteThing"
+    alert = _only_alert(cluster)
+    assert alert["event"]["action"] == "DeleteThing"
+    assert not is_lone(alert)
