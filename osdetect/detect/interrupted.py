@@ -5,7 +5,7 @@ its whole index; its match stands, and its group's alert would never count it. S
 looks for such matches first, and now and then somebody does for shards that are no more (`osdetect.follow.Follower.left_behind`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from osdetect.cluster import Cluster, every_page, refresh
@@ -16,24 +16,19 @@ from osdetect.follow import Held, only
 from osdetect.vocabulary import ALERTS_PREFIX, MATCHES_PREFIX
 
 _PAGE = 1_000
+_Match = tuple[Mapping[str, Any], str]
+"""Its `_source`, and its index."""
 
 
 class Interrupted:
-    """The groups of matches of events behind a shard's cursor, as they are when it is made."""
+    """The matches of events behind a shard's cursor as it is taken up. They are read page by page: they may be many."""
 
     def __init__(self, cluster: Cluster, namespace: str, held: Held) -> None:
-        """See the class.
-
-        Raises:
-            ClusterError: the matches cannot be read.
-        """
         self._cluster, self._shard = cluster, held.shard
-        self._touched: dict[str, tuple[Touched, int]] = {}
-        """With the sequence number of an event of each."""
-        for match, index in _matches(cluster, namespace, held):
-            month = index.removeprefix(MATCHES_PREFIX)
-            touched = Touched(match["group"], f"{ALERTS_PREFIX}{month}", index, lone_alert(match))
-            self._touched.setdefault(touched.id, (touched, int(match["event"]["seq_no"])))
+        self._pattern = f"{MATCHES_PREFIX}{namespace}-*"
+        self._after = min((held.cursor.seq_no, *(one.after for one in held.cursor.owed)))
+        self._upto: int | None = None
+        """The last event that has such a match, once they were read: what comes behind it is this worker's own."""
 
     def settle_gone(self) -> Counts:
         """Let the alerts count the matches of events that nobody will judge again; those of the others are made when they are judged.
@@ -41,8 +36,13 @@ class Interrupted:
         Raises:
             ClusterError: it could not be done; doing it again is harmless.
         """
-        there = self._there()
-        return self._settle([one for one, seq_no in self._touched.values() if seq_no not in there])
+        counts, last = Counts(), self._after
+        for matches in self._pages():
+            there = self._there({_seq_no(match) for match, _ in matches})
+            counts += self._settle([one for one in matches if _seq_no(one[0]) not in there])
+            last = _seq_no(matches[-1][0])
+        self._upto = last
+        return counts
 
     def settle(self) -> Counts:
         """Let all alerts count them: what was there may be gone by now.
@@ -50,47 +50,52 @@ class Interrupted:
         Raises:
             ClusterError: it could not be done; doing it again is harmless.
         """
-        return self._settle([one for one, _ in self._touched.values()])
+        counts = Counts()
+        for matches in self._pages():
+            counts += self._settle(matches)
+        return counts
 
-    def _settle(self, touched: list[Touched]) -> Counts:
-        created, _ = settle(self._cluster, touched)
+    def _settle(self, matches: Sequence[_Match]) -> Counts:
+        touched = {}
+        for match, index in matches:
+            month = index.removeprefix(MATCHES_PREFIX)
+            touched[match["group"]] = Touched(
+                match["group"], f"{ALERTS_PREFIX}{month}", index, lone_alert(match)
+            )
+        created, _ = settle(self._cluster, touched.values())
         return Counts(groups_created=created)
 
-    def _there(self) -> frozenset[int]:
+    def _there(self, numbers: Iterable[int]) -> frozenset[int]:
         """Those of the sequence numbers whose events are still in the shard."""
-        numbers = sorted({seq_no for _, seq_no in self._touched.values()})
-        found: set[int] = set()
-        for at in range(0, len(numbers), _PAGE):
-            part = numbers[at : at + _PAGE]
-            body = {
-                "size": len(part),
-                "query": {"terms": {"_seq_no": part}},
-                "seq_no_primary_term": True,
-                "_source": False,
-            }
-            path = f"/{self._shard.index}/_search"
-            reply = self._cluster.request("POST", path, params=only(self._shard), body=body, accept=(404,))
-            found.update(int(hit["_seq_no"]) for hit in reply.get("hits", {}).get("hits", ()))
-        return frozenset(found)
+        asked = sorted(numbers)
+        body = {
+            "size": len(asked),
+            "query": {"terms": {"_seq_no": asked}},
+            "seq_no_primary_term": True,
+            "_source": False,
+        }
+        path = f"/{self._shard.index}/_search"
+        reply = self._cluster.request("POST", path, params=only(self._shard), body=body, accept=(404,))
+        return frozenset(int(hit["_seq_no"]) for hit in reply.get("hits", {}).get("hits", ()))
+
+    def _pages(self) -> Iterator[Sequence[_Match]]:
+        bounds = {"gt": self._after, **({} if self._upto is None else {"lte": self._upto})}
+        of_shard = [
+            {"term": {"why": Why.GATHERED.value}},
+            {"term": {"event.index": self._shard.index}},
+            {"term": {"event.shard": self._shard.number}},
+            {"range": {"event.seq_no": bounds}},
+        ]
+        body = {
+            "size": _PAGE,
+            "query": {"bool": {"filter": of_shard}},
+            "sort": [{"event.seq_no": "asc"}, {"rule.id": "asc"}, {"event.id": "asc"}],
+        }
+        params = {"ignore_unavailable": "true", "allow_no_indices": "true"}
+        refresh(self._cluster, self._pattern, params=params)
+        for hits in every_page(self._cluster, f"/{self._pattern}/_search", body, params=params):
+            yield [(hit["_source"], hit["_index"]) for hit in hits]
 
 
-def _matches(cluster: Cluster, namespace: str, held: Held) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Each gathered match of an event behind the cursor, and its index."""
-    shard = held.shard
-    dealt_with = min((held.cursor.seq_no, *(one.after for one in held.cursor.owed)))
-    of_shard = [
-        {"term": {"why": Why.GATHERED.value}},
-        {"term": {"event.index": shard.index}},
-        {"term": {"event.shard": shard.number}},
-        {"range": {"event.seq_no": {"gt": dealt_with}}},
-    ]
-    body = {
-        "size": _PAGE,
-        "query": {"bool": {"filter": of_shard}},
-        "sort": [{"event.seq_no": "asc"}, {"rule.id": "asc"}, {"event.id": "asc"}],
-    }
-    pattern = f"{MATCHES_PREFIX}{namespace}-*"
-    params = {"ignore_unavailable": "true", "allow_no_indices": "true"}
-    refresh(cluster, pattern, params=params)
-    for hits in every_page(cluster, f"/{pattern}/_search", body, params=params):
-        yield from ((hit["_source"], hit["_index"]) for hit in hits)
+def _seq_no(match: Mapping[str, Any]) -> int:
+    return int(match["event"]["seq_no"])

@@ -23,6 +23,8 @@ _MGET = 1_000
 """Cursors that are read by one request."""
 _LOOK_BACK = 10
 """Lengths of a lease after which it is looked for shards that are no more, if nothing tells of one."""
+_LOOK_AGAIN = 0.5
+"""The same while one is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,8 @@ class Follower:
         there = frozenset(self._fresh(shard).id for shard in shards)
         gone, self._were = self._were - there, there
         now = self._monotonic()
-        pause = self._looked_back is not None and now - self._looked_back < _LOOK_BACK * self._lease_s
-        if pause and not gone and not self._left:
+        pause = self._lease_s * (_LOOK_AGAIN if self._left else _LOOK_BACK)
+        if self._looked_back is not None and now - self._looked_back < pause and not gone:
             return ()
         self._looked_back = now
         uuids = {shard.index_uuid for shard in shards}
