@@ -1,9 +1,9 @@
 """The detection loop on events with at most 5 alerts for 100 of them, with every visible AWS rule: against plain bulk requests and single documents.
 
-    python benchmarks/loop.py [--records N] [--batches N] [--heap MB] [--growth]
+    python benchmarks/loop.py [--records N] [--batches N] [--warm N] [--heap MB] [--growth]
 
-On one embedded node, in one run: plain bulk requests store the events, two under way; then `Detector` judges them, from a
-fresh cursor each time, as a backlog (each way of finding candidates, and the cheapest), in live batches of 1,000 and 10,000 (each stored,
+On one embedded node, in one run, when bulk requests and backlogs have warmed it up (Java compiles for some ten passes): plain bulk
+requests store the events, two under way; then `Detector` judges them, from a fresh cursor each time, as a backlog (each way of finding candidates, and the cheapest), in live batches of 1,000 and 10,000 (each stored,
 and then timed, its refresh with it; beside it what storing the same batch by one bulk request took), and one document a percolate request
 on a part of them. With --growth also live batches by 100, 1,000 and 10,000 rules, the larger sets made of the first one's rules for
 other calls, and by the AWS rules with and without those of other products in the same index. Rules come from OSDETECT_SHARED, or are
@@ -146,16 +146,18 @@ def show(name: str, per_s: float, bulk: float, took: Timed | None, events: int, 
     print(f"{name:<36}{per_s:>10,.0f}{per_s / bulk:>9.2f}{cpu}  {note}", flush=True)
 
 
-def measure(bench: Bench, records: Sequence[dict[str, Any]], batches: int) -> dict[str, float]:
+def measure(bench: Bench, records: Sequence[dict[str, Any]], batches: int, warm: int) -> dict[str, float]:
     """Print each figure; the ratios that have targets."""
     lines = actions(INDEX, records)
-    bench.bulk(lines[: len(lines) // 4])  # to warm up
-    drop(bench.cluster, INDEX)
+    for _ in range(warm):
+        bench.bulk(lines)
+        bench.backlog()
+        drop(bench.cluster, INDEX)
     stored = bench.bulk(lines)
     bulk = rate(stored, len(lines))
     print(f"{'':<36}{'events/s':>10}{'of bulk':>9}{'client us':>9}{'node us':>9}")
     show("plain bulk", bulk, bulk, stored, len(lines))
-    bench.backlog()  # to warm up
+    bench.backlog()
     rates = {}
     for method in (None, Method.SEARCH, Method.IN_PROCESS, Method.PERCOLATE):
         took, report = bench.backlog(method)
@@ -212,6 +214,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--batches", type=int, default=10)
+    parser.add_argument(
+        "--warm", type=int, default=4, help="times that all is stored and judged before it is measured"
+    )
     parser.add_argument("--heap", type=int, default=2048, help="of the node, in MB")
     parser.add_argument("--growth", action="store_true", help="also by more and more rules")
     given = parser.parse_args()
@@ -226,7 +231,7 @@ def main() -> int:
         deploy(cluster, compiled, on_progress=lambda *_: None)
         print(f"{len(records):,} events, {len(compiled)} rules, heap {given.heap} MB, {os.cpu_count()} cores")
         bench = Bench(cluster, node)
-        ratios = measure(bench, records, given.batches)
+        ratios = measure(bench, records, given.batches, given.warm)
         if given.growth:
             ratios |= growth(bench, records)
     finally:
