@@ -162,6 +162,7 @@ class Backfill:
         query = self._options.query() if ours else None
         began, judged = time.monotonic(), 0
         for batch in self._finder.batches(Wanted(shard, held.cursor.seq_no, shard.checkpoint, query)):
+            held.begin()
             counts += judge_batch(work, replace(batch, candidates=self._in_time(batch)), None)
             if not self._move(work, held, batch.upto):
                 return counts

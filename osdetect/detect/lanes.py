@@ -192,6 +192,7 @@ class Pass:
         work = self._work if not put_off else self._by(frozenset(self._work.release.rules) - put_off)
         for batch in work.finder.batches(Wanted(held.shard, after, end)):
             flood.begin(after)
+            held.begin()
             self.counts += judge_batch(work, batch, flood)
             flood.end(batch.upto, batch.events)
             last = batch.upto >= end
@@ -250,6 +251,7 @@ class Pass:
         part = self._by(frozenset(owed.rules))
         if part.release.rules:
             for batch in part.finder.batches(Wanted(held.shard, owed.after, owed.upto)):
+                held.begin()
                 self.counts += judge_batch(part, batch, None).of_owed()
                 left = replace(owed, after=batch.upto)
                 if not held.move(held.cursor.seq_no, owed=(left, *later)):

@@ -192,7 +192,7 @@ class Follower:
 
         Raises:
             ClusterUnavailable: the lease then expires by itself: a cluster that is away takes no release either.
-            Exception: whatever the work raises; others may take the shard at once.
+            Exception: whatever the work raises; others may take the shard at once, and know whether it was amid a batch.
         """
         held = self.take(waiting)
         if held is None:
@@ -205,7 +205,10 @@ class Follower:
         except ClusterUnavailable:
             raise
         except BaseException:
-            held.break_off()
+            if held.under_way:
+                held.break_off()
+            else:
+                held.release()
             raise
         finally:
             self.lost += held.lost

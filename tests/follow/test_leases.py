@@ -121,20 +121,25 @@ def test_a_worker_takes_its_own_lease_up_again(cluster: Cluster, shard: Shard) -
     assert held(follower(cluster, "a"), shard).cursor.seq_no == 2
 
 
-def test_work_that_was_broken_off_is_taken_up_at_once_and_known_to_be(cluster: Cluster, shard: Shard) -> None:
+@pytest.mark.parametrize("amid", [True, False])
+def test_work_that_was_broken_off_is_taken_up_at_once_and_known_to_be_amid_a_batch(
+    cluster: Cluster, shard: Shard, *, amid: bool
+) -> None:
     clock = Clock()
     first, second = follower(cluster, "a", clock), follower(cluster, "b", clock)
 
     def fail(mine: Held) -> None:
         assert not mine.interrupted
         assert mine.move(2)
+        if amid:
+            mine.begin()
         raise KeyError
 
     with pytest.raises(KeyError):
         first.hold(look(first, shard), fail)
     clock.seconds += 0.1
     theirs = held(second, shard)
-    assert (theirs.interrupted, theirs.cursor.seq_no) == (True, 2)
+    assert (theirs.interrupted, theirs.cursor.seq_no) == (amid, 2)
     assert theirs.release()
     assert not held(first, shard).interrupted
 
