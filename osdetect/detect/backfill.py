@@ -15,7 +15,7 @@ from osdetect.cluster import Cluster
 from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
 from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate
-from osdetect.detect.interrupted import Interrupted
+from osdetect.detect.interrupted import go_on
 from osdetect.detect.lanes import Progress, Work, judge_batch
 from osdetect.detect.methods import Batch, Finder
 from osdetect.detect.options import DetectOptions
@@ -130,17 +130,15 @@ class Backfill:
 
         def judge(held: Held) -> None:
             nonlocal counts
-            left_behind = (
-                Interrupted(self._cluster, self._detect.namespace, held) if held.interrupted else None
-            )
-            if left_behind:
-                counts += left_behind.settle_gone()
             counts += self._judge(work, held)
-            if left_behind:
-                counts += left_behind.settle()
+
+        def go_on_judging(held: Held) -> None:
+            nonlocal counts
+            settled = go_on(self._cluster, self._detect.namespace, held, judge)
+            counts += settled
 
         for one in waiting:
-            left += not self._follower.hold(one, judge)
+            left += not self._follower.hold(one, go_on_judging)
         work.progress.finish()
         report = RunReport(
             id=run_id,
@@ -162,8 +160,7 @@ class Backfill:
         query = self._options.query() if ours else None
         began, judged = time.monotonic(), 0
         for batch in self._finder.batches(Wanted(shard, held.cursor.seq_no, shard.checkpoint, query)):
-            held.begin()
-            counts += judge_batch(work, replace(batch, candidates=self._in_time(batch)), None)
+            counts += judge_batch(work, held, replace(batch, candidates=self._in_time(batch)), None)
             if not self._move(work, held, batch.upto):
                 return counts
             judged += batch.events

@@ -5,7 +5,7 @@ its whole index; its match stands, and its group's alert would never count it. S
 looks for such matches first, and now and then somebody does for shards that are no more (`osdetect.follow.Follower.left_behind`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from osdetect.cluster import Cluster, every_page, refresh
@@ -18,6 +18,22 @@ from osdetect.vocabulary import ALERTS_PREFIX, MATCHES_PREFIX
 _PAGE = 1_000
 _Match = tuple[Mapping[str, Any], str]
 """Its `_source`, and its index."""
+
+
+def go_on(cluster: Cluster, namespace: str, held: Held, work: Callable[[Held], None]) -> Counts:
+    """Do the work on a shard, and what the last worker at it may have left half done; what was done of the latter.
+
+    Raises:
+        ClusterError: something could not be done; doing it again is harmless.
+        Exception: whatever the work raises.
+    """
+    if not held.interrupted:
+        work(held)
+        return Counts()
+    left = Interrupted(cluster, namespace, held)
+    counts = left.settle_gone()
+    work(held)
+    return counts + left.settle()
 
 
 class Interrupted:

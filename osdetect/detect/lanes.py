@@ -12,7 +12,7 @@ from osdetect.cluster.background import in_background
 from osdetect.detect.beginning import last_before
 from osdetect.detect.flood import Flood
 from osdetect.detect.in_process import Candidate
-from osdetect.detect.interrupted import Interrupted
+from osdetect.detect.interrupted import Interrupted, go_on
 from osdetect.detect.judge import Alert, Withheld, judge
 from osdetect.detect.methods import Batch, Finder
 from osdetect.detect.options import DetectOptions
@@ -61,17 +61,19 @@ class Work:
     progress: Progress
 
 
-def judge_batch(work: Work, batch: Batch, flood: Flood | None) -> Counts:
+def judge_batch(work: Work, held: Held, batch: Batch, flood: Flood | None) -> Counts:
     """Judge a batch and store all that follows from it, as alerts and dead letters.
 
     Args:
         work: the rules, and where alerts go.
+        held: the shard of the events; it is under way until its cursor is moved.
         batch: the events and their candidates.
         flood: which rules are put off; None: none is.
 
     Raises:
         ClusterError: something could not be stored: nothing may move behind the batch.
     """
+    held.begin()
     alone_before = work.finder.evaluated_alone
     storing = Storing(work.cluster, work.options.namespace, work.clock)
     candidates: Iterator[Candidate] = iter(batch.candidates)
@@ -159,14 +161,8 @@ class Pass:
 
     def _go_on(self, work: Callable[[Held], None], held: Held) -> None:
         """Do the work, and what the last worker at the shard may have left half done."""
-        left = (
-            Interrupted(self._work.cluster, self._work.options.namespace, held) if held.interrupted else None
-        )
-        if left:
-            self.counts += left.settle_gone()
-        work(held)
-        if left:
-            self.counts += left.settle()
+        settled = go_on(self._work.cluster, self._work.options.namespace, held, work)
+        self.counts += settled
 
     def _finish(self, held: Held) -> None:
         """Do what is left to do for a shard that is no more."""
@@ -192,8 +188,7 @@ class Pass:
         work = self._work if not put_off else self._by(frozenset(self._work.release.rules) - put_off)
         for batch in work.finder.batches(Wanted(held.shard, after, end)):
             flood.begin(after)
-            held.begin()
-            self.counts += judge_batch(work, batch, flood)
+            self.counts += judge_batch(work, held, batch, flood)
             flood.end(batch.upto, batch.events)
             last = batch.upto >= end
             if not self._move(held, batch.upto, flood.owed(batch.upto), last=last):
@@ -251,8 +246,7 @@ class Pass:
         part = self._by(frozenset(owed.rules))
         if part.release.rules:
             for batch in part.finder.batches(Wanted(held.shard, owed.after, owed.upto)):
-                held.begin()
-                self.counts += judge_batch(part, batch, None).of_owed()
+                self.counts += judge_batch(part, held, batch, None).of_owed()
                 left = replace(owed, after=batch.upto)
                 if not held.move(held.cursor.seq_no, owed=(left, *later)):
                     return

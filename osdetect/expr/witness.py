@@ -1,10 +1,10 @@
 """Evidence, prepared once for a tree that many events are told of. It is what `evidence` gives, event by event; tests demand it."""
 
 from collections.abc import Callable
-from typing import assert_never
 
 from osdetect.expr.evaluate import Event, Evidence, said, value_of
-from osdetect.expr.nodes import All, AnyOf, Exists, Expr, Leaf, Not, Null, SameAs
+from osdetect.expr.fold import fold
+from osdetect.expr.nodes import Exists, Expr, Leaf, Null, SameAs
 from osdetect.expr.predicates import predicate
 from osdetect.expr.values import resolve, text_of
 
@@ -21,7 +21,7 @@ def witness(expr: Expr[str]) -> Witness:
     >>> witness(Leaf("eventName", Equals("createapikey")))({"eventName": "CreateApiKey"})
     (Evidence(field='eventName', test='is "createapikey"', value='CreateApiKey'),)
     """
-    collect = _collector(expr)
+    collect = fold(expr, leaf=_of_leaf, negate=_negated, conjoin=_of_all, disjoin=_of_any)
 
     def told(event: Event) -> tuple[Evidence, ...] | None:
         found: _Found = {}
@@ -30,19 +30,8 @@ def witness(expr: Expr[str]) -> Witness:
     return told
 
 
-def _collector(expr: Expr[str]) -> _Collect:
-    match expr:
-        case Leaf():
-            return _of_leaf(expr)
-        case Not(part=part):
-            held = _collector(part)
-            return lambda event, _: not held(event, {})
-        case All(parts=parts):
-            return _of_all(tuple(_collector(one) for one in parts))
-        case AnyOf(parts=parts):
-            return _of_any(tuple(_collector(one) for one in parts))
-        case _:
-            assert_never(expr)
+def _negated(held: _Collect) -> _Collect:
+    return lambda event, _: not held(event, {})
 
 
 def _of_any(collectors: tuple[_Collect, ...]) -> _Collect:

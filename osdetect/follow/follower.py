@@ -116,7 +116,7 @@ class Follower:
             return ()
         self._looked_back = now
         uuids = {shard.index_uuid for shard in shards}
-        found = tuple(one for one in self._interrupted() if one.shard.index_uuid not in uuids)
+        found = tuple(one for one in self._leased() if one.shard.index_uuid not in uuids)
         self._left = self._watched(found, self._left)
         return tuple(one for one in found if self.may_take(one))
 
@@ -133,7 +133,7 @@ class Follower:
             seen[one.cursor.id] = last if last is not None and last[0] == one.version else (one.version, now)
         return seen
 
-    def _interrupted(self) -> Iterator[Waiting]:
+    def _leased(self) -> Iterator[Waiting]:
         """Every leased cursor of the namespace."""
         of_namespace = [{"term": {"kind": "cursor"}}, {"term": {"namespace": self._namespace}}]
         body = {

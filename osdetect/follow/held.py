@@ -35,7 +35,8 @@ class Held:
         """Nobody held it before: it had no cursor."""
         self.interrupted = interrupted
         """Who held it before did not let it go: what follows from the documents behind the cursor may be stored in part."""
-        self._under_way = interrupted
+        self.under_way = interrupted
+        """Something may be stored in part, by this worker since it last moved the cursor or by who was interrupted."""
         self._cluster, self._clock = cluster, clock
         self._cursor, self._version = cursor, version
         self._lock = Lock()
@@ -49,14 +50,9 @@ class Held:
         """Where the shard stands, as last written."""
         return self._cursor
 
-    @property
-    def under_way(self) -> bool:
-        """Whether something may be stored in part, by this worker since it last moved the cursor or by who was interrupted."""
-        return self._under_way
-
     def begin(self) -> None:
         """Tell that what follows from documents behind the cursor is going to be stored, by more than one write."""
-        self._under_way = True
+        self.under_way = True
 
     def move(self, seq_no: int, *, owed: tuple[Owed, ...] | None = None, last: bool = False) -> bool:
         """Put the cursor to `seq_no`, and what is owed to `owed` if given, in one write that renews the lease too.
@@ -75,7 +71,7 @@ class Held:
         with self._lock:
             wanted = self._cursor if owed is None else replace(self._cursor, owed=owed)
             moved = self._write(replace(wanted.at(seq_no), lease=None if last else self._renewed()))
-            self._under_way = self.interrupted or (self._under_way and not moved)
+            self.under_way = self.interrupted or (self.under_way and not moved)
             return moved
 
     def renew(self) -> bool:
@@ -96,11 +92,9 @@ class Held:
         """Let others take the shard at once, and know that the work on it was interrupted; false when it was lost before."""
         with self._lock:
             lease = self._renewed()
-            return (
-                not self.lost
-                if lease is None
-                else self._write(replace(self._cursor, lease=lease.over_at_once()))
-            )
+            if lease is None:
+                return not self.lost
+            return self._write(replace(self._cursor, lease=lease.over_at_once()))
 
     @contextmanager
     def renewing(self) -> Iterator[None]:

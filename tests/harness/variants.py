@@ -54,7 +54,7 @@ def _moved_first() -> None:
         for batch in self._work.finder.batches(Wanted(shard, held.cursor.seq_no, shard.checkpoint)):
             if not self._move(held, batch.upto, ()):
                 return
-            self.counts += lanes.judge_batch(self._work, batch, Flood(()))
+            self.counts += lanes.judge_batch(self._work, held, batch, Flood(()))
         self._move(held, shard.checkpoint, ())
 
     lanes.Pass._judge_new = judge_new  # type: ignore[method-assign]
