@@ -110,18 +110,27 @@ def detected(
 
 
 def documents(url: str, pattern: str) -> dict[str, Any]:
-    """Every document of the indices of that pattern, by id, asked without osdetect."""
+    """Every document of the indices of that pattern, by id, asked without osdetect.
+
+    A detector may make an index between any two of these requests: one without a shard that is up is waited for.
+    """
     options = "ignore_unavailable=true&allow_no_indices=true"
+    ask_when_up(url, "POST", f"/{pattern}/_refresh?{options}")
     asked = f"/{pattern}/_search?size=10000&allow_partial_search_results=false&{options}"
-    ask(url, "POST", f"/{pattern}/_refresh?{options}")
-    reply = ask(url, "GET", asked, accept=(503,))
-    if "hits" not in reply:  # a detector has made an index this moment: it has no shard up yet
-        ask(url, "GET", "/_cluster/health?wait_for_status=yellow&timeout=10s")
-        reply = ask(url, "GET", asked)
+    reply = ask_when_up(url, "GET", asked)
     hits = reply["hits"]["hits"]
     found = {hit["_id"]: hit["_source"] for hit in hits}
     assert len(found) == len(hits) < 10_000
     return found
+
+
+def ask_when_up(url: str, method: str, path: str) -> Any:
+    """Ask the cluster; where the answer is that shards are missing (503), wait for them, and ask once more."""
+    reply = ask(url, method, path, accept=(503,))
+    if "error" not in reply:
+        return reply
+    ask(url, "GET", "/_cluster/health?wait_for_status=yellow&timeout=10s")
+    return ask(url, method, path)
 
 
 def cursors(url: str) -> dict[str, Any]:
