@@ -20,7 +20,7 @@ from tests.harness.verdict import Verdict, judge
 from tests.harness.writers import Writer
 
 CATCH_UP_S = 240.0
-"""A machine that many share is slow; one that is stuck is stuck."""
+"""Since the node was last killed, for this episode or another. A machine that many share is slow; one that is stuck is stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ class _Run:
         self._ground, self._plan, self._targets = ground, plan, targets
         self._injector, self._crew, self._namespace = injector, crew, namespace
         self.truth = Truth()
+        self._calm_since = time.monotonic()
         self.done: Counter[str] = Counter()
         judge = ground.judge
         self._writers = [Writer(n, ground.url, plan, targets, judge, self.truth) for n in range(WRITERS)]
@@ -139,6 +140,7 @@ class _Run:
 
     def restarted(self) -> None:
         """The node was killed and started, for this episode or for another one."""
+        self._calm_since = time.monotonic()
         self.done["node killed and started"] += 1
         if self._plan.durability == "async":
             self.truth.may_be_lost(self._targets.by(PLAIN).uuid)
@@ -174,13 +176,13 @@ class _Run:
         self._injector.calm = True
         with self._ground.up():
             self._targets.sync()
-        ends = time.monotonic() + CATCH_UP_S
+        self._calm_since = time.monotonic()
         while True:
             with self._ground.up():
                 behind = self._behind()
             if not behind and self._crew.all_awake():
                 return ""
-            if time.monotonic() > ends:
+            if time.monotonic() > self._calm_since + CATCH_UP_S:
                 return behind or "a worker is still stopped"
             time.sleep(0.5)
 

@@ -18,20 +18,21 @@ def episodes(
 ) -> Iterator[Outcome]:
     """Play the plans' episodes; gives each outcome as it comes. Whoever stops asking ends it behind those at hand.
 
-    Those that kill the node come first: Java has warmed up nothing yet that would be lost, and no lane waits for them at the end.
+    Those that kill the node are the first lane's, one after another, as long as the others have something else: all that are
+    being played meet each kill, and were there two lanes of them or more, the node would hardly ever be up.
     """
-    waiting: queue.SimpleQueue[Plan] = queue.SimpleQueue()
+    plans = tuple(plans)
+    harsh, others = (
+        _queue(plan for plan in plans if plan.restart),
+        _queue(plan for plan in plans if not plan.restart),
+    )
     ended: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
     enough = threading.Event()
-    for plan in sorted(plans, key=lambda plan: not plan.restart):
-        waiting.put(plan)
 
-    def run(stage: Stage) -> None:
+    def run(stage: Stage, *waiting: "queue.SimpleQueue[Plan]") -> None:
         try:
-            while not enough.is_set():
-                ended.put(stage.play(waiting.get_nowait()))
-        except queue.Empty:
-            ended.put(None)
+            while not enough.is_set() and (plan := _next(waiting)) is not None:
+                ended.put(stage.play(plan))
         except BaseException as error:  # noqa: BLE001  # raised again by who asks for outcomes
             ended.put(error)
         else:
@@ -39,7 +40,11 @@ def episodes(
 
     with ExitStack() as stack:
         stages = [stack.enter_context(Stage.on(ground, f"lane{n}x", variant)) for n in range(lanes)]
-        threads = [threading.Thread(target=run, args=(stage,)) for stage in stages]
+        orders = [(harsh, others), *[(others, harsh)] * (lanes - 1)]
+        threads = [
+            threading.Thread(target=run, args=(stage, *order))
+            for stage, order in zip(stages, orders, strict=True)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -52,6 +57,23 @@ def episodes(
             enough.set()
             for thread in threads:
                 thread.join()
+
+
+def _queue(plans: Iterable[Plan]) -> "queue.SimpleQueue[Plan]":
+    filled: queue.SimpleQueue[Plan] = queue.SimpleQueue()
+    for plan in plans:
+        filled.put(plan)
+    return filled
+
+
+def _next(waiting: Iterable["queue.SimpleQueue[Plan]"]) -> Plan | None:
+    """The next of the first that has one."""
+    for one in waiting:
+        try:
+            return one.get_nowait()
+        except queue.Empty:
+            continue
+    return None
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
