@@ -115,7 +115,7 @@ class Targets:
                 f"osdetect-deadletter-{self._namespace}",
             )
         )
-        listed = ask(self._url, "GET", f"/_cat/indices/{patterns}?format=json&h=index", accept=(404,))
-        names = [one["index"] for one in listed if isinstance(one, dict)]
-        if names:
-            ask(self._url, "DELETE", f"/{','.join(names)}")
+        options = "ignore_unavailable=true&allow_no_indices=true&expand_wildcards=all"
+        there = ask(self._url, "GET", f"/{patterns}/_settings/index.uuid?{options}")
+        if there:
+            ask(self._url, "DELETE", f"/{','.join(there)}")
