@@ -1,10 +1,10 @@
 """The commands, and the program that is made of them: of all, or of the one that is asked for.
 
-Reading the code of every command takes longer than many commands take; a command line that begins with a command's name reads that
-one's alone.
+Reading the code of every command takes longer than many commands take; a command line that names a command reads that one's alone.
 """
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -58,11 +58,11 @@ COMMANDS = (
 """In the order of the help."""
 
 
-def program(first: str = "") -> typer.Typer:
+def program(asked: Sequence[str] = ()) -> typer.Typer:
     """The program.
 
     Args:
-        first: the first word of the command line. If it is a command's name, the program has that command alone.
+        asked: the command line. If it names a command, the program has that command alone; if it is `--version`, none.
     """
     app = typer.Typer(
         name="osdetect",
@@ -74,13 +74,29 @@ def program(first: str = "") -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for one in [command for command in COMMANDS if command.name == first] or COMMANDS:
+    for one in _needed(asked):
         module: Any = importlib.import_module(f"osdetect.cli.{one.module}")
         if one.function:
             app.command(name=one.name)(getattr(module, one.function))
         else:
             app.add_typer(module.app, name=one.name)
     return app
+
+
+def _needed(asked: Sequence[str]) -> Sequence[Command]:
+    """The commands without which the command line cannot be understood.
+
+    >>> [one.name for one in _needed(["--profile", "test", "scan", "check"])]
+    ['scan']
+    >>> _needed(["--version"]), len(_needed(["--help"])) == len(COMMANDS)
+    ((), True)
+    """
+    rest = list(asked)
+    while rest and rest[0].startswith("--profile"):
+        del rest[: 2 if rest[0] == "--profile" else 1]
+    if rest[:1] == ["--version"]:
+        return ()
+    return [command for command in COMMANDS if rest[:1] == [command.name]] or COMMANDS
 
 
 def _show_version(wanted: bool) -> None:

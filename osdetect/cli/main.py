@@ -58,7 +58,7 @@ def run(arguments: list[str] | None = None, *, ready: Callable[[], object] = boo
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        command = typer.main.get_command(program(given[0] if given else ""))
+        command = typer.main.get_command(program(given))
         ready()
         status = command.main(args=given, prog_name="osdetect", standalone_mode=False)
         return _interrupted() if status == ExitCode.INTERRUPTED else int(status or ExitCode.OK)
