@@ -8,7 +8,7 @@ from osdetect.cluster import Cluster
 from osdetect.detect import DetectOptions, RunReport
 from osdetect.errors import ClusterError, ClusterUnavailable
 from osdetect.follow import shards_of
-from osdetect.status.cursors import stored_cursors
+from osdetect.status.cursors import seen_cursors
 from osdetect.status.health import Health
 from osdetect.status.heartbeat import PassMark, mark_pass, raise_alarm, read_marks
 from osdetect.status.lag import lags
@@ -66,7 +66,7 @@ class Tended:
         try:
             mark_pass(self._cluster, PassMark(namespace, target, now, report.id, self._worker, self._gap_s))
             if self._count_lag:
-                cursors = stored_cursors(self._cluster, namespace)
+                cursors = seen_cursors(self._cluster, namespace)
                 self._metrics.shards(lags(self._cluster, shards_of(self._cluster, target), cursors, now))
             if self._gap_s and time.monotonic() - self._looked >= _LOOK_S:
                 self._looked = time.monotonic()

@@ -2,6 +2,7 @@
 
     shards.py    which shards the target has, and how far each may be read
     follower.py  which of them have something to do, and taking one: cursor and lease are one document
+    cursors.py   all cursors of a namespace, also of shards that are no more
     held.py      a shard that is held: its cursor moves by compare-and-set, its lease is renewed meanwhile
     pages.py     the documents of one shard in a range of sequence numbers, in order, page by page
     together.py  those that any of several queries finds
@@ -14,6 +15,7 @@ document that holds the lease: a worker that was paused finds that out at its ne
 be harmless when it is written again; alerts are, by their ids.
 """
 
+from osdetect.follow.cursors import stored_cursors
 from osdetect.follow.follower import Follower, Waiting
 from osdetect.follow.held import Held
 from osdetect.follow.pages import StoredEvent, Wanted, pages
@@ -38,5 +40,6 @@ __all__ = [
     "pages",
     "reached",
     "shards_of",
+    "stored_cursors",
     "this_worker",
 ]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from osdetect.cluster import Cluster, Version, every_page, refresh
+from osdetect.cluster import Cluster, Version
 from osdetect.documents.state import Cursor, Lease
 from osdetect.errors import ClusterUnavailable
+from osdetect.follow.cursors import stored_cursors
 from osdetect.follow.held import Held, write
 from osdetect.follow.points import reached
 from osdetect.follow.shards import Shard
@@ -135,20 +136,11 @@ class Follower:
 
     def _leased(self) -> Iterator[Waiting]:
         """Every leased cursor of the namespace."""
-        of_namespace = [{"term": {"kind": "cursor"}}, {"term": {"namespace": self._namespace}}]
-        body = {
-            "size": _MGET,
-            "query": {"bool": {"filter": of_namespace}},
-            "sort": [{"_seq_no": "asc"}],
-            "seq_no_primary_term": True,
-        }
-        refresh(self._cluster, STATE_INDEX, accept=(404,))
-        for hits in every_page(self._cluster, f"/{STATE_INDEX}/_search", body, accept=(404,)):
-            for hit in hits:
-                cursor = Cursor.named(hit["_source"])
-                if cursor is not None and cursor.lease is not None and cursor.id == hit["_id"]:
-                    shard = Shard(cursor.index, cursor.index_uuid, cursor.shard, cursor.seq_no)
-                    yield Waiting(shard, cursor, Version(hit["_seq_no"], hit["_primary_term"]))
+        for hit in stored_cursors(self._cluster, self._namespace):
+            cursor = Cursor.named(hit["_source"])
+            if cursor is not None and cursor.lease is not None and cursor.id == hit["_id"]:
+                shard = Shard(cursor.index, cursor.index_uuid, cursor.shard, cursor.seq_no)
+                yield Waiting(shard, cursor, Version(hit["_seq_no"], hit["_primary_term"]))
 
     def may_take(self, waiting: Waiting) -> bool:
         """Whether nobody else is at the shard.

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from osdetect.cluster import Cluster, every_page
+from osdetect.cluster import Cluster
 from osdetect.documents.state import DETECT, Lease
-from osdetect.vocabulary import STATE_INDEX
-
-_PAGE = 1_000
+from osdetect.follow import stored_cursors
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +28,17 @@ class CursorSeen:
     """Who is at the shard; None also when what is stored is no lease: nobody heeds it."""
 
 
-def stored_cursors(cluster: Cluster, namespace: str) -> tuple[CursorSeen, ...]:
+def seen_cursors(cluster: Cluster, namespace: str) -> tuple[CursorSeen, ...]:
     """The namespace's cursors of all purposes, in order of their ids.
 
     Raises:
         ClusterError: they cannot be read.
     """
-    cluster.request("POST", f"/{STATE_INDEX}/_refresh", accept=(404,))
     found: dict[str, CursorSeen] = {}
-    # By sequence number: a cursor that moves meanwhile is met again later, and none is passed by.
-    body = {"size": _PAGE, "query": {"term": {"kind": "cursor"}}, "sort": [{"_seq_no": "asc"}]}
-    for hits in every_page(cluster, f"/{STATE_INDEX}/_search", body, accept=(404,)):
-        for hit in hits:
-            cursor = hit["_source"].get("cursor")
-            if isinstance(cursor, Mapping) and cursor.get("namespace") == namespace:
-                found[hit["_id"]] = _cursor(hit["_id"], cursor)
+    for hit in stored_cursors(cluster, namespace):
+        cursor = hit["_source"].get("cursor")
+        if isinstance(cursor, Mapping):
+            found[hit["_id"]] = _cursor(hit["_id"], cursor)
     return tuple(found[name] for name in sorted(found))
 
 

@@ -10,7 +10,7 @@ from osdetect.cluster import Cluster
 from osdetect.documents.state import DETECT
 from osdetect.errors import RuleError
 from osdetect.follow import Shard
-from osdetect.status.cursors import CursorSeen, stored_cursors
+from osdetect.status.cursors import CursorSeen, seen_cursors
 from osdetect.status.heartbeat import PassMark, read_mark
 from osdetect.status.lag import ShardLag, lags
 from osdetect.vocabulary import DEADLETTER_PREFIX, RULES_ALIAS, RUNS_PREFIX
@@ -163,7 +163,7 @@ def examine(
     Raises:
         ClusterError: a part cannot be read.
     """
-    cursors = stored_cursors(cluster, namespace)
+    cursors = seen_cursors(cluster, namespace)
     found = lags(cluster, shards, cursors, now)
     letters = f"/{DEADLETTER_PREFIX}*/_count"
     recent = {"range": {"@timestamp": {"gte": (now - RECENT).isoformat()}}}
