@@ -2,8 +2,8 @@
 
 import queue
 import threading
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 from tests.harness.episode import Outcome, Stage
@@ -21,17 +21,13 @@ def episodes(
     Those that kill the node are the first lane's, one after another, as long as the others have something else: all that are
     being played meet each kill, and were there two lanes of them or more, the node would hardly ever be up.
     """
-    plans = tuple(plans)
-    harsh, others = (
-        _queue(plan for plan in plans if plan.restart),
-        _queue(plan for plan in plans if not plan.restart),
-    )
+    waiting = deque(sorted(plans, key=lambda plan: plan.restart))
     ended: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
     enough = threading.Event()
 
-    def run(stage: Stage, *waiting: "queue.SimpleQueue[Plan]") -> None:
+    def run(stage: Stage, take: Callable[[], Plan]) -> None:
         try:
-            while not enough.is_set() and (plan := _next(waiting)) is not None:
+            while not enough.is_set() and (plan := _next(take)) is not None:
                 ended.put(stage.play(plan))
         except BaseException as error:  # noqa: BLE001  # raised again by who asks for outcomes
             ended.put(error)
@@ -40,11 +36,8 @@ def episodes(
 
     with ExitStack() as stack:
         stages = [stack.enter_context(Stage.on(ground, f"lane{n}x", variant)) for n in range(lanes)]
-        orders = [(harsh, others), *[(others, harsh)] * (lanes - 1)]
-        threads = [
-            threading.Thread(target=run, args=(stage, *order))
-            for stage, order in zip(stages, orders, strict=True)
-        ]
+        takes = [waiting.pop, *[waiting.popleft] * (lanes - 1)]
+        threads = [threading.Thread(target=run, args=each) for each in zip(stages, takes, strict=True)]
         for thread in threads:
             thread.start()
         try:
@@ -59,21 +52,11 @@ def episodes(
                 thread.join()
 
 
-def _queue(plans: Iterable[Plan]) -> "queue.SimpleQueue[Plan]":
-    filled: queue.SimpleQueue[Plan] = queue.SimpleQueue()
-    for plan in plans:
-        filled.put(plan)
-    return filled
-
-
-def _next(waiting: Iterable["queue.SimpleQueue[Plan]"]) -> Plan | None:
-    """The next of the first that has one."""
-    for one in waiting:
-        try:
-            return one.get_nowait()
-        except queue.Empty:
-            continue
-    return None
+def _next(take: Callable[[], Plan]) -> Plan | None:
+    try:
+        return take()
+    except IndexError:  # there is none left
+        return None
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
