@@ -66,7 +66,8 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "osdetect needs Python 3.11 or later: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/%.ready: requirements/%.txt pyproject.toml | $(VENV)/bin/python
+# The reader of records is compiled on the way, where there is a rustc (hatch_build.py).
+$(VENV)/%.ready: requirements/%.txt pyproject.toml hatch_build.py $(wildcard osdetect/expr/engine/native/*.rs) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

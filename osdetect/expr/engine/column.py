@@ -74,9 +74,24 @@ class Column:
         )
 
     @property
-    def has_clues(self) -> bool:
-        """Whether `loud` may tell something."""
-        return self._patterns.has_clues
+    def clues(self) -> tuple[str, ...] | None:
+        """Texts in lower case of which one stands in every text for which something else than `text` holds.
+
+        None: there are no few such. Texts that `free_lines` finds need not have one.
+        """
+        return self._patterns.clues
+
+    @property
+    def is_free(self) -> bool:
+        """Whether `free_lines` may find anything."""
+        return self._patterns.free is not None
+
+    def free_lines(self, texts: str) -> Sequence[int]:
+        """The places of the texts, each ended by a newline, that pass a test by a regular expression alone."""
+        find = self._patterns.free
+        if find is None or not any(True for _ in find(texts)):
+            return ()
+        return [place for place, line in enumerate(texts.split("\n")) if any(True for _ in find(line))]
 
     def loud(self, values: Sequence[Any]) -> Sequence[int] | None:
         """The places of the values for which something else than `text` may hold; None: that needs a look at each.

@@ -1,7 +1,7 @@
 """Rules against events and whole files of records, many at a time."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -13,6 +13,7 @@ from msgspec import UNSET
 from osdetect.expr.engine import pieces
 from osdetect.expr.engine.grouping import MISSES, STEADY, Grouping
 from osdetect.expr.engine.hot import hot_columns
+from osdetect.expr.engine.keyed import Hits, Keyed
 from osdetect.expr.engine.outcome import NOTHING, Outcome, Outcomes, decide, paths
 from osdetect.expr.engine.pieces import Piece, Span
 from osdetect.expr.engine.shape import Names, Shape, learn
@@ -21,6 +22,8 @@ from osdetect.expr.values import resolve
 
 _RELEARN = 64
 """How often the shape of records is made anew for names not seen before. It takes a millisecond."""
+_TOGETHER = 64
+"""Records that are judged at once of those that the compiled reader leaves."""
 _OBJECTS = 10
 """A field is not hot that has an object or a list in more than one record of so many."""
 
@@ -74,7 +77,10 @@ class Engine:
 
     __slots__ = (
         "_avoid",
+        "_compiled",
         "_grouping",
+        "_keyed",
+        "_keyed_for",
         "_names",
         "_objects",
         "_outcomes",
@@ -88,7 +94,9 @@ class Engine:
         "_tell",
     )
 
-    def __init__(self, rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str]) -> None:
+    def __init__(
+        self, rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str], *, compiled: bool = True
+    ) -> None:
         self._rules = tuple(rules)
         self._tell = tuple(tell)
         self._read = frozenset(path for _, tree in rules for path in paths(tree))
@@ -103,16 +111,22 @@ class Engine:
         self._objects: Counter[str] = Counter()
         self._outcomes = self._make_outcomes()
         self._grouping = self._make_grouping(None)
+        self._compiled = compiled
+        self._keyed: Keyed | None = None
+        self._keyed_for: Grouping | None = None
 
     @staticmethod
-    def of(rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str] = ()) -> "Engine":
+    def of(
+        rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str] = (), *, compiled: bool = True
+    ) -> "Engine":
         """The engine for these rules: id and tree of each.
 
         Args:
             rules: what to judge by.
             tell: names of fields of a record whose values every match is to have with it.
+            compiled: whether the compiled reader is used, where there is one; the results are the same.
         """
-        return Engine(rules, tell)
+        return Engine(rules, tell, compiled=compiled)
 
     def _make_outcomes(self) -> Outcomes:
         return Outcomes.of(self._rules, hot_columns([tree for _, tree in self._rules], self._avoid))
@@ -153,14 +167,50 @@ class Engine:
         Odd is all that keeps a record from being read as it stands: another layout, a text cut off, broken JSON or UTF-8.
         A number beyond what a double holds and nesting of any depth are not noticed in fields that no rule reads.
         """
-        return self._judge(_if_unicode(text, pieces.of_delivery), pieces.spans)
+        judged = self._by_key(text, lines=False)
+        return self._judge(_if_unicode(text, pieces.of_delivery), pieces.spans) if judged is None else judged
 
     def match_lines(self, text: bytes) -> Judged | None:
         """The same for NDJSON: a record a line, blank lines skipped."""
+        judged = self._by_key(text, lines=True)
+        if judged is not None:
+            return judged
         return self._judge(
             _if_unicode(text, pieces.of_lines),
             lambda piece, records: pieces.line_spans(text, piece, records),
             check=True,
+        )
+
+    def _by_key(self, text: bytes, *, lines: bool) -> Judged | None:
+        """What the compiled reader makes of the text, and of what it leaves this; None where there is none, or if it won't."""
+        grouping = self._current() if self._compiled else None
+        if grouping is not None and grouping is not self._keyed_for:
+            if self._keyed is None or not self._keyed.like(grouping):
+                self._keyed = Keyed.of(grouping, self._tell)
+            self._keyed_for = grouping
+        if self._keyed is None:
+            return None
+        try:
+            hits = self._keyed.read(text, lines=lines)
+            left = [self._of_left(text, some) for some in _batched(hits.left)] if hits is not None else []
+        except _UNREADABLE:
+            return None
+        if hits is None:
+            return None
+        self._seen += hits.records
+        return _in_order(hits.records, [hits, *left])
+
+    def _of_left(self, text: bytes, left: Sequence[tuple[int, Span]]) -> Hits:
+        records = b",".join([text[start:end] for _, (start, end) in left])
+        part = self._piece(Piece(b"[" + records + b"]", 1), 0)[1]
+        places = [number - 1 for number in part.numbers]
+        return Hits(
+            len(left),
+            [left[place][0] for place in places],
+            [left[place][1] for place in places],
+            part.rules,
+            part.told,
+            (),
         )
 
     def _judge(self, cut: Sequence[Piece] | None, spans: Spans, *, check: bool = False) -> Judged | None:
@@ -170,6 +220,7 @@ class Engine:
         seen = 0
         parts: list[_Part] = []
         for piece in cut:
+            self._current()
             try:
                 count, part = self._piece(piece, seen)
                 places = spans(piece, pieces.split(piece)) if check else ()
@@ -181,6 +232,7 @@ class Engine:
                 part.places = places
                 parts.append(part)
             seen += count
+            self._seen += count
         return Judged(
             seen,
             tuple(chain.from_iterable([part.numbers for part in parts])),
@@ -194,9 +246,8 @@ class Engine:
 
     def _piece(self, piece: Piece, before: int) -> tuple[int, "_Part"]:
         """How many records there are, and those that rules hold for; `before` are in the pieces before."""
-        grouping = self._current()
+        grouping = self._grouping
         records, found = _found(grouping, piece)
-        self._seen += len(records)
         hits = [at for at, outcome in enumerate(found) if outcome is not NOTHING]
         rules: list[tuple[str, ...]] = []
         odd: list[Mapping[str, Any]] = []
@@ -262,6 +313,32 @@ def _if_unicode(text: bytes, cut: Callable[[bytes], list[Piece] | None]) -> list
     if made is None or text.isascii() or all(pieces.is_unicode(piece.text) for piece in made):
         return made
     return None
+
+
+def _batched(left: Sequence[tuple[int, Span]]) -> Iterator[Sequence[tuple[int, Span]]]:
+    return (left[at : at + _TOGETHER] for at in range(0, len(left), _TOGETHER))
+
+
+def _in_order(records: int, parts: Sequence[Hits]) -> Judged:
+    """All hits of a text, those that were judged apart among the others."""
+    if len(parts) == 1:
+        hits = parts[0]
+        numbers = tuple([place + 1 for place in hits.places])
+        return Judged(records, numbers, tuple(hits.rules), tuple(map(tuple, hits.told)), lambda: hits.spans)
+    places = list(chain.from_iterable([part.places for part in parts]))
+    order = sorted(range(len(places)), key=places.__getitem__)
+
+    def ordered(columns: Iterable[Sequence[Any]]) -> tuple[Any, ...]:
+        return tuple(map(list(chain.from_iterable(columns)).__getitem__, order))
+
+    spans = ordered(part.spans for part in parts)
+    return Judged(
+        records,
+        tuple([places[at] + 1 for at in order]),
+        ordered(part.rules for part in parts),
+        tuple(ordered(columns) for columns in zip(*[part.told for part in parts], strict=True)),
+        lambda: spans,
+    )
 
 
 class _Whole:

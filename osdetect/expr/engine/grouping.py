@@ -86,7 +86,7 @@ class Grouping:
         steady = tuple(number for number in range(len(memos)) if number not in wide)
         if len(steady) < 2 or not most:
             steady = ()
-        rare = tuple(number for number in sorted(wide) if outcomes.columns[number].has_clues)
+        rare = tuple(number for number in sorted(wide) if outcomes.columns[number].clues is not None)
         get = attrgetter(*(shape.hot[number] for number in steady)) if steady else bool
         if known is not None and known.wide == wide:
             return replace(known, shape=shape, _get=get)
@@ -109,7 +109,9 @@ class Grouping:
         One that may be rare: as another it would cost as much.
         """
         combinations = self._values.held
-        blamed = [at for at, number in enumerate(self.steady) if self.outcomes.columns[number].has_clues]
+        blamed = [
+            at for at, number in enumerate(self.steady) if self.outcomes.columns[number].clues is not None
+        ]
         if not blamed or len(self.steady) <= 2 or not self.misses_much(records):
             return frozenset()
         left, number = min(
@@ -129,6 +131,23 @@ class Grouping:
         rare = [self.shape.column(number, records) for number in self.rare]
         self._put_loud(found, values, rare)
         return found
+
+    def outcome_of(self, record: Any, quiet: int) -> Outcome | None:
+        """The outcome for a record and for all that are like it in the steady fields, and in the rare ones that are not quiet.
+
+        Args:
+            record: what was read of it.
+            quiet: by bits, which of the rare fields pass no test, whatever their text.
+        """
+        columns = self.outcomes.columns
+        values = [self.shape.column(number, [record])[0] for number in self.steady]
+        rare = [
+            columns[number].text
+            if quiet >> place & 1
+            else columns[number].of_one(self.shape.column(number, [record])[0])
+            for place, number in enumerate(self.rare)
+        ]
+        return self._outcome((self._decide(tuple(values)), *rare))
 
     def _if_quiet(self, values: Sequence[Any]) -> list[Outcome | None]:
         try:

@@ -153,9 +153,17 @@ class MultiPattern:
         return found
 
     @property
-    def has_clues(self) -> bool:
-        """Whether `clues_within` can tell anything."""
-        return self._clues is not None
+    def clues(self) -> tuple[str, ...] | None:
+        """Texts in lower case of which one stands in every text that passes a test, regular expressions that are `free` apart.
+
+        None: there are no few such.
+        """
+        return self._clues
+
+    @property
+    def free(self) -> Found | None:
+        """Regular expressions that are found in a text if they are found in a part of it."""
+        return self._free
 
     def clues_within(self, text: str) -> tuple[str, ...] | None:
         """Texts in lower case, of which each part of this text has one that passes a test; None: that cannot be told.

@@ -46,6 +46,8 @@ class Shape:
     """Top-level fields that are kept undecoded."""
     told: tuple[Get, ...]
     """How the fields that are told of each match are got."""
+    names: Mapping[str, frozenset[str]]
+    """By the path of each object that is read ("" for the record) the names that may stand in it."""
     _fetches: dict[tuple[str, ...], tuple[Fetch, ...] | None] = field(default_factory=dict)
 
     @staticmethod
@@ -55,7 +57,8 @@ class Shape:
         inner = {path.partition(".")[0] for path in leaves if "." in path}
         heads = {path.partition(".")[0] for path in read if path != ANYWHERE} - inner - set(leaves)
         chains: dict[str, tuple[str, ...]] = {}
-        made = _struct("", leaves, heads, names, chains, ())
+        known: dict[str, frozenset[str]] = {}
+        made = _struct("", leaves, heads, names, chains, (), known)
         getters: dict[str, Get] = {path: attrgetter(".".join(chain)) for path, chain in chains.items()}
         return Shape(
             msgspec.json.Decoder(list[made]).decode,  # type: ignore[valid-type]  # a type made at run time
@@ -64,6 +67,7 @@ class Shape:
             {path: getters[path] for path in leaves},
             {head: getters[head] for head in heads},
             tuple(getters[name] for name in tell),
+            known,
         )
 
     def column(self, number: int, records: Sequence[Any]) -> list[Any]:
@@ -128,14 +132,19 @@ def _struct(
     names: Names,
     chains: dict[str, tuple[str, ...]],
     chain: tuple[str, ...],
+    known: dict[str, frozenset[str]],
 ) -> type[msgspec.Struct]:
-    """The type of the object at the path `inside`; where each leaf and head is found goes to `chains`."""
+    """The type of the object at the path `inside`.
+
+    Where each leaf and head is found goes to `chains`, which names may stand in an object to `known`.
+    """
     prefix = f"{inside}." if inside else ""
     below = [path for path in leaves if path.startswith(prefix)]
     wanted = dict.fromkeys(path[len(prefix) :].partition(".")[0] for path in below)
     seen = names.get(inside, ())
     fields: list[tuple[str, Any, Any]] = []
     rename: dict[str, str] = {}
+    known[inside] = frozenset((*seen, *wanted, *heads))
     for number, name in enumerate(dict.fromkeys((*seen, *wanted, *heads))):
         here, path = f"f{number}", prefix + name
         rename[here] = name
@@ -143,7 +152,7 @@ def _struct(
         if path in leaves:
             fields.append((here, Any, UNSET))
         elif name in wanted:
-            inner = _struct(path, leaves, (), names, chains, chains[path])
+            inner = _struct(path, leaves, (), names, chains, chains[path], known)
             fields.append((here, inner | None, inner()))
         else:
             fields.append((here, msgspec.Raw, UNSET))

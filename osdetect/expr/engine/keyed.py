@@ -1,0 +1,167 @@
+"""Records known by a key: the fields that decide most rules, as they are written. The compiled reader passes over the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+from msgspec import UNSET
+
+from osdetect.expr.engine import native
+from osdetect.expr.engine.grouping import Grouping
+from osdetect.expr.engine.outcome import NOTHING, Outcome, decide
+from osdetect.expr.engine.pieces import Span
+
+_REMEMBERED = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Records of a text that rules hold for; the places are numbers from 0."""
+
+    records: int
+    """How many the text has."""
+    places: Sequence[int]
+    spans: Sequence[Span]
+    rules: Sequence[tuple[str, ...]]
+    told: tuple[Sequence[Any], ...]
+    left: Sequence[tuple[int, Span]]
+    """Places of records that were not judged."""
+
+
+class Keyed:
+    """What each key stands for, for one grouping."""
+
+    __slots__ = ("_outcomes", "_reader", "_tell", "grouping")
+
+    def __init__(self, grouping: Grouping, reader: native.Reader, tell: Sequence[str]) -> None:
+        self.grouping = grouping
+        self._reader = reader
+        self._tell = tuple(tell)
+        self._outcomes: list[Outcome | None] = []
+
+    @staticmethod
+    def of(grouping: Grouping, tell: Sequence[str]) -> "Keyed | None":
+        """None where there is no compiled reader, or where a key does not say enough."""
+        if native.MISSING or grouping.others or not grouping.steady:
+            return None
+        columns = grouping.outcomes.columns
+        rare = [columns[number] for number in grouping.rare]
+        try:
+            reader = native.of_plan(
+                grouping.shape.names,
+                [columns[number].path for number in grouping.steady],
+                [(column.path, column.clues or (), column.is_free) for column in rare],
+                tell,
+            )
+        except ValueError:
+            return None
+        return Keyed(grouping, reader, tell)
+
+    def like(self, grouping: Grouping) -> bool:
+        """Whether keys stand for the same there."""
+        mine = self.grouping
+        return (
+            mine.outcomes is grouping.outcomes
+            and (mine.steady, mine.rare, mine.others) == (grouping.steady, grouping.rare, grouping.others)
+            and mine.shape.names == grouping.shape.names
+        )
+
+    def read(self, text: bytes, *, lines: bool) -> Hits | None:
+        """Records of the text that rules hold for; None for a text that is to be read in another way.
+
+        Raises:
+            msgspec.DecodeError, orjson.JSONDecodeError, RecursionError: the same.
+        """
+        if len(self._outcomes) > _REMEMBERED:
+            self._outcomes.clear()
+            self._reader.forget()
+        found = self._reader.read(text, lines=lines)
+        if found is None:
+            return None
+        rows = found.rows
+        places, numbers = rows[0 :: native.ROW], rows[1 :: native.ROW]
+        spans = list(zip(rows[2 :: native.ROW], rows[3 :: native.ROW], strict=True))
+        masks = rows[4 :: native.ROW]
+        loud = self._loud(found.free)
+        outcomes: list[Outcome | None] = []
+        for number, (start, end), mask in zip(numbers, spans, masks, strict=True):
+            if number == len(self._outcomes):
+                self._outcomes.append(self._first(number, text[start:end], mask))
+            outcomes.append(self._outcomes[number] if number < native.STRANGE else None)
+        kept = [
+            at
+            for at, outcome in enumerate(outcomes)
+            if outcome is not None and outcome is not NOTHING and places[at] not in loud
+        ]
+        rules = [self._rules(outcomes[at], text, spans[at]) for at in kept]
+        if () in rules:
+            kept = [at for at, held in zip(kept, rules, strict=True) if held]
+            rules = [held for held in rules if held]
+        told = tuple([_at(column, kept) for column in found.told])
+        for at, row in enumerate(kept) if any(mask >= native.ODD_TOLD for mask in masks) else ():
+            if masks[row] >= native.ODD_TOLD:
+                event = orjson.loads(text[spans[row][0] : spans[row][1]])
+                for name, column in zip(self._tell, told, strict=True):
+                    column[at] = event.get(name, UNSET)
+        return Hits(
+            found.records,
+            _at(places, kept),
+            _at(spans, kept),
+            rules,
+            told,
+            self._left(found, places, outcomes, loud),
+        )
+
+    def _rules(self, outcome: Outcome | None, text: bytes, span: Span) -> tuple[str, ...]:
+        assert outcome is not None  # of those that are kept
+        if not outcome.undecided:
+            return outcome.ids
+        record = memoryview(text)[span[0] : span[1]]
+        try:
+            event = self.grouping.shape.event(self.grouping.shape.decode_one(record), outcome.reads)
+        except msgspec.ValidationError:  # a name that is not known stands where no key looks
+            event = None
+        return decide(self.grouping.outcomes, outcome, orjson.loads(record) if event is None else event)
+
+    def _first(self, number: int, record: bytes, mask: int) -> Outcome | None:
+        """What a key stands for, of which this is the first record."""
+        try:
+            outcome = self.grouping.outcome_of(self.grouping.shape.decode_one(memoryview(record)), mask)
+        except msgspec.ValidationError:
+            return None
+        if outcome is NOTHING:
+            self._reader.be_quiet(number)
+        return outcome
+
+    def _loud(self, free: Sequence[str]) -> frozenset[int]:
+        """The places of records that have a rare text which only an expression tells from others."""
+        if not free:
+            return frozenset()
+        columns = [self.grouping.outcomes.columns[number] for number in self.grouping.rare]
+        return frozenset(
+            place
+            for column, texts in zip([one for one in columns if one.is_free], free, strict=True)
+            for place in column.free_lines(texts)
+        )
+
+    def _left(
+        self,
+        found: native.Found,
+        places: Sequence[int],
+        outcomes: Sequence[Outcome | None],
+        loud: frozenset[int],
+    ) -> list[tuple[int, Span]]:
+        left = {place for place, outcome in zip(places, outcomes, strict=True) if outcome is None} | loud
+        if not left:
+            return []
+        spans = found.spans()
+        return [(place, (spans[2 * place], spans[2 * place + 1])) for place in sorted(left)]
+
+
+def _at(column: Sequence[Any], places: Sequence[int]) -> list[Any]:
+    """The values at the places, which ascend."""
+    if len(places) == len(column):
+        return list(column)
+    return list(map(column.__getitem__, places))

@@ -1,0 +1,181 @@
+"""The compiled reader of records (the `.rs` files here), by way of `ctypes`.
+
+It is made when osdetect is installed where the Rust compiler is (`hatch_build.py`), or comes in the wheel. Where it is
+missing, the same is done in Python at half the speed; `MISSING` says why.
+"""
+
+import ctypes
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+INTERFACE = 1
+"""What `osdetect_interface` says: functions and plans are those that are meant here."""
+LIBRARY = "records.library"
+"""Not named like a module of Python's, which it is not."""
+ROW = 5
+"""Numbers of a hit: its place among the records, what it is known as, where it begins and ends, and a mask."""
+STRANGE = (1 << 32) - 2
+"""From here on a hit is not known as anything: this, and the next for what no key says all of."""
+ODD_TOLD = 1 << 31
+"""The bit of the mask that says: what is told of the hit is not to be had from here."""
+
+
+def _load() -> tuple[ctypes.CDLL | None, str]:
+    path = Path(__file__).with_name(LIBRARY)
+    if not path.is_file():
+        return (
+            None,
+            "it was not made when osdetect was installed; install Rust's compiler, then osdetect again",
+        )
+    try:
+        library = ctypes.CDLL(str(path))
+        made_for = library.osdetect_interface()
+    except (OSError, AttributeError) as error:
+        return None, f"{path} cannot be used ({error}); install osdetect again"
+    if made_for != INTERFACE:
+        return None, f"{path} is of another version; install osdetect again"
+    pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64
+    arguments: Mapping[str, tuple[Any, ...]] = {
+        "reader": (pointer, ctypes.c_char_p, size),
+        "free": (None, pointer),
+        "be_quiet": (None, pointer, size),
+        "forget": (None, pointer),
+        "read": (number, pointer, ctypes.c_char_p, size, ctypes.c_bool),
+        "found": (pointer, pointer, size, ctypes.POINTER(size)),
+    }
+    for name, (result, *of_arguments) in arguments.items():
+        function = getattr(library, f"osdetect_{name}")
+        function.restype, function.argtypes = result, of_arguments
+    return library, ""
+
+
+_LIBRARY, MISSING = _load()
+"""The library, and why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found in a text; it is there until the reader reads the next."""
+
+    records: int
+    rows: Sequence[int]
+    """`ROW` numbers for each hit."""
+    told: tuple[Sequence[str], ...]
+    """For each field that is told its values, hit by hit."""
+    free: tuple[str, ...]
+    """For each rare field that is looked at here too: its quiet texts, a line for each record."""
+    spans: Callable[[], Sequence[int]]
+    """Where each record begins and ends."""
+
+
+class Reader:
+    """A compiled reader for a plan (`plan.rs`); it must not be used by two threads at once."""
+
+    def __init__(self, plan: str, told: int, free: int) -> None:
+        """Make it.
+
+        Args:
+            plan: what to look for; `of_plan` writes it.
+            told: how many fields are told.
+            free: how many rare fields are looked at here too.
+
+        Raises:
+            ValueError: it cannot be read by such a plan, which may ask for too much.
+        """
+        assert _LIBRARY is not None
+        text = plan.encode()
+        self._library = _LIBRARY
+        self._reader = self._library.osdetect_reader(text, len(text))
+        if not self._reader:
+            raise ValueError("no plan of a compiled reader")
+        self._told, self._free = range(2, 2 + told), range(2 + told, 2 + told + free)
+        self._length = ctypes.c_size_t()
+
+    def __del__(self) -> None:
+        if getattr(self, "_reader", None):
+            self._library.osdetect_free(self._reader)
+
+    def be_quiet(self, number: int) -> None:
+        """Tell no more of what is known as this."""
+        self._library.osdetect_be_quiet(self._reader, number)
+
+    def forget(self) -> None:
+        """Know nothing; numbers begin with 0 again."""
+        self._library.osdetect_forget(self._reader)
+
+    def read(self, text: bytes, *, lines: bool) -> Found | None:
+        """What is found in `{"Records":[...]}`, or with `lines` in a record a line; None for any other text."""
+        records = self._library.osdetect_read(self._reader, text, len(text), lines)
+        if records < 0:
+            return None
+        return Found(
+            records,
+            self._numbers(0),
+            tuple([self._lines(which) for which in self._told]),
+            tuple([self._bytes(which).decode() for which in self._free]),
+            lambda: self._numbers(1),
+        )
+
+    def _bytes(self, which: int) -> bytes:
+        found = self._library.osdetect_found(self._reader, which, self._length)
+        return ctypes.string_at(found, self._length.value) if self._length.value else b""
+
+    def _numbers(self, which: int) -> list[int]:
+        return memoryview(self._bytes(which)).cast("I").tolist()
+
+    def _lines(self, which: int) -> list[str]:
+        lines = self._bytes(which).decode().split("\n")
+        lines.pop()
+        return lines
+
+
+def of_plan(
+    objects: Mapping[str, Iterable[str]],
+    key: Sequence[str],
+    rare: Sequence[tuple[str, Sequence[str], bool]],
+    tell: Sequence[str],
+) -> Reader:
+    """The reader that knows records by these fields.
+
+    Args:
+        objects: by the path of each object ("" for the record) the names that may stand in it.
+        key: the paths of fields whose values matter.
+        rare: paths whose values matter where one of some texts in lower case is in them, and whether the caller
+            looks at them too.
+        tell: names of fields of the record to be told of each hit.
+
+    Raises:
+        ValueError: that is too much.
+    """
+    asked = dict.fromkeys((*key, *(path for path, _, _ in rare), *tell))
+    slots = {path: number for number, path in enumerate(asked)}
+    inner = {path[:at] for path in slots for at, sign in enumerate(path) if sign == "."}
+    # An object's path is shorter than the path of one in it.
+    numbers = {path: number for number, path in enumerate(sorted({"", *inner}, key=len))}
+    lines: list[str] = []
+    for path in numbers:
+        lines.append("object")
+        for name in objects[path]:
+            full = f"{path}.{name}" if path else name
+            action: tuple[str, ...] = ("skip",)
+            action = ("keep", str(slots[full])) if full in slots else action
+            action = ("enter", str(numbers[full])) if full in numbers else action
+            lines.append("\t".join(("name", _hex(name), *action)))
+    lines.extend(f"key\t{slots[path]}" for path in key)
+    lines.extend(
+        "\t".join(("rare", str(slots[path]), str(int(free)), *map(_hex, filter(_can_stand, clues))))
+        for path, clues, free in rare
+    )
+    lines.extend(f"told\t{slots[path]}" for path in tell)
+    return Reader("\n".join(lines), len(tell), sum(free for _, _, free in rare))
+
+
+def _hex(text: str) -> str:
+    return text.encode().hex()
+
+
+def _can_stand(clue: str) -> bool:
+    """Whether a text that is quiet could have it in it: such are ASCII and have no escapes."""
+    return clue.isascii() and clue.isprintable() and '"' not in clue and "\\" not in clue

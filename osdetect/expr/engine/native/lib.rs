@@ -1,0 +1,93 @@
+//! Reads CloudTrail records and tells which of them rules may hold for: the fast half of `osdetect.expr.engine`.
+//!
+//! It knows nothing of rules. A record is known by a key, made of the fields that decide most rules; for each
+//! new key the caller says what it stands for, and records whose key stands for nothing are passed over. Here are the
+//! functions that Python calls by way of `ctypes`; all that touches a record's bytes is safe Rust.
+
+mod clues;
+mod json;
+mod names;
+mod plan;
+mod reader;
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::slice;
+
+use plan::Plan;
+use reader::Reader;
+
+/// Changes whenever a function here or the form of a plan does.
+const INTERFACE: u32 = 1;
+
+#[no_mangle]
+pub extern "C" fn osdetect_interface() -> u32 {
+    INTERFACE
+}
+
+/// A reader for a plan; null for a text that is none.
+///
+/// # Safety
+/// `text` points to `length` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_reader(text: *const u8, length: usize) -> *mut Reader {
+    let text = slice::from_raw_parts(text, length);
+    let made = catch_unwind(|| std::str::from_utf8(text).ok().and_then(Plan::of).map(Reader::of));
+    made.ok().flatten().map_or(std::ptr::null_mut(), |reader| Box::into_raw(Box::new(reader)))
+}
+
+/// # Safety
+/// `reader` comes from `osdetect_reader` and is not used again.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_free(reader: *mut Reader) {
+    drop(Box::from_raw(reader));
+}
+
+/// # Safety
+/// As of `osdetect_read`.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_be_quiet(reader: *mut Reader, number: usize) {
+    (*reader).be_quiet(number);
+}
+
+/// # Safety
+/// As of `osdetect_read`.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_forget(reader: *mut Reader) {
+    (*reader).forget();
+}
+
+/// How many records there are; -1 for a text that is to be read in another way.
+///
+/// # Safety
+/// `reader` comes from `osdetect_reader`, no other thread uses it, and `text` points to `length` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_read(reader: *mut Reader, text: *const u8, length: usize, lines: bool) -> i64 {
+    let text = slice::from_raw_parts(text, length);
+    let reader = AssertUnwindSafe(&mut *reader);
+    let read = catch_unwind(move || { reader }.read(text, lines));
+    read.ok().and_then(Result::ok).map_or(-1, |records| records as i64)
+}
+
+/// Bytes of what was found, which stay as they are until the next read: 0 rows, 1 spans, then each told slot, then each free one.
+/// `length` is set; null, and a length of 0, where there is no such thing.
+///
+/// # Safety
+/// As of `osdetect_read`.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_found(reader: *const Reader, which: usize, length: *mut usize) -> *const u8 {
+    let reader = &*reader;
+    let told = reader.told.len();
+    let bytes: Option<&[u8]> = match which {
+        0 => Some(as_bytes(&reader.rows)),
+        1 => Some(as_bytes(&reader.spans)),
+        _ if which - 2 < told => Some(reader.told[which - 2].as_slice()),
+        _ => reader.free.get(which - 2 - told).map(Vec::as_slice),
+    };
+    *length = bytes.map_or(0, <[u8]>::len);
+    bytes.map_or(std::ptr::null(), <[u8]>::as_ptr)
+}
+
+fn as_bytes(numbers: &[u32]) -> &[u8] {
+    // SAFETY: any bytes of a `u32` are bytes, and a slice of them is as long as it says.
+    unsafe { slice::from_raw_parts(numbers.as_ptr().cast(), std::mem::size_of_val(numbers)) }
+}

@@ -1,0 +1,296 @@
+//! Records read one after the other: which of them is known by its key, and what is told of those that are hits.
+
+use std::collections::HashMap;
+
+use crate::json::{byte, pass, scalar, space, string, value, Odd};
+use crate::names::Action;
+use crate::plan::Plan;
+
+/// Stands for a record's number that the caller has to find out: nothing is remembered of it.
+pub const UNKEPT: u32 = u32::MAX;
+/// The same for one with a name that is not known, or with something else where an object should be.
+pub const STRANGE: u32 = u32::MAX - 1;
+/// The bit of a hit of which something that is told is no plain text.
+const ODD_TOLD: u32 = 1 << 31;
+/// A longer key is not remembered.
+const LONGEST_KEY: usize = 2_048;
+const ABSENT: u32 = u32::MAX;
+const QUIET: u32 = u32::MAX - 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Absent,
+    /// A string without escapes.
+    Text,
+    /// Another string, `null`, `true` or `false`.
+    Plain,
+    /// A number, an object or a list.
+    Other,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    start: usize,
+    end: usize,
+    kind: Kind,
+}
+
+impl Slot {
+    const EMPTY: Slot = Slot { start: 0, end: 0, kind: Kind::Absent };
+
+    /// What stands between the quotes of a string.
+    fn inside<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        &text[self.start + 1..self.end - 1]
+    }
+}
+
+pub struct Reader {
+    plan: Plan,
+    slots: Vec<Slot>,
+    strange: bool,
+    key: Vec<u8>,
+    /// By the key: the number of what is known of such records.
+    known: HashMap<Box<[u8]>, u32>,
+    /// By that number: whether it is known that nothing is to be told of them.
+    quiet: Vec<bool>,
+    /// For each hit: the record's place among the records, its number, where it begins and ends, and which rare slots are
+    /// quiet, with `ODD_TOLD` where not all that is told is plain text.
+    pub rows: Vec<u32>,
+    /// Where each record begins and ends.
+    pub spans: Vec<u32>,
+    /// For each slot that is told: its texts of all hits, each ended by a newline; an empty one for what is no plain text.
+    pub told: Vec<Vec<u8>>,
+    /// For each rare slot that the caller looks at too: its quiet texts of all records in the same form.
+    pub free: Vec<Vec<u8>>,
+}
+
+impl Reader {
+    pub fn of(plan: Plan) -> Reader {
+        Reader {
+            slots: vec![Slot::EMPTY; plan.slots],
+            strange: false,
+            key: Vec::new(),
+            known: HashMap::new(),
+            quiet: Vec::new(),
+            rows: Vec::new(),
+            spans: Vec::new(),
+            told: vec![Vec::new(); plan.told.len()],
+            free: vec![Vec::new(); plan.rare.iter().filter(|one| one.free).count()],
+            plan,
+        }
+    }
+
+    /// From now on, nothing is told of records with this number.
+    pub fn be_quiet(&mut self, number: usize) {
+        if let Some(quiet) = self.quiet.get_mut(number) {
+            *quiet = true;
+        }
+    }
+
+    pub fn forget(&mut self) {
+        self.known.clear();
+        self.quiet.clear();
+    }
+
+    /// How many records the text has. Numbers that are new come in ascending order.
+    pub fn read(&mut self, text: &[u8], lines: bool) -> Result<usize, Odd> {
+        self.rows.clear();
+        self.spans.clear();
+        self.told.iter_mut().chain(&mut self.free).for_each(Vec::clear);
+        if u32::try_from(text.len()).is_err() || std::str::from_utf8(text).is_err() {
+            return Err(Odd);
+        }
+        if lines {
+            self.read_lines(text)?;
+        } else {
+            self.read_delivery(text)?;
+        }
+        Ok(self.spans.len() / 2)
+    }
+
+    /// `{"Records": [...]}` and nothing else.
+    fn read_delivery(&mut self, text: &[u8]) -> Result<(), Odd> {
+        let mut at = space(text, pass(text, space(text, 0), b'{')?);
+        if !text[at..].starts_with(b"\"Records\"") {
+            return Err(Odd);
+        }
+        at = space(text, pass(text, space(text, at + 9), b':')?);
+        at = space(text, pass(text, at, b'[')?);
+        if byte(text, at)? != b']' {
+            loop {
+                at = space(text, self.record(text, at)?);
+                if byte(text, at)? != b',' {
+                    break;
+                }
+                at = space(text, at + 1);
+            }
+        }
+        at = space(text, pass(text, at, b']')?);
+        at = space(text, pass(text, at, b'}')?);
+        if at == text.len() {
+            Ok(())
+        } else {
+            Err(Odd)
+        }
+    }
+
+    /// A record a line.
+    fn read_lines(&mut self, text: &[u8]) -> Result<(), Odd> {
+        let mut at = space(text, 0);
+        while at < text.len() {
+            let end = self.record(text, at)?;
+            let next = space(text, end);
+            let parted = next == text.len() || text[end..next].contains(&b'\n');
+            if !parted || text[at..end].contains(&b'\n') {
+                return Err(Odd);
+            }
+            at = next;
+        }
+        Ok(())
+    }
+
+    /// Behind the record that has to stand at `at`.
+    fn record(&mut self, text: &[u8], at: usize) -> Result<usize, Odd> {
+        self.slots.fill(Slot::EMPTY);
+        self.strange = false;
+        if byte(text, at)? != b'{' {
+            return Err(Odd);
+        }
+        let end = self.object(text, 0, at)?;
+        self.spans.extend([at as u32, end as u32]);
+        self.look_up(text, at, end);
+        Ok(end)
+    }
+
+    /// Behind the object that stands at `at`.
+    fn object(&mut self, text: &[u8], number: usize, at: usize) -> Result<usize, Odd> {
+        let mut at = space(text, at + 1);
+        if byte(text, at)? == b'}' {
+            return Ok(at + 1);
+        }
+        loop {
+            if byte(text, at)? != b'"' {
+                return Err(Odd);
+            }
+            let (end, escaped) = string(text, at)?;
+            let action = if escaped { None } else { self.plan.objects[number].names.get(text, at + 1, end - 1) };
+            at = space(text, pass(text, space(text, end), b':')?);
+            at = match action {
+                Some(Action::Skip) => value(text, at)?,
+                Some(Action::Keep(slot)) => self.keep(text, slot, at)?,
+                Some(Action::Enter(inner)) => self.enter(text, inner, at)?,
+                None => {
+                    self.strange = true;
+                    value(text, at)?
+                }
+            };
+            at = space(text, at);
+            match byte(text, at)? {
+                b',' => at = space(text, at + 1),
+                b'}' => return Ok(at + 1),
+                _ => return Err(Odd),
+            }
+        }
+    }
+
+    fn keep(&mut self, text: &[u8], slot: usize, at: usize) -> Result<usize, Odd> {
+        let (end, kind) = match byte(text, at)? {
+            b'"' => {
+                let (end, escaped) = string(text, at)?;
+                (end, if escaped { Kind::Plain } else { Kind::Text })
+            }
+            b'n' | b't' | b'f' => (scalar(text, at)?, Kind::Plain),
+            _ => (value(text, at)?, Kind::Other),
+        };
+        self.slots[slot] = Slot { start: at, end, kind };
+        Ok(end)
+    }
+
+    /// The last of several with one name counts, as in any reader of JSON.
+    fn enter(&mut self, text: &[u8], inner: usize, at: usize) -> Result<usize, Odd> {
+        for &slot in &self.plan.objects[inner].slots {
+            self.slots[slot] = Slot::EMPTY;
+        }
+        match byte(text, at)? {
+            b'{' => self.object(text, inner, at),
+            b'n' => scalar(text, at),
+            _ => {
+                self.strange = true;
+                value(text, at)
+            }
+        }
+    }
+
+    /// Tell of the record that was read, unless it is known that there is nothing to tell.
+    fn look_up(&mut self, text: &[u8], start: usize, end: usize) {
+        let (mask, kept) = self.make_key(text);
+        let number = if self.strange {
+            STRANGE
+        } else if !kept {
+            UNKEPT
+        } else if let Some(&number) = self.known.get(self.key.as_slice()) {
+            if self.quiet[number as usize] {
+                return;
+            }
+            number
+        } else {
+            let number = self.quiet.len() as u32;
+            self.quiet.push(false);
+            self.known.insert(self.key.as_slice().into(), number);
+            number
+        };
+        let mut odd = 0;
+        for (texts, &slot) in self.told.iter_mut().zip(&self.plan.told) {
+            let slot = &self.slots[slot];
+            if slot.kind == Kind::Text {
+                texts.extend_from_slice(slot.inside(text));
+            } else {
+                odd = ODD_TOLD;
+            }
+            texts.push(b'\n');
+        }
+        let place = self.spans.len() / 2 - 1;
+        self.rows.extend([place as u32, number, start as u32, end as u32, mask | odd]);
+    }
+
+    /// The key, which rare slots are quiet, and whether the key says all.
+    fn make_key(&mut self, text: &[u8]) -> (u32, bool) {
+        self.key.clear();
+        let mut kept = true;
+        for &number in &self.plan.key {
+            kept &= add(&mut self.key, text, &self.slots[number]);
+        }
+        let mut mask = 0;
+        let mut free = self.free.iter_mut();
+        for (place, rare) in self.plan.rare.iter().enumerate() {
+            let slot = &self.slots[rare.slot];
+            let quiet = slot.kind == Kind::Text && slot.inside(text).is_ascii() && !rare.clues.within(slot.inside(text));
+            if quiet {
+                mask |= 1 << place;
+                self.key.extend_from_slice(&QUIET.to_le_bytes());
+            } else {
+                kept &= add(&mut self.key, text, slot);
+            }
+            if let Some(texts) = if rare.free { free.next() } else { None } {
+                if quiet {
+                    texts.extend_from_slice(slot.inside(text));
+                }
+                texts.push(b'\n');
+            }
+        }
+        (mask, kept && self.key.len() <= LONGEST_KEY)
+    }
+}
+
+/// Add to the key what the slot holds; false where the caller looks at each such value.
+fn add(key: &mut Vec<u8>, text: &[u8], slot: &Slot) -> bool {
+    let raw = &text[slot.start..slot.end];
+    let fits = raw.len() <= LONGEST_KEY;
+    if slot.kind == Kind::Absent {
+        key.extend_from_slice(&ABSENT.to_le_bytes());
+    } else if fits {
+        key.extend_from_slice(&(raw.len() as u32).to_le_bytes());
+        key.extend_from_slice(raw);
+    }
+    fits && slot.kind != Kind::Other
+}
