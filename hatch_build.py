@@ -26,9 +26,9 @@ class ReaderHook(BuildHookInterface[Any]):
         del version
         folder = Path(self.root) / SOURCES
         library = folder / LIBRARY
-        library.unlink(missing_ok=True)  # what stands there may be of other sources
         failure = compiled(folder, library)
         if failure:
+            library.unlink(missing_ok=True)  # what stands there may be of other sources
             if os.environ.get("OSDETECT_REQUIRE_COMPILED") == "1":
                 raise RuntimeError(failure)
             self.app.display_warning(f"records will be read by Python alone: {failure}")

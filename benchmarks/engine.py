@@ -26,6 +26,7 @@ import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 from records import shared_rules
@@ -124,7 +125,10 @@ class Figures:
 
 def measured(sources: Sequence[bytes], records: int, rules: Rules, passes: int) -> Figures:
     """All figures of one set of records; every pass has others, so that only names of calls and the like are known."""
-    judges = {"parse": orjson.loads, "engine": Engine.of(rules).match_records}
+    judges: dict[str, Callable[[bytes], Any]] = {
+        "parse": orjson.loads,
+        "engine": Engine.of(rules).match_records,
+    }
     judges["tenfold"] = Engine.of(tenfold(rules)).match_records
     taken: dict[str, list[float]] = {name: [] for name in judges}
     chance = random.Random(8)

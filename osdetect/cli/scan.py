@@ -131,6 +131,8 @@ def scan(
                 print_error(note, word="note")
             if compiled.read.correlations:
                 say(f"note: {len(compiled.read.correlations)} correlation rules are not judged by scan")
+            if scanning.READER_MISSING:
+                say(f"note: records are read without compiled code, more slowly: {scanning.READER_MISSING}")
             _write(found, compiled, output, timeline, limit, verbose=verbose)
     return _status(found, compiled, fail_on)
 

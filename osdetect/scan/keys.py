@@ -1,7 +1,7 @@
 """A number for each event id, and its time, from a record's bytes: what is asked of every record that matches.
 
-The number is Python's hash of the id. The workers of a scan are given one hash seed, so they agree on it. Two ids
-that have one number cost a look at both, nothing else.
+The number is `fingerprint` of the id, the same in the workers of a scan, which are forked from one process. Two ids that have one
+number cost a look at both, nothing else.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from osdetect.documents.event import account_of, content_hash
+from osdetect.expr.engine.native import fingerprint
 from osdetect.scan.alerts import identify, microseconds
 from osdetect.scan.plan import UNDATED
 
@@ -18,7 +19,6 @@ TOLD = ("recipientAccountId", "eventID", "eventTime")
 """What of a record says which event it is, and when it was."""
 NO_KEY = (None, UNDATED)
 """Stands for what `Keys.of_told` does not tell."""
-_MASK = (1 << 64) - 1
 _OF_IDS = b"-" + "".join(filter(str.isalnum, map(chr, range(128)))).encode()
 _HOUR = len("2024-05-01T12:")
 _HOURS = 10_000
@@ -51,7 +51,7 @@ class Keys:
         if known is not None:
             return known
         event_id, when = identify(raw, content)
-        return hash(event_id) & _MASK, when
+        return fingerprint(event_id), when
 
     def of_told(self, account: object, event_id: object, event_time: object) -> tuple[int, int] | None:
         """The same by the values of `TOLD`; None where they do not have the form that AWS writes."""
@@ -66,7 +66,7 @@ class Keys:
             begin = self._accounts[account] = f"{account}-"
         if not (len(event_id) == 36 and event_id.isascii() and event_id.replace("-", "").isalnum()):
             return None
-        return hash(begin + event_id) & _MASK, self._time(event_time)
+        return fingerprint(begin + event_id), self._time(event_time)
 
     def of_columns(
         self, accounts: Sequence[object], ids: Sequence[object], times: Sequence[object]
@@ -86,7 +86,7 @@ class Keys:
         if odd or set(map(len, ids)) != {36}:  # type: ignore[arg-type]  # as above
             return None
         keys = [
-            None if begin is None else hash(begin + name) & _MASK  # type: ignore[operator]
+            None if begin is None else fingerprint(begin + name)  # type: ignore[operator]
             for begin, name in zip(begins, ids, strict=True)
         ]
         return keys, whens

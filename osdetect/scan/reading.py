@@ -15,7 +15,7 @@ from osdetect.cloudtrail.record import parse
 from osdetect.cloudtrail.windows import Window, windows
 from osdetect.errors import RecordError
 from osdetect.expr import engine
-from osdetect.scan.plan import BadNote, FileEnd, SourceFile
+from osdetect.scan.plan import BadNote, FileEnd, SourceFile, place_of
 
 SHOWN = 20
 """Records of a file that are named when they cannot be read; all are counted."""
@@ -81,7 +81,7 @@ def judge_file(file: SourceFile, rules: engine.Engine, limits: Limits) -> Iterat
         return
     with pieces:
         try:
-            yield from _judged_windows(pieces, rules, limits, state)
+            yield from _judged_windows(file, pieces, rules, limits, state)
             yield _end(file, pieces, state)
         except RecordError as error:
             yield _refused(file, state, pieces.digest, error)
@@ -90,14 +90,15 @@ def judge_file(file: SourceFile, rules: engine.Engine, limits: Limits) -> Iterat
 
 
 def _judged_windows(
-    pieces: Pieces, rules: engine.Engine, limits: Limits, state: _Reading
+    file: SourceFile, pieces: Pieces, rules: engine.Engine, limits: Limits, state: _Reading
 ) -> Iterator[Judged]:
     told = 0
     for window in windows(pieces.texts(), limits.record_bytes):
         if isinstance(window, Cut):
             state.cut = f"{window.reason}, at byte {window.offset} of its text"
             return
-        whole = rules.match_lines(window.text) if window.lines else rules.match_records(window.text)
+        judge = rules.match_lines if window.lines else rules.match_records
+        whole = judge(window.text, place_of(file.number, state.records + 1))
         hits: Swift | list[Hit]
         if whole is not None:
             hits = Swift(window.text, state.records, whole)

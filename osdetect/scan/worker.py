@@ -104,7 +104,9 @@ class Bench:
         self.rules = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in setup.rules]
         self.number = {rule.id: number for number, rule in enumerate(self.rules)}
         self.keys = Keys()
-        self.engine = Engine.of([(rule.id, rule.tree) for rule in self.rules], TOLD)
+        # Where each alert's document is wanted, every hit is looked at.
+        gather = None if setup.documents else (setup.since, setup.until)
+        self.engine = Engine.of([(rule.id, rule.tree) for rule in self.rules], TOLD, gather)
         self.run = RunReference(setup.run_id, setup.now)
 
 
@@ -123,7 +125,7 @@ class Worker:
     def _clear(self) -> None:
         self._rows: defaultdict[tuple[str, ...], array[int]] = defaultdict(lambda: array("Q"))
         """By the rules that hold for them, the rows of the records."""
-        self._row_count = self._entry_bytes = self._events = self._stored = self._undated = 0
+        self._row_count = self._gathered = self._entry_bytes = self._events = self._stored = self._undated = 0
         self._entries: list[Entry] = []
         self._ended: list[FileEnd] = []
 
@@ -170,7 +172,7 @@ class Worker:
 
     def _full(self) -> bool:
         return (
-            self._row_count > _MOST_ROWS
+            self._row_count + self._gathered > _MOST_ROWS
             or self._entry_bytes > _MOST_BYTES
             or time.monotonic() - self._told > _EVERY
         )
@@ -193,6 +195,7 @@ class Worker:
     def _take_swiftly(self, hits: Swift, file: SourceFile) -> None:
         """Take hits whose documents nobody wants, by what the engine tells of them."""
         judged = hits.judged
+        self._gathered = judged.gathered
         if not judged.numbers:
             return
         before = place_of(file.number, hits.before)
@@ -217,7 +220,7 @@ class Worker:
 
     def _rows_by_rule(self) -> dict[int, "array[int]"]:
         by_rule: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
-        for rules, rows in self._rows.items():
+        for rules, rows in (*self._rows.items(), *self._engine.gathered()):
             for rule in rules:
                 by_rule[self._number[rule]].extend(rows)
         return dict(by_rule)

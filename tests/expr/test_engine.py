@@ -54,22 +54,23 @@ def _judge(engine: Engine, text: bytes) -> Judged:
 
 def _agree(rules: Rules, records: Sequence[bytes], at_once: int = 200) -> int:
     """How many pairs match; every pair must be decided as `evaluate` does."""
-    engine = Engine.of(rules)
+    engines = [Engine.of(rules), Engine.of(rules, compiled=False)]
     matches = 0
     for start in range(0, len(records), at_once):
         some = records[start : start + at_once]
         events = [orjson.loads(record) for record in some]
         wanted = [tuple(rule_id for rule_id, tree in rules if evaluate(tree, event)) for event in events]
-        assert [engine.match(event) for event in events] == wanted
         text = _text(some)
-        judged = _judge(engine, text)
-        assert judged.records == len(some)
-        assert {match.number - 1: match.rules for match in judged.matches} == {
-            number: held for number, held in enumerate(wanted) if held
-        }
-        assert [text[start:stop] for start, stop in judged.spans()] == [
-            some[match.number - 1] for match in judged.matches
-        ]
+        for engine in engines:
+            assert [engine.match(event) for event in events] == wanted
+            judged = _judge(engine, text)
+            assert judged.records == len(some)
+            assert {match.number - 1: match.rules for match in judged.matches} == {
+                number: held for number, held in enumerate(wanted) if held
+            }
+            assert [text[start:stop] for start, stop in judged.spans()] == [
+                some[match.number - 1] for match in judged.matches
+            ]
         matches += sum(map(len, wanted))
     return matches
 

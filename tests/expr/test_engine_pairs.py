@@ -164,15 +164,18 @@ def _compare(chance: random.Random, rules: int, records: int) -> int:
     for one in raw:
         event = orjson.loads(one)
         wanted.append(tuple(rule_id for rule_id, tree in trees if evaluate(tree, event)))
-    engine = Engine.of(trees)
-    engine._steady = chance.choice(
-        [0, 4, 256]
-    )  # fields looked up each by itself, some together, all together
-    assert [engine.match(orjson.loads(one)) for one in raw] == wanted
-    for _ in range(2):  # names are learned in the first
-        assert _judged(engine, raw, lines=False) == wanted
-        # Few at a time: an odd record spoils the fast way for those beside it.
-        assert [_judged(engine, [one], lines=number % 2 == 0)[0] for number, one in enumerate(raw)] == wanted
+    # Fields looked up each by itself, some together, all together.
+    steady = chance.choice([0, 4, 256])
+    for compiled in (True, False):
+        engine = Engine.of(trees, compiled=compiled)
+        engine._steady = steady
+        assert [engine.match(orjson.loads(one)) for one in raw] == wanted
+        for _ in range(2):  # names are learned in the first
+            assert _judged(engine, raw, lines=False) == wanted
+            # Few at a time: an odd record spoils the fast way for those beside it.
+            assert [
+                _judged(engine, [one], lines=number % 2 == 0)[0] for number, one in enumerate(raw)
+            ] == wanted
     return sum(map(len, wanted))
 
 

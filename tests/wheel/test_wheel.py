@@ -2,13 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from itertools import islice
 from pathlib import Path
 
+import orjson
 import pytest
 
+from osdetect.expr.engine import native
+from osdetect.scenario import iter_records
 from osdetect.sigma.listing import list_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -47,6 +52,73 @@ def test_the_wheel_carries_rules_and_mappings(wheel: Path) -> None:
         assert expected <= names
     assert "osdetect/node/artifacts.json" in names
     assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
+
+
+def test_the_wheel_carries_the_compiled_reader_and_says_for_what_machine(wheel: Path) -> None:
+    if native.MISSING:
+        pytest.skip(native.MISSING)
+    assert "osdetect/expr/engine/native/records.library" in zipfile.ZipFile(wheel).namelist()
+    assert f"-py3-none-{sys.platform}_" in wheel.name
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """What a wheel is made of."""
+    tree = tmp_path / "source"
+    for name in ("osdetect", "rules", "mappings"):
+        left_out = shutil.ignore_patterns("__pycache__", "records.library")
+        shutil.copytree(REPOSITORY / name, tree / name, ignore=left_out)
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, tree)
+    return tree
+
+
+def _built(source: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(source / "dist")]
+    environment = {**os.environ, "OSDETECT_REQUIRE_COMPILED": "0", **settings}
+    return subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_without_a_compiler_the_wheel_is_one_for_all_machines_and_that_is_said(source: Path) -> None:
+    library = source / "osdetect/expr/engine/native/records.library"
+    library.write_bytes(b"of other sources")
+    built = _built(source, RUSTC=str(source / "none"))
+    assert (built.returncode, "read by Python alone" in built.stderr + built.stdout) == (0, True)
+    (made,) = (source / "dist").glob("*.whl")
+    assert made.name.endswith("-py3-none-any.whl")
+    assert not [
+        name for name in zipfile.ZipFile(made).namelist() if "library" in name or name.endswith(".so")
+    ]
+    assert not library.exists()
+
+
+def test_a_compiler_that_fails_is_quoted_and_an_error_where_it_is_demanded(source: Path) -> None:
+    compiler = source / "rustc"
+    compiler.write_text("#!/bin/sh\necho 'error: linker not found' >&2\nexit 1\n", encoding="ascii")
+    compiler.chmod(0o755)
+    built = _built(source, RUSTC=str(compiler))
+    assert (built.returncode, "linker not found" in built.stderr + built.stdout) == (0, True)
+    built = _built(source, RUSTC=str(compiler), OSDETECT_REQUIRE_COMPILED="1")
+    assert built.returncode != 0
+    assert "linker not found" in built.stderr
+
+
+def test_a_scan_without_the_compiled_reader_finds_the_same_and_says_so(source: Path) -> None:
+    logs = source / "logs.json"
+    records = list(islice(iter_records(seed=1, background_count=2_000), 2_400))
+    logs.write_bytes(orjson.dumps({"Records": records}))
+    command = [sys.executable, "-m", "osdetect", "scan", str(logs), "--output", "csv"]
+    told = {}
+    for where in (source, REPOSITORY):
+        environment = {**os.environ, "PYTHONPATH": str(where)}
+        told[where] = subprocess.run(
+            command, cwd=where, env=environment, capture_output=True, text=True, check=False
+        )
+    assert told[source].returncode == told[REPOSITORY].returncode
+    assert told[source].stdout == told[REPOSITORY].stdout
+    assert told[source].stdout.count("\n") > 20
+    assert "without compiled code" in told[source].stderr
+    assert ("without compiled code" in told[REPOSITORY].stderr) is bool(native.MISSING)
 
 
 def test_the_installed_wheel_finds_the_attack(wheel: Path, folder: Path, tmp_path: Path) -> None:

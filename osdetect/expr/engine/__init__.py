@@ -10,10 +10,14 @@ shape           reading of a record only what is asked for
 grouping        from the fields read to the outcome, for many records at a time
 pieces          a file's text in pieces that are read at once
 memory          what is remembered of events, within bounds
+native          records read by compiled code
+keyed           what is known of records by the fields that it looks at
+judged          what comes of a text
 engine          these put together
 """
 
-from osdetect.expr.engine.engine import Engine, Judged, Match
+from osdetect.expr.engine.engine import Engine
+from osdetect.expr.engine.judged import Judged, Match
 from osdetect.expr.engine.multi_pattern import MultiPattern
 
 __all__ = ["Engine", "Judged", "Match", "MultiPattern"]

@@ -1,8 +1,8 @@
 """Rules against events and whole files of records, many at a time."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -13,7 +13,9 @@ from msgspec import UNSET
 from osdetect.expr.engine import pieces
 from osdetect.expr.engine.grouping import MISSES, STEADY, Grouping
 from osdetect.expr.engine.hot import hot_columns
-from osdetect.expr.engine.keyed import Hits, Keyed
+from osdetect.expr.engine.judged import Judged, in_order
+from osdetect.expr.engine.keyed import Hits, Keyed, Rows
+from osdetect.expr.engine.native import Gather
 from osdetect.expr.engine.outcome import NOTHING, Outcome, Outcomes, decide, paths
 from osdetect.expr.engine.pieces import Piece, Span
 from osdetect.expr.engine.shape import Names, Shape, learn
@@ -39,36 +41,6 @@ class _NoObject(Exception):
 _UNREADABLE = (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError, _NoObject)
 
 
-class Match(msgspec.Struct, frozen=True, gc=False):
-    """A record that rules hold for."""
-
-    number: int
-    """Its place among the records of the text, from 1."""
-    rules: tuple[str, ...]
-    """The ids of the rules, in the order the engine was given them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What came of a text of records."""
-
-    records: int
-    """How many there were; each was judged."""
-    numbers: tuple[int, ...] = ()
-    """The places, from 1, of those that rules hold for."""
-    rules: tuple[tuple[str, ...], ...] = ()
-    """For each of them the ids of the rules, in the order the engine was given them."""
-    told: tuple[tuple[Any, ...], ...] = ()
-    """For each field that the engine was asked to tell its value in each of them; UNSET for an absent one."""
-    spans: Callable[[], Sequence[Span]] = field(default=tuple, compare=False, repr=False)
-    """Where each of them begins and ends in the text. It is looked for when it is asked for."""
-
-    @property
-    def matches(self) -> tuple[Match, ...]:
-        """The same, one by one."""
-        return tuple(map(Match, self.numbers, self.rules))
-
-
 class Engine:
     """Rules made ready to be asked of many events.
 
@@ -78,6 +50,8 @@ class Engine:
     __slots__ = (
         "_avoid",
         "_compiled",
+        "_gather",
+        "_gathered",
         "_grouping",
         "_keyed",
         "_keyed_for",
@@ -95,7 +69,12 @@ class Engine:
     )
 
     def __init__(
-        self, rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str], *, compiled: bool = True
+        self,
+        rules: Sequence[tuple[str, Expr[str]]],
+        tell: Sequence[str],
+        gather: Gather | None,
+        *,
+        compiled: bool,
     ) -> None:
         self._rules = tuple(rules)
         self._tell = tuple(tell)
@@ -114,19 +93,27 @@ class Engine:
         self._compiled = compiled
         self._keyed: Keyed | None = None
         self._keyed_for: Grouping | None = None
+        self._gather = gather
+        self._gathered: list[Rows] = []
 
     @staticmethod
     def of(
-        rules: Sequence[tuple[str, Expr[str]]], tell: Sequence[str] = (), *, compiled: bool = True
+        rules: Sequence[tuple[str, Expr[str]]],
+        tell: Sequence[str] = (),
+        gather: Gather | None = None,
+        *,
+        compiled: bool = True,
     ) -> "Engine":
         """The engine for these rules: id and tree of each.
 
         Args:
             rules: what to judge by.
             tell: names of fields of a record whose values every match is to have with it.
+            gather: not None where account, id and time of an event are what is told: the hits between two moments, in
+                microseconds since 1970, are gathered where it can be done, and not given back (`gathered`).
             compiled: whether the compiled reader is used, where there is one; the results are the same.
         """
-        return Engine(rules, tell, compiled=compiled)
+        return Engine(rules, tell, gather, compiled=compiled)
 
     def _make_outcomes(self) -> Outcomes:
         return Outcomes.of(self._rules, hot_columns([tree for _, tree in self._rules], self._avoid))
@@ -161,18 +148,28 @@ class Engine:
         key = tuple([column.of_values(resolve(event, column.path)) for column in outcomes.columns])
         return decide(outcomes, outcomes.outcome(key), event)
 
-    def match_records(self, text: bytes) -> Judged | None:
+    def gathered(self) -> list[Rows]:
+        """The hits that were gathered and not given back, which are not kept any more: three numbers for each.
+
+        The key (`native.fingerprint` of account and id), the time in microseconds since 1970, and the place.
+        """
+        rows, self._gathered = self._gathered, []
+        return [*rows, *(self._keyed.gathered() if self._keyed is not None else ())]
+
+    def match_records(self, text: bytes, first: int = 0) -> Judged | None:
         """The records of `{"Records": [...]}` that rules hold for; None for a text in which something is odd.
+
+        `first` is the place of the first record, should hits be gathered.
 
         Odd is all that keeps a record from being read as it stands: another layout, a text cut off, broken JSON or UTF-8.
         A number beyond what a double holds and nesting of any depth are not noticed in fields that no rule reads.
         """
-        judged = self._by_key(text, lines=False)
+        judged = self._by_key(text, first, lines=False)
         return self._judge(_if_unicode(text, pieces.of_delivery), pieces.spans) if judged is None else judged
 
-    def match_lines(self, text: bytes) -> Judged | None:
+    def match_lines(self, text: bytes, first: int = 0) -> Judged | None:
         """The same for NDJSON: a record a line, blank lines skipped."""
-        judged = self._by_key(text, lines=True)
+        judged = self._by_key(text, first, lines=True)
         if judged is not None:
             return judged
         return self._judge(
@@ -181,24 +178,25 @@ class Engine:
             check=True,
         )
 
-    def _by_key(self, text: bytes, *, lines: bool) -> Judged | None:
+    def _by_key(self, text: bytes, first: int, *, lines: bool) -> Judged | None:
         """What the compiled reader makes of the text, and of what it leaves this; None where there is none, or if it won't."""
         grouping = self._current() if self._compiled else None
         if grouping is not None and grouping is not self._keyed_for:
             if self._keyed is None or not self._keyed.like(grouping):
-                self._keyed = Keyed.of(grouping, self._tell)
+                self._gathered = self.gathered()
+                self._keyed = Keyed.of(grouping, self._tell, self._gather)
             self._keyed_for = grouping
         if self._keyed is None:
             return None
         try:
-            hits = self._keyed.read(text, lines=lines)
+            hits = self._keyed.read(text, first, lines=lines)
             left = [self._of_left(text, some) for some in _batched(hits.left)] if hits is not None else []
         except _UNREADABLE:
             return None
         if hits is None:
             return None
         self._seen += hits.records
-        return _in_order(hits.records, [hits, *left])
+        return in_order(hits.records, [hits, *left], self._keyed.keep(hits))
 
     def _of_left(self, text: bytes, left: Sequence[tuple[int, Span]]) -> Hits:
         records = b",".join([text[start:end] for _, (start, end) in left])
@@ -210,7 +208,6 @@ class Engine:
             [left[place][1] for place in places],
             part.rules,
             part.told,
-            (),
         )
 
     def _judge(self, cut: Sequence[Piece] | None, spans: Spans, *, check: bool = False) -> Judged | None:
@@ -241,7 +238,7 @@ class Engine:
                 tuple(chain.from_iterable(column))
                 for column in zip(*[part.told for part in parts], strict=True)
             ),
-            lambda: list(_spans(parts, spans)),
+            spans=lambda: list(_spans(parts, spans)),
         )
 
     def _piece(self, piece: Piece, before: int) -> tuple[int, "_Part"]:
@@ -317,28 +314,6 @@ def _if_unicode(text: bytes, cut: Callable[[bytes], list[Piece] | None]) -> list
 
 def _batched(left: Sequence[tuple[int, Span]]) -> Iterator[Sequence[tuple[int, Span]]]:
     return (left[at : at + _TOGETHER] for at in range(0, len(left), _TOGETHER))
-
-
-def _in_order(records: int, parts: Sequence[Hits]) -> Judged:
-    """All hits of a text, those that were judged apart among the others."""
-    if len(parts) == 1:
-        hits = parts[0]
-        numbers = tuple([place + 1 for place in hits.places])
-        return Judged(records, numbers, tuple(hits.rules), tuple(map(tuple, hits.told)), lambda: hits.spans)
-    places = list(chain.from_iterable([part.places for part in parts]))
-    order = sorted(range(len(places)), key=places.__getitem__)
-
-    def ordered(columns: Iterable[Sequence[Any]]) -> tuple[Any, ...]:
-        return tuple(map(list(chain.from_iterable(columns)).__getitem__, order))
-
-    spans = ordered(part.spans for part in parts)
-    return Judged(
-        records,
-        tuple([places[at] + 1 for at in order]),
-        ordered(part.rules for part in parts),
-        tuple(ordered(columns) for columns in zip(*[part.told for part in parts], strict=True)),
-        lambda: spans,
-    )
 
 
 class _Whole:

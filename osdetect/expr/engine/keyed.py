@@ -1,5 +1,6 @@
 """Records known by a key: the fields that decide most rules, as they are written. The compiled reader passes over the rest."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from osdetect.expr.engine.pieces import Span
 
 _REMEMBERED = 8_192
 
+Rows = tuple[tuple[str, ...], "array[int]"]
+"""The ids of rules that hold, and for each hit its key, its time and its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hits:
@@ -26,23 +30,26 @@ class Hits:
     spans: Sequence[Span]
     rules: Sequence[tuple[str, ...]]
     told: tuple[Sequence[Any], ...]
-    left: Sequence[tuple[int, Span]]
+    left: Sequence[tuple[int, Span]] = ()
     """Places of records that were not judged."""
+    apart: frozenset[int] = frozenset()
+    """Places of records that are not what they are known as."""
 
 
 class Keyed:
     """What each key stands for, for one grouping."""
 
-    __slots__ = ("_outcomes", "_reader", "_tell", "grouping")
+    __slots__ = ("_gathered", "_outcomes", "_reader", "_tell", "grouping")
 
     def __init__(self, grouping: Grouping, reader: native.Reader, tell: Sequence[str]) -> None:
         self.grouping = grouping
         self._reader = reader
         self._tell = tuple(tell)
         self._outcomes: list[Outcome | None] = []
+        self._gathered: list[Rows] = []
 
     @staticmethod
-    def of(grouping: Grouping, tell: Sequence[str]) -> "Keyed | None":
+    def of(grouping: Grouping, tell: Sequence[str], gather: native.Gather | None) -> "Keyed | None":
         """None where there is no compiled reader, or where a key does not say enough."""
         if native.MISSING or grouping.others or not grouping.steady:
             return None
@@ -54,6 +61,7 @@ class Keyed:
                 [columns[number].path for number in grouping.steady],
                 [(column.path, column.clues or (), column.is_free) for column in rare],
                 tell,
+                gather,
             )
         except ValueError:
             return None
@@ -68,16 +76,30 @@ class Keyed:
             and mine.shape.names == grouping.shape.names
         )
 
-    def read(self, text: bytes, *, lines: bool) -> Hits | None:
+    def gathered(self) -> list[Rows]:
+        """The hits that were gathered, which are not kept any more."""
+        outcomes: list[Any] = self._outcomes
+        rows = [(outcomes[number].ids, taken) for number, taken in self._reader.taken()]
+        rows, self._gathered = [*self._gathered, *rows], []
+        return rows
+
+    def keep(self, hits: Hits) -> int:
+        """Keep what was gathered of the text that was read last; how many hits are kept by now."""
+        return self._reader.keep(hits.apart)
+
+    def read(self, text: bytes, first: int, *, lines: bool) -> Hits | None:
         """Records of the text that rules hold for; None for a text that is to be read in another way.
+
+        Those of which all is known are gathered instead, if hits are; `first` is the place of the first record there.
 
         Raises:
             msgspec.DecodeError, orjson.JSONDecodeError, RecursionError: the same.
         """
         if len(self._outcomes) > _REMEMBERED:
+            self._gathered = self.gathered()
             self._outcomes.clear()
             self._reader.forget()
-        found = self._reader.read(text, lines=lines)
+        found = self._reader.read(text, lines=lines, first=first)
         if found is None:
             return None
         rows = found.rows
@@ -112,6 +134,7 @@ class Keyed:
             rules,
             told,
             self._left(found, places, outcomes, loud),
+            loud,
         )
 
     def _rules(self, outcome: Outcome | None, text: bytes, span: Span) -> tuple[str, ...]:
@@ -131,8 +154,8 @@ class Keyed:
             outcome = self.grouping.outcome_of(self.grouping.shape.decode_one(memoryview(record)), mask)
         except msgspec.ValidationError:
             return None
-        if outcome is NOTHING:
-            self._reader.be_quiet(number)
+        if outcome is not None and not outcome.undecided:
+            self._reader.settle(number, hit=outcome is not NOTHING)
         return outcome
 
     def _loud(self, free: Sequence[str]) -> frozenset[int]:

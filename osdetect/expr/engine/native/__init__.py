@@ -5,12 +5,14 @@ missing, the same is done in Python at half the speed; `MISSING` says why.
 """
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-INTERFACE = 1
+INTERFACE = 2
 """What `osdetect_interface` says: functions and plans are those that are meant here."""
 LIBRARY = "records.library"
 """Not named like a module of Python's, which it is not."""
@@ -40,9 +42,13 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
     arguments: Mapping[str, tuple[Any, ...]] = {
         "reader": (pointer, ctypes.c_char_p, size),
         "free": (None, pointer),
-        "be_quiet": (None, pointer, size),
+        "settle": (None, pointer, size, ctypes.c_bool),
         "forget": (None, pointer),
-        "read": (number, pointer, ctypes.c_char_p, size, ctypes.c_bool),
+        "read": (number, pointer, ctypes.c_char_p, size, ctypes.c_bool, ctypes.c_uint64),
+        "keep": (size, pointer, ctypes.c_char_p, size),
+        "kept": (number, pointer, size, ctypes.POINTER(pointer), ctypes.POINTER(size)),
+        "drop": (None, pointer),
+        "fingerprint": (ctypes.c_uint64, ctypes.c_uint64, ctypes.c_char_p, size),
         "found": (pointer, pointer, size, ctypes.POINTER(size)),
     }
     for name, (result, *of_arguments) in arguments.items():
@@ -53,6 +59,18 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
 
 _LIBRARY, MISSING = _load()
 """The library, and why there is none."""
+_SEED = int.from_bytes(os.urandom(8), "little")
+"""Of this process and of those that are forked from it."""
+Gather = tuple[int, int]
+"""From which moment to which hits are gathered, in microseconds since 1970."""
+
+
+def fingerprint(text: str) -> int:
+    """The key, of 64 bits, by which hits are gathered: of the event's account and id with a hyphen between."""
+    if _LIBRARY is None:
+        return hash(text) & ((1 << 64) - 1)
+    raw = text.encode("utf-8", "surrogatepass")
+    return int(_LIBRARY.osdetect_fingerprint(_SEED, raw, len(raw)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +115,38 @@ class Reader:
         if getattr(self, "_reader", None):
             self._library.osdetect_free(self._reader)
 
-    def be_quiet(self, number: int) -> None:
-        """Tell no more of what is known as this."""
-        self._library.osdetect_be_quiet(self._reader, number)
+    def settle(self, number: int, *, hit: bool) -> None:
+        """Say of what is known as this that each is a hit and may be gathered, or that there is nothing to tell of it."""
+        self._library.osdetect_settle(self._reader, number, hit)
 
     def forget(self) -> None:
-        """Know nothing; numbers begin with 0 again."""
+        """Know nothing, and keep nothing; numbers begin with 0 again."""
         self._library.osdetect_forget(self._reader)
 
-    def read(self, text: bytes, *, lines: bool) -> Found | None:
-        """What is found in `{"Records":[...]}`, or with `lines` in a record a line; None for any other text."""
-        records = self._library.osdetect_read(self._reader, text, len(text), lines)
+    def keep(self, apart: Iterable[int]) -> int:
+        """Keep what was gathered of the text that was read last, but for records at these places; how much is kept by now."""
+        places = array("I", sorted(apart)).tobytes()
+        return int(self._library.osdetect_keep(self._reader, places, len(places) // 4))
+
+    def taken(self) -> Iterator[tuple[int, "array[int]"]]:
+        """What is kept, which is not any more: by what it is known as, for each hit key, time and place."""
+        number, rows, length = 0, ctypes.c_void_p(), ctypes.c_size_t()
+        while (number := self._library.osdetect_kept(self._reader, number, rows, length)) >= 0:
+            kept = array("Q")
+            kept.frombytes(ctypes.string_at(rows, 8 * length.value))
+            yield number, kept
+            number += 1
+        self._library.osdetect_drop(self._reader)
+
+    def read(self, text: bytes, *, lines: bool, first: int = 0) -> Found | None:
+        """What is found in `{"Records":[...]}`, or with `lines` in a record a line; None for any other text.
+
+        Args:
+            text: the records.
+            lines: whether they stand on lines.
+            first: the place of the first, among those that are gathered.
+        """
+        records = self._library.osdetect_read(self._reader, text, len(text), lines, first)
         if records < 0:
             return None
         return Found(
@@ -136,6 +175,7 @@ def of_plan(
     key: Sequence[str],
     rare: Sequence[tuple[str, Sequence[str], bool]],
     tell: Sequence[str],
+    gather: Gather | None,
 ) -> Reader:
     """The reader that knows records by these fields.
 
@@ -145,6 +185,7 @@ def of_plan(
         rare: paths whose values matter where one of some texts in lower case is in them, and whether the caller
             looks at them too.
         tell: names of fields of the record to be told of each hit.
+        gather: account, id and time are what is told, and hits of which all is known are gathered by these instead.
 
     Raises:
         ValueError: that is too much.
@@ -169,6 +210,8 @@ def of_plan(
         for path, clues, free in rare
     )
     lines.extend(f"told\t{slots[path]}" for path in tell)
+    if gather is not None:
+        lines.append("\t".join(map(str, ("gather", _SEED, *gather))))
     return Reader("\n".join(lines), len(tell), sum(free for _, _, free in rare))
 
 

@@ -5,6 +5,7 @@
 //! functions that Python calls by way of `ctypes`; all that touches a record's bytes is safe Rust.
 
 mod clues;
+mod gathered;
 mod json;
 mod names;
 mod plan;
@@ -14,10 +15,10 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::slice;
 
 use plan::Plan;
-use reader::Reader;
+use reader::{Meaning, Reader};
 
 /// Changes whenever a function here or the form of a plan does.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 #[no_mangle]
 pub extern "C" fn osdetect_interface() -> u32 {
@@ -45,8 +46,8 @@ pub unsafe extern "C" fn osdetect_free(reader: *mut Reader) {
 /// # Safety
 /// As of `osdetect_read`.
 #[no_mangle]
-pub unsafe extern "C" fn osdetect_be_quiet(reader: *mut Reader, number: usize) {
-    (*reader).be_quiet(number);
+pub unsafe extern "C" fn osdetect_settle(reader: *mut Reader, number: usize, hit: bool) {
+    (*reader).settle(number, if hit { Meaning::Hit } else { Meaning::Nothing });
 }
 
 /// # Safety
@@ -61,11 +62,54 @@ pub unsafe extern "C" fn osdetect_forget(reader: *mut Reader) {
 /// # Safety
 /// `reader` comes from `osdetect_reader`, no other thread uses it, and `text` points to `length` bytes.
 #[no_mangle]
-pub unsafe extern "C" fn osdetect_read(reader: *mut Reader, text: *const u8, length: usize, lines: bool) -> i64 {
+pub unsafe extern "C" fn osdetect_read(reader: *mut Reader, text: *const u8, length: usize, lines: bool, first: u64) -> i64 {
     let text = slice::from_raw_parts(text, length);
     let reader = AssertUnwindSafe(&mut *reader);
-    let read = catch_unwind(move || { reader }.read(text, lines));
+    let read = catch_unwind(move || { reader }.read(text, lines, first));
     read.ok().and_then(Result::ok).map_or(-1, |records| records as i64)
+}
+
+/// Keep what was gathered of the text, some records apart; how much is kept by now.
+///
+/// # Safety
+/// As of `osdetect_read`; `apart` points to `count` numbers, places of records that ascend.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_keep(reader: *mut Reader, apart: *const u32, count: usize) -> usize {
+    let apart = if count == 0 { &[] } else { slice::from_raw_parts(apart, count) };
+    (*reader).gathered.keep(apart)
+}
+
+/// The next number of which something is kept, from `number` on; -1 if there is none.
+///
+/// # Safety
+/// As of `osdetect_read`.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_kept(reader: *const Reader, number: usize, rows: *mut *const u64, length: *mut usize) -> i64 {
+    match (*reader).gathered.from(number) {
+        None => -1,
+        Some((number, kept)) => {
+            (*rows, *length) = (kept.as_ptr(), kept.len());
+            number as i64
+        }
+    }
+}
+
+/// Keep nothing any more.
+///
+/// # Safety
+/// As of `osdetect_read`.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_drop(reader: *mut Reader) {
+    (*reader).gathered.clear();
+}
+
+/// The key that hits are gathered by, for an event's account and id as one text.
+///
+/// # Safety
+/// `text` points to `length` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_fingerprint(seed: u64, text: *const u8, length: usize) -> u64 {
+    gathered::fingerprint(seed, slice::from_raw_parts(text, length))
 }
 
 /// Bytes of what was found, which stay as they are until the next read: 0 rows, 1 spans, then each told slot, then each free one.

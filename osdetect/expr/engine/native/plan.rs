@@ -6,6 +6,7 @@
 //! key N                         slot N is part of what a record is known by
 //! rare N FREE CLUE...           so it is, but only where its text has one of these literals in it; FREE is 1 if the caller looks too
 //! told N                        slot N is wanted of each hit
+//! gather SEED SINCE UNTIL       the slots told are account, id and time of an event, by which known hits are gathered
 //! ```
 
 use crate::clues::Clues;
@@ -28,6 +29,14 @@ pub struct Rare {
     pub free: bool,
 }
 
+/// What is gathered; times are in microseconds since 1970.
+#[derive(Clone, Copy)]
+pub struct Gather {
+    pub seed: u64,
+    pub since: u64,
+    pub until: u64,
+}
+
 #[derive(Default)]
 pub struct Plan {
     pub objects: Vec<Object>,
@@ -35,6 +44,7 @@ pub struct Plan {
     pub key: Vec<usize>,
     pub rare: Vec<Rare>,
     pub told: Vec<usize>,
+    pub gather: Option<Gather>,
 }
 
 impl Plan {
@@ -67,6 +77,10 @@ impl Plan {
                     free: *free == "1",
                 }),
                 ["told", number] => plan.told.push(number.parse().ok()?),
+                ["gather", seed, since, until] => {
+                    let (seed, since, until) = (seed.parse().ok()?, since.parse().ok()?, until.parse().ok()?);
+                    plan.gather = Some(Gather { seed, since, until });
+                }
                 _ => return None,
             }
         }
@@ -86,7 +100,8 @@ impl Plan {
         }
         self.slots = self.objects.first()?.slots.iter().max().map_or(0, |&last| last + 1);
         let mut used = self.key.iter().chain(&self.told).chain(self.rare.iter().map(|one| &one.slot));
-        (used.all(|&slot| slot < self.slots) && self.slots <= MOST && self.rare.len() <= MOST).then_some(self)
+        let identified = self.gather.is_none() || self.told.len() == 3;
+        (identified && used.all(|&slot| slot < self.slots) && self.slots <= MOST && self.rare.len() <= MOST).then_some(self)
     }
 }
 

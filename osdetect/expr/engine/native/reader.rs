@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::gathered::{identity, Gathered};
 use crate::json::{byte, pass, scalar, space, string, value, Odd};
 use crate::names::Action;
 use crate::plan::Plan;
@@ -35,6 +36,17 @@ struct Slot {
     kind: Kind,
 }
 
+/// What is known of records with one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// The caller has to look at each.
+    Open,
+    /// There is nothing to tell.
+    Nothing,
+    /// Each is a hit, whatever else it holds.
+    Hit,
+}
+
 impl Slot {
     const EMPTY: Slot = Slot { start: 0, end: 0, kind: Kind::Absent };
 
@@ -51,8 +63,9 @@ pub struct Reader {
     key: Vec<u8>,
     /// By the key: the number of what is known of such records.
     known: HashMap<Box<[u8]>, u32>,
-    /// By that number: whether it is known that nothing is to be told of them.
-    quiet: Vec<bool>,
+    /// By that number.
+    meanings: Vec<Meaning>,
+    pub gathered: Gathered,
     /// For each hit: the record's place among the records, its number, where it begins and ends, and which rare slots are
     /// quiet, with `ODD_TOLD` where not all that is told is plain text.
     pub rows: Vec<u32>,
@@ -71,7 +84,8 @@ impl Reader {
             strange: false,
             key: Vec::new(),
             known: HashMap::new(),
-            quiet: Vec::new(),
+            meanings: Vec::new(),
+            gathered: Gathered::default(),
             rows: Vec::new(),
             spans: Vec::new(),
             told: vec![Vec::new(); plan.told.len()],
@@ -80,20 +94,25 @@ impl Reader {
         }
     }
 
-    /// From now on, nothing is told of records with this number.
-    pub fn be_quiet(&mut self, number: usize) {
-        if let Some(quiet) = self.quiet.get_mut(number) {
-            *quiet = true;
+    /// From now on, this is known of records with this number.
+    pub fn settle(&mut self, number: usize, meaning: Meaning) {
+        if let Some(known) = self.meanings.get_mut(number) {
+            *known = meaning;
         }
     }
 
+    /// Know nothing; what is gathered goes too.
     pub fn forget(&mut self) {
         self.known.clear();
-        self.quiet.clear();
+        self.meanings.clear();
+        self.gathered = Gathered::default();
     }
 
     /// How many records the text has. Numbers that are new come in ascending order.
-    pub fn read(&mut self, text: &[u8], lines: bool) -> Result<usize, Odd> {
+    ///
+    /// What is gathered of it does not count before `gathered.keep`. `first` is what the first record is called there.
+    pub fn read(&mut self, text: &[u8], lines: bool, first: u64) -> Result<usize, Odd> {
+        self.gathered.begin(first);
         self.rows.clear();
         self.spans.clear();
         self.told.iter_mut().chain(&mut self.free).for_each(Vec::clear);
@@ -229,13 +248,14 @@ impl Reader {
         } else if !kept {
             UNKEPT
         } else if let Some(&number) = self.known.get(self.key.as_slice()) {
-            if self.quiet[number as usize] {
+            let meaning = self.meanings[number as usize];
+            if meaning == Meaning::Nothing || (meaning == Meaning::Hit && self.gather(text, number)) {
                 return;
             }
             number
         } else {
-            let number = self.quiet.len() as u32;
-            self.quiet.push(false);
+            let number = self.meanings.len() as u32;
+            self.meanings.push(Meaning::Open);
             self.known.insert(self.key.as_slice().into(), number);
             number
         };
@@ -251,6 +271,28 @@ impl Reader {
         }
         let place = self.spans.len() / 2 - 1;
         self.rows.extend([place as u32, number, start as u32, end as u32, mask | odd]);
+    }
+
+    /// Whether the hit is gathered, or of another time than is asked for.
+    fn gather(&mut self, text: &[u8], number: u32) -> bool {
+        let (gather, told) = match (self.plan.gather, self.plan.told.as_slice()) {
+            (Some(gather), &[account, id, time]) => (gather, [account, id, time].map(|slot| self.slots[slot])),
+            _ => return false,
+        };
+        if told.iter().any(|slot| slot.kind != Kind::Text) {
+            return false;
+        }
+        let [account, id, time] = told;
+        match identity(gather.seed, account.inside(text), id.inside(text), time.inside(text)) {
+            None => false,
+            Some((key, when)) => {
+                if (gather.since..gather.until).contains(&when) {
+                    let place = self.spans.len() / 2 - 1;
+                    self.gathered.add(number, key, when, place as u32);
+                }
+                true
+            }
+        }
     }
 
     /// The key, which rare slots are quiet, and whether the key says all.

@@ -1,0 +1,394 @@
+"""The compiled reader: it reads JSON as JSON is, knows records by what decides rules, and gathers hits without losing one."""
+
+import json
+import os
+import random
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import orjson
+import pytest
+
+from osdetect.expr import All, Cidr, Equals, Exists, Expr, Gap, Leaf, Not, Regex, Wildcard
+from osdetect.expr.engine import Engine, native
+from osdetect.expr.engine.keyed import Keyed
+from osdetect.scan.keys import TOLD, Keys
+from osdetect.scenario import iter_records
+
+Rules = list[tuple[str, Expr[str]]]
+TELL = ("id",)
+EVER = (0, 1 << 62)
+RULES: Rules = [
+    ("create", Leaf("eventName", Wildcard(("Create", Gap.ANY)))),
+    ("failed", All((Leaf("eventName", Equals("CreateUser")), Leaf("errorCode", Exists())))),
+    ("agent", Leaf("userAgent", Wildcard((Gap.ANY, "kali", Gap.ANY)))),
+    ("role", Leaf("userIdentity.arn", Regex("role/adm[io]n"))),
+    ("open", All((Leaf("eventName", Equals("Open")), Leaf("requestParameters.cidr", Equals("0.0.0.0/0"))))),
+]
+
+
+EACH: Rules = [("each", All((Leaf("eventName", Exists()), Not(Leaf("errorCode", Equals("none"))))))]
+
+
+@pytest.fixture(autouse=True)
+def _compiled() -> None:
+    if native.MISSING:
+        if os.environ.get("OSDETECT_REQUIRE_COMPILED") == "1":
+            pytest.fail(native.MISSING)
+        pytest.skip(native.MISSING)
+
+
+def _reader(**asked: Any) -> native.Reader:
+    of = {"objects": {"": ["a"]}, "key": ["a"], "rare": [], "tell": [], "gather": None, **asked}
+    return native.of_plan(of["objects"], of["key"], of["rare"], of["tell"], of["gather"])
+
+
+def _delivery(*records: bytes) -> bytes:
+    return b'{"Records":[' + b",".join(records) + b"]}"
+
+
+def _reads(value: bytes) -> bool:
+    """Whether the reader takes the value, as one that is kept and as one that is passed over."""
+    kept, skipped = (
+        _reader().read(_delivery(b'{"%s":%s}' % (name, value)), lines=False) is not None
+        for name in (b"a", b"other")
+    )
+    assert kept is skipped
+    return kept
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"0",
+        b"-0",
+        b"-0.5e+10",
+        b"10E-2",
+        b"1e0",
+        b"18446744073709551616",
+        b"true",
+        b"false",
+        b"null",
+        b'""',
+        b'"a\\"b\\\\\\/\\b\\f\\n\\r\\t\\u00e9"',
+        b'"\\ud83d\\ude00"',
+        b'"\\uD83D\\uDE00"',
+        "\u00e9\u4e2d\U0001f600".join('""').encode(),
+        b'"\x7f"',
+        b"[]",
+        b"{}",
+        b"[ ]",
+        b"{ }",
+        b'[1,"a",null , [true,{}] ]',
+        b'{"a" : {"b":[{"c":[]}]} ,"d":1}',
+        b"[" * 199 + b"]" * 199,
+    ],
+    ids=lambda value: value[:30].decode(errors="replace"),
+)
+def test_a_value_of_json_is_read(value: bytes) -> None:
+    assert _reads(value)
+    json.loads(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"01",
+        b"-",
+        b"+1",
+        b".5",
+        b"1.",
+        b"1.e5",
+        b"1e",
+        b"1e+",
+        b"0x1",
+        b"NaN",
+        b"Infinity",
+        b"tru",
+        b"True",
+        b"nul",
+        b"'a'",
+        b'"a',
+        b'"\n"',
+        b'"\x00"',
+        b'"\x1f"',
+        b'"1234567\x1f"',
+        b'"\\x"',
+        b'"\\',
+        b'"\\u12"',
+        b'"\\u12g4"',
+        b'"\\ud800"',
+        b'"\\ud800\\u0041"',
+        b'"\\udc00"',
+        b'"\xff"',
+        b'"\xc0\xaf"',
+        b'"\xed\xa0\x80"',
+        b"[1,]",
+        b"[,1]",
+        b"[1 2]",
+        b"[1}",
+        b"[",
+        b"[[]",
+        b'{"a"}',
+        b'{"a":}',
+        b'{"a":1,}',
+        b"{a:1}",
+        b"{1:1}",
+        b'{"a":1]',
+        b'{"a" 1}',
+        b'{"a":1 "b":2}',
+        b"1 2",
+        b"//",
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+    ids=lambda value: value[:30].decode(errors="replace"),
+)
+def test_what_is_no_value_of_json_is_not_read(value: bytes) -> None:
+    assert not _reads(value)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def test_what_the_reader_takes_python_takes_too() -> None:
+    chance = random.Random(1)
+    taken = 0
+    base = _delivery(
+        *(orjson.dumps(record) for record in islice(iter_records(seed=1, background_count=3), 2))
+    )
+    pieces = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"1", b"-", b"e", b"u", b" ", b"\xff", b"\n"]
+    reader = _reader()
+    for _ in range(20_000):
+        at = chance.randrange(len(base))
+        text = base[:at] + chance.choice(pieces) + base[at + chance.randint(0, 2) :]
+        found = reader.read(text, lines=False)
+        if found is None:
+            continue
+        taken += 1
+        # Of a field that nobody reads, a number may be of any size.
+        records = json.loads(text, parse_constant=_no_number)["Records"]
+        assert found.records == len(records)
+        spans = found.spans()
+        assert [json.loads(text[a:b]) for a, b in zip(spans[::2], spans[1::2], strict=True)] == records
+    assert 1_000 < taken < 19_000
+
+
+def test_a_text_that_ends_anywhere_is_not_read() -> None:
+    text = _delivery(b'{"a":"x\\u0041y","b":[1.5e3,true,null,{"c":-0}]}', b'{"d":{}}')
+    for end in range(len(text)):
+        assert _reader().read(text[:end], lines=False) is None
+        assert _reader().read(text[:end] + b"\0", lines=False) is None
+    assert _reader().read(text, lines=False) is not None
+
+
+def test_names_of_any_length_are_told_apart() -> None:
+    names = sorted({"n" * length + end for length in range(1, 40) for end in ("", "a", "b", "ab")})
+    for wanted in names:
+        reader = _reader(objects={"": dict.fromkeys((*names[:90], wanted))}, key=[wanted], tell=[wanted])
+        text = _delivery(b"{" + b",".join(b'"%s":"%s"' % (n.encode(), n.encode()) for n in names[:90]) + b"}")
+        found = reader.read(text, lines=False)
+        assert found is not None
+        assert found.told == ([wanted if wanted in names[:90] else ""],)
+        assert found.rows[1] == 0
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b'{"b":1}', b'{"\\u0061":1}', b'{"o":1}', b'{"o":"x"}', b'{"o":[]}', b'{"o":{"b":1}}', b'{"":1}'],
+    ids=bytes.decode,
+)
+def test_a_record_with_something_unknown_is_strange(record: bytes) -> None:
+    reader = _reader(objects={"": ["a", "o"], "o": ["c"]}, key=["a", "o.c"])
+    found = reader.read(_delivery(record, b'{"o":null}', b'{"o":{}}'), lines=False)
+    assert found is not None
+    # `null` where an object should be is as if there were none.
+    assert found.rows[1 :: native.ROW] == [native.STRANGE, 0, 0]
+
+
+def test_a_rare_text_counts_only_where_a_clue_is_in_it() -> None:
+    reader = _reader(rare=[("r", ["kali", "xyz"], False)], objects={"": ["a", "r"]})
+    values = ["", "k", "kal", "kalium", "KALI", "x kALi y", "kal i", "xyxyz", "xy", "\u212aali", "kaali"]
+    records = [orjson.dumps({"a": "same", "r": value}) for value in values]
+    found = reader.read(_delivery(*records), lines=False)
+    assert found is not None
+    quiet = [value for value, mask in zip(values, found.rows[4 :: native.ROW], strict=True) if mask & 1]
+    assert quiet == ["", "k", "kal", "kal i", "xy", "kaali"]
+    known_as = Counter(found.rows[1 :: native.ROW])
+    assert known_as[found.rows[1]] == len(quiet)
+    assert len(known_as) == 1 + len(values) - len(quiet)
+
+
+def test_clues_are_found_wherever_they_stand() -> None:
+    chance = random.Random(2)
+    for _ in range(300):
+        clues = ["".join(chance.choices("abc-", k=chance.randint(2, 7))) for _ in range(chance.randint(1, 6))]
+        texts = ["".join(chance.choices("abcABC-d", k=chance.randint(0, 25))) for _ in range(20)]
+        reader = _reader(rare=[("r", clues, False)], objects={"": ["r", "a"]})
+        found = reader.read(_delivery(*(orjson.dumps({"r": text}) for text in texts)), lines=False)
+        assert found is not None
+        quiet = [bool(mask & 1) for mask in found.rows[4 :: native.ROW]]
+        assert quiet == [not any(clue in text.lower() for clue in clues) for text in texts]
+
+
+def test_a_plan_that_asks_too_much_is_refused() -> None:
+    names = [f"n{number}" for number in range(40)]
+    with pytest.raises(ValueError, match="plan"):
+        _reader(objects={"": names}, key=names)
+    with pytest.raises(ValueError, match="plan"):
+        _reader(rare=[("a", ["x"], False)])  # a clue too short to be looked for
+
+
+def _records(count: int, chance: random.Random) -> list[bytes]:
+    made = []
+    for number in range(count):
+        record: dict[str, Any] = {
+            "eventName": chance.choice(["CreateUser", "Open", "List", "Get", "CREATEROLE"]),
+            "userAgent": f"agent {number}" + chance.choice(["", "", " Kali", " \u212aali"]),
+            "userIdentity": {"arn": f"arn:{number}:role/{chance.choice(['x', 'y', 'z', 'admin'])}"},
+            "recipientAccountId": chance.choice(["111122223333", "111122223333", "none", None]),
+            "eventID": f"{chance.getrandbits(128):032x}"[:8] + "-0000-0000-0000-0000000000ab"[:28],
+            "eventTime": chance.choice(
+                [
+                    "2024-02-29T23:59:59Z",
+                    "2025-12-31T00:00:00Z",
+                    "2024-02-30T00:00:00Z",
+                    "1969-12-31T23:59:59Z",
+                ]
+            ),
+            "requestParameters": {"cidr": chance.choice(["0.0.0.0/0", "10.0.0.0/8"])},
+        }
+        if chance.random() < 0.05:
+            record[f"unknown{number % 5}"] = 1
+        if chance.random() < 0.1:
+            record["errorCode"] = chance.choice(["x", None, 1, ["y"]])
+        if chance.random() < 0.05:
+            record["userIdentity"] = chance.choice([None, "x", {"arn": None}])
+        made.append(orjson.dumps(record))
+    return made
+
+
+def _rows(engine: Engine, texts: list[bytes], bounds: tuple[int, int]) -> Iterator[tuple[Any, ...]]:
+    """Rule, key, time and place of every hit, gathered or not."""
+    keys = Keys()
+    first = 0
+    for text in texts:
+        judged = engine.match_records(text, first)
+        assert judged is not None
+        for number, rules, (start, stop) in zip(judged.numbers, judged.rules, judged.spans(), strict=True):
+            raw = text[start:stop]
+            key, when = keys.of(raw, orjson.loads(raw))
+            if bounds[0] <= when < bounds[1]:
+                yield from ((rule, key, when, first + number - 1) for rule in rules)
+        first += judged.records
+    for rules, rows in engine.gathered():
+        for key, when, place in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+            yield from ((rule, key, when, place) for rule in rules)
+
+
+@pytest.mark.parametrize("bounds", [EVER, (1_709_251_199_000_000, 1_709_251_199_000_001), (0, 0)])
+def test_hits_are_the_same_whether_they_are_gathered_or_not(bounds: tuple[int, int]) -> None:
+    records = _records(6_000, random.Random(3))
+    texts = [_delivery(*records[start : start + 150]) for start in range(0, len(records), 150)]
+    gathering = Engine.of(RULES, TOLD, bounds)
+    found = sorted(_rows(gathering, texts, bounds))
+    assert found == sorted(_rows(Engine.of(RULES, TOLD, compiled=False), texts, bounds))
+    assert len(found) == len(set(found))
+    assert bool(found) is (bounds != (0, 0))
+    assert gathering.gathered() == []
+
+
+def test_most_hits_are_gathered() -> None:
+    texts = [_delivery(*(orjson.dumps(record) for record in iter_records(seed=7, background_count=500)))] * 20
+    engine = Engine.of(EACH, TOLD, EVER)
+    looked_at = sum(len(judged.numbers) for text in texts if (judged := engine.match_records(text)))
+    rows = sum(len(rows) // 3 for _, rows in engine.gathered())
+    assert looked_at + rows == 20 * texts[0].count(b'"eventVersion"')
+    assert rows > 0.8 * (looked_at + rows)
+
+
+def test_what_was_gathered_of_a_text_that_is_odd_at_its_end_is_not_kept() -> None:
+    records = [b'{"eventName":"CreateUser","recipientAccountId":"%012d","eventID":"%036d","eventTime":"2024-05-01T00:00:%02dZ"}'
+               % (1, number, number % 60) for number in range(300)]  # fmt: skip
+    engine = Engine.of(RULES, TOLD, EVER)
+    for _ in range(3):
+        engine.match_records(_delivery(*records))
+    engine.gathered()
+    assert engine.match_records(_delivery(*records, b"{]")) is None
+    assert engine.match_records(_delivery(*records, b'{"eventName":1e999}')) is None
+    assert engine.gathered() == []
+    engine.match_records(_delivery(*records), 1_000)
+    ((rules, rows),) = engine.gathered()
+    assert (rules, sorted(rows[2::3])) == (("create",), list(range(1_000, 1_300)))
+
+
+def test_a_record_that_an_expression_finds_is_not_taken_for_those_it_is_like() -> None:
+    like = b'{"eventName":"%s","userAgent":"u%d","userIdentity":{"arn":"arn:%d:role/%s"}}'
+    quiet = [like % (b"List", number, number, b"x") for number in range(400)]
+    engine = Engine.of(RULES, TELL)
+    for at in range(0, 400, 100):
+        engine.match_records(_delivery(*quiet[at : at + 100]))
+    text = _delivery(*quiet, like % (b"List", 1, 1, b"admin"), like % (b"CreateUser", 1, 1, b"admon"), *quiet)
+    judged = engine.match_records(text)
+    assert judged is not None
+    assert (judged.numbers, judged.rules) == ((401, 402), (("role",), ("create", "role")))
+    assert engine._keyed is not None
+    assert engine._keyed.grouping.rare  # else it tested nothing
+
+
+def test_more_kinds_of_records_than_are_remembered_cost_memory_only_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("osdetect.expr.engine.keyed._REMEMBERED", 50)
+    engine = Engine.of(RULES, TOLD, EVER)
+    plain = Engine.of(RULES, TOLD, compiled=False)
+    texts = [
+        _delivery(*(b'{"eventName":"%s%d","recipientAccountId":"%012d"}' % (b"Create" if n % 2 else b"x", n, n) for n in range(at, at + 40)))
+        for at in range(0, 4_000, 40)
+    ]  # fmt: skip
+    assert sorted(_rows(engine, texts, (0, 1 << 64))) == sorted(_rows(plain, texts, (0, 1 << 64)))
+    assert engine._keyed is not None
+    assert len(engine._keyed._outcomes) <= 100
+
+
+def test_where_a_key_does_not_say_enough_there_is_none() -> None:
+    rules: Rules = [("net", Leaf("ip", Cidr("10.0.0.0/8"))), ("not", Not(Leaf("name", Equals("x"))))]
+    engine = Engine.of(rules)
+    records = [b'{"ip":"10.%d.%d.1","name":"x"}' % (n // 250, n % 250) for n in range(20_000)]
+    for at in range(0, len(records), 500):
+        judged = engine.match_records(_delivery(*records[at : at + 500]))
+        assert judged is not None
+        assert len(judged.numbers) == 500
+    assert engine._grouping.others
+    assert Keyed.of(engine._grouping, (), None) is None
+
+
+def test_a_time_is_read_as_python_reads_it() -> None:
+    engine = Engine.of(EACH, TOLD, EVER)
+    times = [f"{year:04}-{month:02}-{day:02}T01:02:03Z"
+             for year in (1970, 2005, 2006, 2008, 2023, 2024, 2099, 2100)
+             for month in range(14) for day in (0, 1, 28, 29, 30, 31, 32)]  # fmt: skip
+    times += ["2024-05-01T24:00:00Z", "2024-05-01T23:60:00Z", "2024-05-01T23:59:60Z", "2024-05-01t23:59:59Z"]
+    records = [
+        orjson.dumps(
+            {"eventName": "x", "eventTime": time, "eventID": f"{n:036}", "recipientAccountId": "1" * 12}
+        )
+        for n, time in enumerate(times)
+    ]
+    texts = [_delivery(*records)] * 3
+    wanted = sorted(_rows(Engine.of(EACH, TOLD, compiled=False), texts, EVER))
+    gathered = sorted(_rows(engine, texts, EVER))
+    assert gathered == wanted
+    assert len(wanted) > 3 * 200
+
+
+def test_a_fingerprint_is_one_of_the_text() -> None:
+    texts = [f"{number:012}-{number:036}" for number in range(2_000)]
+    assert len({native.fingerprint(text) for text in texts}) == 2_000
+    assert native.fingerprint("\ud800") == native.fingerprint("\ud800")
+    assert array("Q", [native.fingerprint("x")])  # fits into 64 bits
