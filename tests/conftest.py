@@ -14,6 +14,7 @@ import pytest
 
 from osdetect.node import NodeOptions, start, status, stop
 from osdetect.node.places import data_root
+from tests.in_memory import keep_data_in_memory
 from tests.security.material import SecuredNode
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -33,8 +34,9 @@ OURS = (
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The settings file of whoever runs the tests is none of theirs."""
+    """The settings file of whoever runs the tests is none of theirs, nor is the disk if there is memory."""
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+    keep_data_in_memory()
 
 
 @pytest.fixture(scope="session")

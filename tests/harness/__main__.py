@@ -16,6 +16,7 @@ from tests.harness.ground import Ground
 from tests.harness.lanes import LANES, episodes, summary
 from tests.harness.plan import harsh, plan
 from tests.harness.variants import VARIANTS
+from tests.in_memory import keep_data_in_memory
 
 
 def main() -> int:
@@ -32,6 +33,7 @@ def main() -> int:
         "--harsh", action="store_true", help="kill the node in each, let it lose writes, do no other harm"
     )
     given = parser.parse_args()
+    keep_data_in_memory()
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.episodes)
     folder = Path(tempfile.mkdtemp(prefix="osdetect-faults-"))
     folder.chmod(0o755)
