@@ -30,9 +30,6 @@ def __dir__() -> list[str]:
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
     end_where_it_stands()
-    # Events are plain trees without cycles: looking for garbage among them as often as Python does by default costs
-    # about a sixth of a pass (benchmarks/README.md).
-    gc.set_threshold(50_000, 20, 50)
     try:
         status = run(ready=gc.freeze)
         sys.stdout.flush()

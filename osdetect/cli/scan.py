@@ -140,7 +140,7 @@ def scan(
 def _workers(jobs: int, files: scanning.ScanFiles) -> int:
     """As many as asked for, but none that would have nothing to do."""
     wanted = jobs or len(os.sched_getaffinity(0))
-    return min(wanted, sum(1 for _ in zip(range(wanted), scanning.tasks(files.files), strict=False)))
+    return min(wanted, sum(1 for _ in zip(range(wanted), scanning.tasks(files.files, wanted), strict=False)))
 
 
 def _chosen(compiled: CompiledRules, level: Level | None) -> list[scanning.ScanRule]:

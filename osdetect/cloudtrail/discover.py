@@ -1,6 +1,7 @@
 """Which files to read: the paths the user names, folders walked in sorted order."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def _walk(root: Path) -> Iterator[FoundFile | LeftOut]:
             if (here / name).is_symlink() and not _within(here / name, inside):
                 yield LeftOut(here / name, "a link out of the folder; it is not followed")
         for name in sorted(names):
-            yield _judge(here / name, inside)
+            yield _judge(folder, name, inside)
         while failures:
             failure = failures.pop()
             yield LeftOut(Path(failure.filename or folder), f"cannot be listed: {failure.strerror}")
@@ -67,16 +68,21 @@ def _walk(root: Path) -> Iterator[FoundFile | LeftOut]:
         yield LeftOut(Path(failure.filename or root), f"cannot be listed: {failure.strerror}")
 
 
-def _judge(path: Path, inside: Path) -> FoundFile | LeftOut:
-    if not path.name.lower().endswith(_ENDINGS):
+def _judge(folder: str, name: str, inside: Path) -> FoundFile | LeftOut:
+    path = Path(folder, name)
+    if not name.lower().endswith(_ENDINGS):
         return LeftOut(path, "not named like JSON", ignored=True)
-    if path.is_symlink() and not path.exists():
-        return LeftOut(path, "a link to nothing")
-    if path.is_symlink() and not _within(path, inside):
-        return LeftOut(path, "a link out of the folder; it is not followed")
-    if not path.is_file():
-        return LeftOut(path, "neither a file nor a folder")
-    return FoundFile(path)
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:  # gone since the folder was listed
+        mode = 0
+    if stat.S_ISLNK(mode):
+        if not path.exists():
+            return LeftOut(path, "a link to nothing")
+        if not _within(path, inside):
+            return LeftOut(path, "a link out of the folder; it is not followed")
+        mode = path.stat().st_mode
+    return FoundFile(path) if stat.S_ISREG(mode) else LeftOut(path, "neither a file nor a folder")
 
 
 def _within(link: Path, inside: Path) -> bool:

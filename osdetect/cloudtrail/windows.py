@@ -7,7 +7,6 @@ the next begins; each cut inside a list is checked before it is used.
 
 import re
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -28,8 +27,7 @@ _TRIES = 4
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True, gc=False):
     """Some whole records of a file, in its order."""
 
     text: bytes

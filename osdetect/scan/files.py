@@ -12,8 +12,11 @@ from osdetect.errors import InputError, RecordError, Where
 from osdetect.scan.plan import Read, SourceFile
 
 STANDARD_INPUT = "-"
-_TASK_BYTES = 1 << 20
-"""Bytes of files in a task, stored: some 50 ms of work, which hides what handing it over costs."""
+_MOST_BYTES = 4 << 20
+"""Bytes of files in a task, stored: some 100 ms of work, beside which telling of it is little."""
+_FEWEST_BYTES = 1 << 18
+_SHARES = 4
+"""A task is no more than such a part of a worker's share of what is left: in the end they are small, so that none waits long."""
 _TASK_FILES = 500
 _LARGE = 8 << 20
 """Files from this size on are begun first, so that none is left for one worker alone in the end."""
@@ -29,10 +32,8 @@ class ScanFiles:
     ignored: int
     """Files in folders whose name says that they are something else."""
 
-    @property
-    def size(self) -> int:
-        """Bytes of all files, stored."""
-        return sum(file.size for file in self.files)
+    size: int
+    """Bytes of all files, stored."""
 
 
 def find_files(paths: Sequence[Path], folder: Path, standard_input: BinaryIO) -> ScanFiles:
@@ -68,7 +69,7 @@ def find_files(paths: Sequence[Path], folder: Path, standard_input: BinaryIO) ->
             cause="; ".join([*(str(error) for error in refused[:5]), *also]),
             cure="name a folder or files of CloudTrail records, or - for standard input",
         )
-    return ScanFiles(tuple(files), tuple(refused), ignored)
+    return ScanFiles(tuple(files), tuple(refused), ignored, sum(file.size for file in files))
 
 
 def _left_out(item: LeftOut) -> RecordError:
@@ -98,8 +99,8 @@ def _size(path: Path) -> int:
         return 0
 
 
-def tasks(files: Iterable[SourceFile]) -> Iterator[Read]:
-    """The files in tasks: large ones first and alone, small ones together."""
+def tasks(files: Iterable[SourceFile], workers: int) -> Iterator[Read]:
+    """The files in tasks for so many workers: large ones first and alone, small ones together."""
     small: list[SourceFile] = []
     for file in files:
         if file.size >= _LARGE:
@@ -107,10 +108,12 @@ def tasks(files: Iterable[SourceFile]) -> Iterator[Read]:
         else:
             small.append(file)
     batch: list[SourceFile] = []
-    size = 0
+    size, left = 0, sum(file.size for file in small)
     for file in small:
-        if batch and (size + file.size > _TASK_BYTES or len(batch) == _TASK_FILES):
+        most = min(_MOST_BYTES, max(_FEWEST_BYTES, left // (_SHARES * workers)))
+        if batch and (size + file.size > most or len(batch) == _TASK_FILES):
             yield Read(tuple(batch))
+            left -= size
             batch, size = [], 0
         batch.append(file)
         size += file.size

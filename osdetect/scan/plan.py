@@ -1,9 +1,9 @@
 """What the scanning process and its workers say to each other. Plain data: it goes through pipes."""
 
 from array import array
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import orjson
 
 from osdetect.cloudtrail import Limits
@@ -17,8 +17,7 @@ UNDATED = 1 << 63
 """Stands for the time of an event without a usable one: such come last."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScanRule:
+class ScanRule(msgspec.Struct, frozen=True, gc=False):
     """A rule to judge by."""
 
     id: str
@@ -34,8 +33,7 @@ class ScanRule:
         return ScanRule(rule_id, str(words["name"]), str(words["level"]), document)
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(msgspec.Struct, frozen=True, gc=False):
     """What a worker has to know before its first task."""
 
     rules: tuple[ScanRule, ...]
@@ -51,8 +49,7 @@ class Setup:
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(msgspec.Struct, frozen=True, gc=False):
     """A file to read."""
 
     number: int
@@ -63,31 +60,27 @@ class SourceFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True, gc=False):
     """A task: read these files and judge what is in them. The answers are `Part`s."""
 
     files: tuple[SourceFile, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Identify:
+class Identify(msgspec.Struct, frozen=True, gc=False):
     """A task: say which events these records of a file are. The answer is `Identified`."""
 
     file: SourceFile
     records: Marks
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True, gc=False):
     """A task: give the ids of these records' events as if their own were taken. The answer is `Named`."""
 
     file: SourceFile
     records: Marks
 
 
-@dataclass(frozen=True, slots=True)
-class Describe:
+class Describe(msgspec.Struct, frozen=True, gc=False):
     """A task: make the alerts of these pairs of record and rule of a file. The answer is `Described`."""
 
     file: SourceFile
@@ -97,16 +90,14 @@ class Describe:
 Task = Read | Identify | Name | Describe
 
 
-@dataclass(frozen=True, slots=True)
-class BadNote:
+class BadNote(msgspec.Struct, frozen=True, gc=False):
     """A record that could not be read."""
 
     record: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileEnd:
+class FileEnd(msgspec.Struct, frozen=True, gc=False):
     """What became of a file, told when it is read as far as it goes."""
 
     number: int
@@ -125,8 +116,7 @@ class FileEnd:
     """The first of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True, gc=False):
     """The alerts of one rule."""
 
     count: int
@@ -139,8 +129,7 @@ class Tally:
         return Tally(self.count + other.count, min(self.first, other.first), max(self.last, other.last))
 
 
-@dataclass(frozen=True, slots=True)
-class SortedRun:
+class SortedRun(msgspec.Struct, frozen=True, gc=False):
     """Alert documents, in order, in a part of a temporary file."""
 
     path: str
@@ -148,8 +137,7 @@ class SortedRun:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, gc=False):
     """What was found since the last part of the same task."""
 
     ended: tuple[FileEnd, ...]
@@ -166,34 +154,29 @@ class Part:
     run: SortedRun | None
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
+class Identified(msgspec.Struct, frozen=True, gc=False):
     """For each record four numbers: hash of its event's id, digest of its content (two), its number."""
 
     records: "array[int]"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True, gc=False):
     """For each record the id that `osdetect load` gives its event when the plain one is another record's."""
 
     records: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(msgspec.Struct, frozen=True, gc=False):
     """The alerts: record, rule, document as JSON."""
 
     alerts: tuple[tuple[int, int, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, gc=False):
     """The task is done, or was given up because the scan was stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True, gc=False):
     """The worker cannot go on at all: there is no room for temporary files."""
 
     what: str

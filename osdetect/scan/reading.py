@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.cloudtrail import BadRecord, Limits, RawRecord
@@ -25,8 +26,7 @@ Hit = tuple[int, bytes, dict[str, Any] | None, tuple[str, ...]]
 """A record that some rule matches: its number, its bytes, its content if that was parsed, and the rules."""
 
 
-@dataclass(frozen=True, slots=True)
-class Swift:
+class Swift(msgspec.Struct, frozen=True, gc=False):
     """Records that were judged without being looked at one by one."""
 
     text: bytes
@@ -41,8 +41,7 @@ class Swift:
             yield self.before + number, self.text[start:stop], None, rules
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """A window's worth of records, judged."""
 
     events: int

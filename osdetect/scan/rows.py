@@ -75,17 +75,14 @@ class Rows:
         count = sum(len(rows) // WIDTH for rows in self.of(rule))
         shares = count // _TOGETHER + 1
         for share in range(shares):
-            seen: set[int] = set()
-            again: set[int] = set()
+            mine = array("Q")
             for rows in self.of(rule):
                 keys = rows[0::WIDTH]
-                mine = keys if shares == 1 else [key for key in keys if key % shares == share]
-                before, known = len(seen), seen.intersection(mine)
-                seen.update(mine)
-                if known or len(seen) - before < len(mine):
-                    again |= known | _twice(mine)
-            if again:
-                yield frozenset(again)
+                mine.extend(
+                    keys if shares == 1 else array("Q", [key for key in keys if key % shares == share])
+                )
+            if len(set(mine)) < len(mine):
+                yield _twice(mine)
 
 
 def split(rows: "array[int]") -> Iterator[tuple[int, int, int]]:
@@ -93,9 +90,9 @@ def split(rows: "array[int]") -> Iterator[tuple[int, int, int]]:
     return zip(rows[0::WIDTH], rows[1::WIDTH], rows[2::WIDTH], strict=True)
 
 
-def _twice(keys: Sequence[int]) -> set[int]:
+def _twice(keys: Sequence[int]) -> frozenset[int]:
     seen: set[int] = set()
     again: set[int] = set()
     for key in keys:
         (again if key in seen else seen).add(key)
-    return again
+    return frozenset(again)

@@ -201,7 +201,7 @@ def _gather(
 ) -> ScanFailed | None:
     """Have the files read; why not all of them were, if there is no room for temporary files."""
     workers = work.workers
-    workers.add(tasks(work.files.files))
+    workers.add(tasks(work.files.files, workers.number))
     try:
         for task, answer in workers.answers(stop):
             _take(gathered, workers, task, answer)
@@ -249,7 +249,10 @@ def _copies(gathered: Gathered, work: _Work, *, hurry: bool) -> Copies:
 
 def _without_copies(gathered: Gathered, copies: Copies) -> dict[int, Tally]:
     lost = left_out(gathered.rows, copies)
-    less = {rule: replace(tally, count=tally.count - lost[rule]) for rule, tally in gathered.tallies.items()}
+    less = {
+        rule: Tally(tally.count - lost[rule], tally.first, tally.last)
+        for rule, tally in gathered.tallies.items()
+    }
     return {rule: tally for rule, tally in less.items() if tally.count}
 
 

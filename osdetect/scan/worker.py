@@ -44,7 +44,7 @@ from osdetect.scan.plan import (
 from osdetect.scan.reading import Hit, Swift, judge_file, wanted_records
 from osdetect.scan.spill import Entry, RunWriter
 
-_EVERY = 0.2
+_EVERY = 0.5
 """Seconds after which what was found is told, if a window or file ends."""
 _MOST_BYTES = 8 << 20
 """Bytes of documents that are held before they are written."""

@@ -51,7 +51,8 @@ class Workers:
     """Some worker processes. Use as a context manager: they end with it."""
 
     def __init__(self, number: int) -> None:
-        self._number = max(1, number)
+        self.number = max(1, number)
+        """How many there are."""
         self._bench: Bench | None = None
         self._deaths = 0
         self._trouble: Trouble | None = None
@@ -82,7 +83,7 @@ class Workers:
         except OsdetectError as error:
             raise ScanFailed(error.what, cause=error.cause, cure=error.cure) from None
         self._all = []
-        for _ in range(self._number):
+        for _ in range(self.number):
             self._all.append(self._started())
 
     def _started(self) -> _Worker:

@@ -19,6 +19,8 @@ STEADY = 4_096
 """A field with more values than this is not steady."""
 _ENOUGH = 100
 """Fewer records tell nothing of how many values come again."""
+_NAMES = 1_000
+"""So many values a field may have, however few the records, that can't be looked at together with others: names of calls."""
 MISSES = 200
 """Records looked up in vain before it is asked whether a steady field is to blame: one without which so much"""
 _FEWER = 0.6
@@ -75,15 +77,18 @@ class Grouping:
             records: how many were seen.
             before: another of the same rules; what it remembers is kept where it still says the same.
         """
-        memos = [column.memo for column in outcomes.columns]
         known = before if before is not None and before.outcomes is outcomes else None
         many = min(most, records // 2 if records >= _ENOUGH else most)
         wide = frozenset(
-            number for number, memo in enumerate(memos) if len(memo.held) > many + 2 or memo.emptied
+            number
+            for number, column in enumerate(outcomes.columns)
+            if len(column.memo.held)
+            > (many if column.clues is not None else max(many, min(most, _NAMES))) + 2
+            or column.memo.emptied
         )
         if known is not None:
             wide |= known.wide | known.to_blame(records)
-        steady = tuple(number for number in range(len(memos)) if number not in wide)
+        steady = tuple(number for number in range(len(outcomes.columns)) if number not in wide)
         if len(steady) < 2 or not most:
             steady = ()
         rare = tuple(number for number in sorted(wide) if outcomes.columns[number].clues is not None)
@@ -91,7 +96,7 @@ class Grouping:
         if known is not None and known.wide == wide:
             return replace(known, shape=shape, _get=get)
         memories = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(5))
-        others = tuple(number for number in range(len(memos)) if number not in (*steady, *rare))
+        others = tuple(number for number in range(len(outcomes.columns)) if number not in (*steady, *rare))
         return Grouping(outcomes, shape, wide, steady, rare, others, records, get, *memories)
 
     @property

@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,8 +19,7 @@ Rows = tuple[tuple[str, ...], "array[int]"]
 """The ids of rules that hold, and for each hit its key, its time and its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
+class Hits(msgspec.Struct, frozen=True, gc=False):
     """Records of a text that rules hold for; the places are numbers from 0."""
 
     records: int
@@ -39,14 +37,19 @@ class Hits:
 class Keyed:
     """What each key stands for, for one grouping."""
 
-    __slots__ = ("_gathered", "_outcomes", "_reader", "_tell", "grouping")
+    __slots__ = ("_gathered", "_gathers", "_numbers", "_outcomes", "_reader", "_tell", "grouping")
 
-    def __init__(self, grouping: Grouping, reader: native.Reader, tell: Sequence[str]) -> None:
+    def __init__(
+        self, grouping: Grouping, reader: native.Reader, tell: Sequence[str], *, gathers: bool
+    ) -> None:
         self.grouping = grouping
         self._reader = reader
         self._tell = tuple(tell)
         self._outcomes: list[Outcome | None] = []
+        self._gathers = gathers
         self._gathered: list[Rows] = []
+        self._numbers: dict[tuple[str, ...], int] = {}
+        """Of the rules that hold for hits of which their key does not say all."""
 
     @staticmethod
     def of(grouping: Grouping, tell: Sequence[str], gather: native.Gather | None) -> "Keyed | None":
@@ -65,7 +68,7 @@ class Keyed:
             )
         except ValueError:
             return None
-        return Keyed(grouping, reader, tell)
+        return Keyed(grouping, reader, tell, gathers=gather is not None)
 
     def like(self, grouping: Grouping) -> bool:
         """Whether keys stand for the same there."""
@@ -98,6 +101,7 @@ class Keyed:
         if len(self._outcomes) > _REMEMBERED:
             self._gathered = self.gathered()
             self._outcomes.clear()
+            self._numbers.clear()
             self._reader.forget()
         found = self._reader.read(text, lines=lines, first=first)
         if found is None:
@@ -112,33 +116,52 @@ class Keyed:
             if number == len(self._outcomes):
                 self._outcomes.append(self._first(number, text[start:end], mask))
             outcomes.append(self._outcomes[number] if number < native.STRANGE else None)
-        kept = [
-            at
-            for at, outcome in enumerate(outcomes)
-            if outcome is not None and outcome is not NOTHING and places[at] not in loud
-        ]
-        rules = [self._rules(outcomes[at], text, spans[at]) for at in kept]
-        if () in rules:
-            kept = [at for at, held in zip(kept, rules, strict=True) if held]
-            rules = [held for held in rules if held]
-        told = tuple([_at(column, kept) for column in found.told])
-        for at, row in enumerate(kept) if any(mask >= native.ODD_TOLD for mask in masks) else ():
-            if masks[row] >= native.ODD_TOLD:
-                event = orjson.loads(text[spans[row][0] : spans[row][1]])
-                for name, column in zip(self._tell, told, strict=True):
-                    column[at] = event.get(name, UNSET)
+        kept: list[int] = []
+        rules: list[tuple[str, ...]] = []
+        for row, outcome in enumerate(outcomes):
+            if outcome is None or outcome is NOTHING or places[row] in loud:
+                continue
+            held = self._rules(outcome, text, spans[row])
+            if held and not (self._gathers and self._take(row, numbers[row], outcome, held)):
+                kept.append(row)
+                rules.append(held)
         return Hits(
             found.records,
             _at(places, kept),
             _at(spans, kept),
             rules,
-            told,
+            self._told(found, kept, masks, text, spans),
             self._left(found, places, outcomes, loud),
             loud,
         )
 
-    def _rules(self, outcome: Outcome | None, text: bytes, span: Span) -> tuple[str, ...]:
-        assert outcome is not None  # of those that are kept
+    def _take(self, row: int, number: int, outcome: Outcome, held: tuple[str, ...]) -> bool:
+        """Have the reader gather a hit that it did not know enough of."""
+        if outcome.undecided:
+            known = self._numbers.get(held)
+            if known is None:
+                known = self._numbers[held] = self._reader.number()
+                self._outcomes.append(Outcome(held))
+            number = known
+        return self._reader.take(row, number)
+
+    def _told(
+        self,
+        found: native.Found,
+        kept: Sequence[int],
+        masks: Sequence[int],
+        text: bytes,
+        spans: Sequence[Span],
+    ) -> tuple[list[Any], ...]:
+        told = tuple([_at(column, kept) for column in found.told])
+        for at, row in enumerate(kept):
+            if masks[row] >= native.ODD_TOLD:
+                event = orjson.loads(text[spans[row][0] : spans[row][1]])
+                for name, column in zip(self._tell, told, strict=True):
+                    column[at] = event.get(name, UNSET)
+        return told
+
+    def _rules(self, outcome: Outcome, text: bytes, span: Span) -> tuple[str, ...]:
         if not outcome.undecided:
             return outcome.ids
         record = memoryview(text)[span[0] : span[1]]

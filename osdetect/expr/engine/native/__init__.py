@@ -8,11 +8,12 @@ import ctypes
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-INTERFACE = 2
+import msgspec
+
+INTERFACE = 3
 """What `osdetect_interface` says: functions and plans are those that are meant here."""
 LIBRARY = "records.library"
 """Not named like a module of Python's, which it is not."""
@@ -45,6 +46,8 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         "settle": (None, pointer, size, ctypes.c_bool),
         "forget": (None, pointer),
         "read": (number, pointer, ctypes.c_char_p, size, ctypes.c_bool, ctypes.c_uint64),
+        "number": (ctypes.c_uint32, pointer),
+        "take": (ctypes.c_bool, pointer, size, ctypes.c_uint32),
         "keep": (size, pointer, ctypes.c_char_p, size),
         "kept": (number, pointer, size, ctypes.POINTER(pointer), ctypes.POINTER(size)),
         "drop": (None, pointer),
@@ -73,8 +76,7 @@ def fingerprint(text: str) -> int:
     return int(_LIBRARY.osdetect_fingerprint(_SEED, raw, len(raw)))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """What was found in a text; it is there until the reader reads the next."""
 
     records: int
@@ -122,6 +124,17 @@ class Reader:
     def forget(self) -> None:
         """Know nothing, and keep nothing; numbers begin with 0 again."""
         self._library.osdetect_forget(self._reader)
+
+    def number(self) -> int:
+        """A number for hits that no key stands for; the next new key has the one behind it."""
+        return int(self._library.osdetect_number(self._reader))
+
+    def take(self, row: int, number: int) -> bool:
+        """Gather a hit of the text that was read last as one with this number; false where it can't be.
+
+        `row` is its place among the hits.
+        """
+        return bool(self._library.osdetect_take(self._reader, row, number))
 
     def keep(self, apart: Iterable[int]) -> int:
         """Keep what was gathered of the text that was read last, but for records at these places; how much is kept by now."""

@@ -26,7 +26,7 @@ impl Gathered {
         self.pending.clear();
     }
 
-    pub fn add(&mut self, number: u32, key: u64, when: u64, place: u32) {
+    pub fn add(&mut self, number: u32, (key, when): (u64, u64), place: u32) {
         self.pending.push(Pending { number, place, key, when });
     }
 

@@ -18,7 +18,7 @@ use plan::Plan;
 use reader::{Meaning, Reader};
 
 /// Changes whenever a function here or the form of a plan does.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
 
 #[no_mangle]
 pub extern "C" fn osdetect_interface() -> u32 {
@@ -67,6 +67,24 @@ pub unsafe extern "C" fn osdetect_read(reader: *mut Reader, text: *const u8, len
     let reader = AssertUnwindSafe(&mut *reader);
     let read = catch_unwind(move || { reader }.read(text, lines, first));
     read.ok().and_then(Result::ok).map_or(-1, |records| records as i64)
+}
+
+/// A number for hits that no key stands for.
+///
+/// # Safety
+/// As of `osdetect_read`.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_number(reader: *mut Reader) -> u32 {
+    (*reader).number()
+}
+
+/// Gather a hit of the text that was read, by its place among the rows, as one with this number; false where it can't be.
+///
+/// # Safety
+/// As of `osdetect_read`.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_take(reader: *mut Reader, row: usize, number: u32) -> bool {
+    (*reader).take(row, number)
 }
 
 /// Keep what was gathered of the text, some records apart; how much is kept by now.

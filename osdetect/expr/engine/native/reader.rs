@@ -15,6 +15,8 @@ pub const STRANGE: u32 = u32::MAX - 1;
 const ODD_TOLD: u32 = 1 << 31;
 /// A longer key is not remembered.
 const LONGEST_KEY: usize = 2_048;
+/// Numbers in `Reader.rows` for each hit.
+const ROW: usize = 5;
 const ABSENT: u32 = u32::MAX;
 const QUIET: u32 = u32::MAX - 1;
 
@@ -69,6 +71,8 @@ pub struct Reader {
     /// For each hit: the record's place among the records, its number, where it begins and ends, and which rare slots are
     /// quiet, with `ODD_TOLD` where not all that is told is plain text.
     pub rows: Vec<u32>,
+    /// For each hit by what it could be gathered.
+    identities: Vec<Option<(u64, u64)>>,
     /// Where each record begins and ends.
     pub spans: Vec<u32>,
     /// For each slot that is told: its texts of all hits, each ended by a newline; an empty one for what is no plain text.
@@ -87,6 +91,7 @@ impl Reader {
             meanings: Vec::new(),
             gathered: Gathered::default(),
             rows: Vec::new(),
+            identities: Vec::new(),
             spans: Vec::new(),
             told: vec![Vec::new(); plan.told.len()],
             free: vec![Vec::new(); plan.rare.iter().filter(|one| one.free).count()],
@@ -114,6 +119,7 @@ impl Reader {
     pub fn read(&mut self, text: &[u8], lines: bool, first: u64) -> Result<usize, Odd> {
         self.gathered.begin(first);
         self.rows.clear();
+        self.identities.clear();
         self.spans.clear();
         self.told.iter_mut().chain(&mut self.free).for_each(Vec::clear);
         if u32::try_from(text.len()).is_err() || std::str::from_utf8(text).is_err() {
@@ -248,9 +254,15 @@ impl Reader {
         } else if !kept {
             UNKEPT
         } else if let Some(&number) = self.known.get(self.key.as_slice()) {
-            let meaning = self.meanings[number as usize];
-            if meaning == Meaning::Nothing || (meaning == Meaning::Hit && self.gather(text, number)) {
-                return;
+            match self.meanings[number as usize] {
+                Meaning::Nothing => return,
+                Meaning::Open => (),
+                Meaning::Hit => {
+                    if let Some(identity) = self.identity(text) {
+                        self.gather(number, identity, self.spans.len() as u32 / 2 - 1);
+                        return;
+                    }
+                }
             }
             number
         } else {
@@ -271,28 +283,45 @@ impl Reader {
         }
         let place = self.spans.len() / 2 - 1;
         self.rows.extend([place as u32, number, start as u32, end as u32, mask | odd]);
+        self.identities.push(self.identity(text));
     }
 
-    /// Whether the hit is gathered, or of another time than is asked for.
-    fn gather(&mut self, text: &[u8], number: u32) -> bool {
+    /// The key and the time by which the hit is gathered, if it can be.
+    fn identity(&self, text: &[u8]) -> Option<(u64, u64)> {
         let (gather, told) = match (self.plan.gather, self.plan.told.as_slice()) {
             (Some(gather), &[account, id, time]) => (gather, [account, id, time].map(|slot| self.slots[slot])),
-            _ => return false,
+            _ => return None,
         };
         if told.iter().any(|slot| slot.kind != Kind::Text) {
-            return false;
+            return None;
         }
         let [account, id, time] = told;
-        match identity(gather.seed, account.inside(text), id.inside(text), time.inside(text)) {
-            None => false,
-            Some((key, when)) => {
-                if (gather.since..gather.until).contains(&when) {
-                    let place = self.spans.len() / 2 - 1;
-                    self.gathered.add(number, key, when, place as u32);
-                }
+        identity(gather.seed, account.inside(text), id.inside(text), time.inside(text))
+    }
+
+    fn gather(&mut self, number: u32, (key, when): (u64, u64), place: u32) {
+        if self.plan.gather.map_or(false, |gather| (gather.since..gather.until).contains(&when)) {
+            self.gathered.add(number, (key, when), place);
+        }
+    }
+
+    /// Gather a hit that was given back, which is what is known by this number; false where it can't be.
+    ///
+    /// `row` is its place among the rows.
+    pub fn take(&mut self, row: usize, number: u32) -> bool {
+        match (self.identities.get(row), self.rows.get(row * ROW)) {
+            (Some(&Some(identity)), Some(&place)) if (number as usize) < self.meanings.len() => {
+                self.gather(number, identity, place);
                 true
             }
+            _ => false,
         }
+    }
+
+    /// A number for hits that no key stands for; the caller says which they are.
+    pub fn number(&mut self) -> u32 {
+        self.meanings.push(Meaning::Hit);
+        self.meanings.len() as u32 - 1
     }
 
     /// The key, which rare slots are quiet, and whether the key says all.
