@@ -212,7 +212,7 @@ def test_a_record_with_something_unknown_is_strange(record: bytes) -> None:
 
 
 def test_a_rare_text_counts_only_where_a_clue_is_in_it() -> None:
-    reader = _reader(rare=[("r", ["kali", "xyz"], False)], objects={"": ["a", "r"]})
+    reader = _reader(rare=[native.Rare("r", ["kali", "xyz"], ())], objects={"": ["a", "r"]})
     values = ["", "k", "kal", "kalium", "KALI", "x kALi y", "kal i", "xyxyz", "xy", "\u212aali", "kaali"]
     records = [orjson.dumps({"a": "same", "r": value}) for value in values]
     found = reader.read(_delivery(*records), lines=False)
@@ -229,11 +229,30 @@ def test_clues_are_found_wherever_they_stand() -> None:
     for _ in range(300):
         clues = ["".join(chance.choices("abc-", k=chance.randint(2, 7))) for _ in range(chance.randint(1, 6))]
         texts = ["".join(chance.choices("abcABC-d", k=chance.randint(0, 25))) for _ in range(20)]
-        reader = _reader(rare=[("r", clues, False)], objects={"": ["r", "a"]})
+        reader = _reader(rare=[native.Rare("r", clues, ())], objects={"": ["r", "a"]})
         found = reader.read(_delivery(*(orjson.dumps({"r": text}) for text in texts)), lines=False)
         assert found is not None
         quiet = [bool(mask & 1) for mask in found.rows[4 :: native.ROW]]
         assert quiet == [not any(clue in text.lower() for clue in clues) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("hints", "given"),
+    [
+        ((), ()),
+        (None, ("x\n\nadmin\nADMIN\n\n\n",)),
+        (("dmi",), ("\n\nadmin\nADMIN\n\n\n",)),
+        (("no",), ("",)),
+    ],
+)
+def test_quiet_texts_with_a_hint_are_given_back(
+    hints: tuple[str, ...] | None, given: tuple[str, ...]
+) -> None:
+    reader = _reader(rare=[native.Rare("r", ["kali"], hints)], objects={"": ["a", "r"]})
+    values = ["x", "kali", "admin", "ADMIN", "admin kali", None]
+    found = reader.read(_delivery(*(orjson.dumps({"r": value}) for value in values)), lines=False)
+    assert found is not None
+    assert found.free == given
 
 
 def test_a_plan_that_asks_too_much_is_refused() -> None:
@@ -241,7 +260,7 @@ def test_a_plan_that_asks_too_much_is_refused() -> None:
     with pytest.raises(ValueError, match="plan"):
         _reader(objects={"": names}, key=names)
     with pytest.raises(ValueError, match="plan"):
-        _reader(rare=[("a", ["x"], False)])  # a clue too short to be looked for
+        _reader(rare=[native.Rare("a", ["x"], ())])  # a clue too short to be looked for
 
 
 def _records(count: int, chance: random.Random) -> list[bytes]:

@@ -86,6 +86,11 @@ class Column:
         """Whether `free_lines` may find anything."""
         return self._patterns.free is not None
 
+    @property
+    def hints(self) -> tuple[str, ...] | None:
+        """Texts in lower case of which one stands in every text that `free_lines` finds; None: there are no such."""
+        return self._patterns.hints
+
     def free_lines(self, texts: str) -> Sequence[int]:
         """The places of the texts, each ended by a newline, that pass a test by a regular expression alone."""
         find = self._patterns.free

@@ -62,7 +62,7 @@ class Keyed:
             reader = native.of_plan(
                 grouping.shape.names,
                 [columns[number].path for number in grouping.steady],
-                [(column.path, column.clues or (), column.is_free) for column in rare],
+                [native.Rare(one.path, one.clues or (), one.hints if one.is_free else ()) for one in rare],
                 tell,
                 gather,
             )
@@ -183,7 +183,7 @@ class Keyed:
 
     def _loud(self, free: Sequence[str]) -> frozenset[int]:
         """The places of records that have a rare text which only an expression tells from others."""
-        if not free:
+        if not any(free):
             return frozenset()
         columns = [self.grouping.outcomes.columns[number] for number in self.grouping.rare]
         return frozenset(

@@ -16,6 +16,7 @@ from osdetect.expr.engine.networks import networks_of
 from osdetect.expr.lookaround import conjuncts
 from osdetect.expr.nodes import Boolean, Cidr, Equals, Regex, Wildcard
 from osdetect.expr.predicates import Predicate, ValueTest, predicate
+from osdetect.expr.required_literals import required_literals
 from osdetect.expr.values import fold_case, text_of
 
 _SET_MEMORY = 4 << 20
@@ -51,6 +52,8 @@ class MultiPattern:
     _clues: tuple[str, ...] | None
     """In lower case, texts of which one stands in every text that passes a test but `_free`; None: there are no few such."""
     _find_clues: Found
+    hints: tuple[str, ...] | None
+    """In lower case, texts of which one stands in every text that `free` finds something in; None: there are no such."""
 
     @staticmethod
     def of(tests: Sequence[tuple[str, ValueTest]]) -> "MultiPattern":
@@ -86,18 +89,20 @@ class MultiPattern:
         anchored = _regexes([(place, test) for place, test in regexes if not _is_free(test)])
         literals = dict.fromkeys((*equal, *map(fold_case, equal_cased)))
         literals.update(dict.fromkeys(fold_case(text) for one in of_wildcards for text in one.literals))
+        free = [(place, test) for place, test in regexes if _is_free(test)]
         told = len(literals) <= _FEW and "" not in literals and not (networks or others or anchored)
         return MultiPattern(
             tuple(name for name, _ in tests),
             equal,
             equal_cased,
             of_wildcards,
-            _regexes([(place, test) for place, test in regexes if _is_free(test)]),
+            _regexes(free),
             anchored,
             networks_of(networks) if networks else None,
             tuple(others),
             tuple(literals) if told else None,
             _literals(tuple(literals) if told else (), few=_FEW_IN_MANY),
+            _hints([test for _, test in free]),
         )
 
     def decide(self, value: Any) -> tuple[str, ...]:
@@ -247,6 +252,11 @@ _ANCHORS = re.compile(r"[\^$]|\\[AzZbB]")
 def _is_free(test: Regex) -> bool:
     """Whether the pattern has surely nothing that asks for the end of a text, line or word."""
     return _ANCHORS.search(test.pattern) is None
+
+
+def _hints(tests: Sequence[Regex]) -> tuple[str, ...] | None:
+    required = [required_literals(test.pattern, test.flags) for test in tests]
+    return tuple({text for one in required for text in one[0]}) if all(required) else None
 
 
 def _regexes(tests: Sequence[tuple[int, Regex]]) -> Found | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-INTERFACE = 3
+INTERFACE = 4
 """What `osdetect_interface` says: functions and plans are those that are meant here."""
 LIBRARY = "records.library"
 """Not named like a module of Python's, which it is not."""
@@ -85,9 +85,22 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     told: tuple[Sequence[str], ...]
     """For each field that is told its values, hit by hit."""
     free: tuple[str, ...]
-    """For each rare field that is looked at here too: its quiet texts, a line for each record."""
+    """For each rare field that is looked at here too: its quiet texts that have a hint, a line for each record.
+
+    Empty if there are none.
+    """
     spans: Callable[[], Sequence[int]]
     """Where each record begins and ends."""
+
+
+class Rare(msgspec.Struct, frozen=True):
+    """A field of which few values matter."""
+
+    path: str
+    clues: Sequence[str]
+    """Texts in lower case: a value without any of them is quiet, it does not matter."""
+    hints: Sequence[str] | None
+    """Of the quiet ones those are given back that have one of these texts in them; None: all, nothing: none."""
 
 
 class Reader:
@@ -186,7 +199,7 @@ class Reader:
 def of_plan(
     objects: Mapping[str, Iterable[str]],
     key: Sequence[str],
-    rare: Sequence[tuple[str, Sequence[str], bool]],
+    rare: Sequence[Rare],
     tell: Sequence[str],
     gather: Gather | None,
 ) -> Reader:
@@ -195,15 +208,14 @@ def of_plan(
     Args:
         objects: by the path of each object ("" for the record) the names that may stand in it.
         key: the paths of fields whose values matter.
-        rare: paths whose values matter where one of some texts in lower case is in them, and whether the caller
-            looks at them too.
+        rare: fields of which few values matter.
         tell: names of fields of the record to be told of each hit.
         gather: account, id and time are what is told, and hits of which all is known are gathered by these instead.
 
     Raises:
         ValueError: that is too much.
     """
-    asked = dict.fromkeys((*key, *(path for path, _, _ in rare), *tell))
+    asked = dict.fromkeys((*key, *(one.path for one in rare), *tell))
     slots = {path: number for number, path in enumerate(asked)}
     inner = {path[:at] for path in slots for at, sign in enumerate(path) if sign == "."}
     # An object's path is shorter than the path of one in it.
@@ -218,18 +230,24 @@ def of_plan(
             action = ("enter", str(numbers[full])) if full in numbers else action
             lines.append("\t".join(("name", _hex(name), *action)))
     lines.extend(f"key\t{slots[path]}" for path in key)
-    lines.extend(
-        "\t".join(("rare", str(slots[path]), str(int(free)), *map(_hex, filter(_can_stand, clues))))
-        for path, clues, free in rare
-    )
+    for one in rare:
+        lines.append("\t".join(("rare", str(slots[one.path]), *_hexes(one.clues))))
+        if one.hints is None:
+            lines.append("free")
+        elif one.hints:
+            lines.append("\t".join(("free", *_hexes(one.hints))))
     lines.extend(f"told\t{slots[path]}" for path in tell)
     if gather is not None:
         lines.append("\t".join(map(str, ("gather", _SEED, *gather))))
-    return Reader("\n".join(lines), len(tell), sum(free for _, _, free in rare))
+    return Reader("\n".join(lines), len(tell), sum(one.hints is None or bool(one.hints) for one in rare))
 
 
 def _hex(text: str) -> str:
     return text.encode().hex()
+
+
+def _hexes(texts: Iterable[str]) -> list[str]:
+    return list(map(_hex, filter(_can_stand, texts)))
 
 
 def _can_stand(clue: str) -> bool:

@@ -18,7 +18,7 @@ use plan::Plan;
 use reader::{Meaning, Reader};
 
 /// Changes whenever a function here or the form of a plan does.
-const INTERFACE: u32 = 3;
+const INTERFACE: u32 = 4;
 
 #[no_mangle]
 pub extern "C" fn osdetect_interface() -> u32 {
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn osdetect_fingerprint(seed: u64, text: *const u8, length
 }
 
 /// Bytes of what was found, which stay as they are until the next read: 0 rows, 1 spans, then each told slot, then each free one.
-/// `length` is set; null, and a length of 0, where there is no such thing.
+/// `length` is set; null, and a length of 0, where there is no such thing, as where no free slot has a text.
 ///
 /// # Safety
 /// As of `osdetect_read`.
@@ -143,6 +143,7 @@ pub unsafe extern "C" fn osdetect_found(reader: *const Reader, which: usize, len
         0 => Some(as_bytes(&reader.rows)),
         1 => Some(as_bytes(&reader.spans)),
         _ if which - 2 < told => Some(reader.told[which - 2].as_slice()),
+        _ if !reader.has_free => None,
         _ => reader.free.get(which - 2 - told).map(Vec::as_slice),
     };
     *length = bytes.map_or(0, <[u8]>::len);

@@ -4,7 +4,8 @@
 //! object                        the next object; the first is the record
 //! name TEXT skip|keep N|enter N a name of it, and what is done with the value: passed over, put into slot N, read as object N
 //! key N                         slot N is part of what a record is known by
-//! rare N FREE CLUE...           so it is, but only where its text has one of these literals in it; FREE is 1 if the caller looks too
+//! rare N CLUE...                so it is, but only where its text has one of these literals in it
+//! free HINT...                  other texts of the rare slot before are given back if they have one of these; without any: all
 //! told N                        slot N is wanted of each hit
 //! gather SEED SINCE UNTIL       the slots told are account, id and time of an event, by which known hits are gathered
 //! ```
@@ -26,7 +27,14 @@ pub struct Object {
 pub struct Rare {
     pub slot: usize,
     pub clues: Clues,
-    pub free: bool,
+    pub free: Free,
+}
+
+/// Which of the texts without a clue are given back.
+pub enum Free {
+    None,
+    All,
+    Some(Clues),
 }
 
 /// What is gathered; times are in microseconds since 1970.
@@ -71,11 +79,14 @@ impl Plan {
                     }
                 }
                 ["key", number] => plan.key.push(number.parse().ok()?),
-                ["rare", number, free, clues @ ..] => plan.rare.push(Rare {
+                ["rare", number, clues @ ..] => plan.rare.push(Rare {
                     slot: number.parse().ok()?,
-                    clues: Clues::of(clues.iter().map(|clue| unhex(clue)).collect::<Option<Vec<_>>>()?)?,
-                    free: *free == "1",
+                    clues: clues_of(clues)?,
+                    free: Free::None,
                 }),
+                ["free", hints @ ..] => {
+                    plan.rare.last_mut()?.free = if hints.is_empty() { Free::All } else { Free::Some(clues_of(hints)?) }
+                }
                 ["told", number] => plan.told.push(number.parse().ok()?),
                 ["gather", seed, since, until] => {
                     let (seed, since, until) = (seed.parse().ok()?, since.parse().ok()?, until.parse().ok()?);
@@ -103,6 +114,10 @@ impl Plan {
         let identified = self.gather.is_none() || self.told.len() == 3;
         (identified && used.all(|&slot| slot < self.slots) && self.slots <= MOST && self.rare.len() <= MOST).then_some(self)
     }
+}
+
+fn clues_of(words: &[&str]) -> Option<Clues> {
+    Clues::of(words.iter().map(|word| unhex(word)).collect::<Option<Vec<_>>>()?)
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

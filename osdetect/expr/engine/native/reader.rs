@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::gathered::{identity, Gathered};
 use crate::json::{byte, pass, scalar, space, string, value, Odd};
 use crate::names::Action;
-use crate::plan::Plan;
+use crate::plan::{Free, Plan};
 
 /// Stands for a record's number that the caller has to find out: nothing is remembered of it.
 pub const UNKEPT: u32 = u32::MAX;
@@ -77,8 +77,10 @@ pub struct Reader {
     pub spans: Vec<u32>,
     /// For each slot that is told: its texts of all hits, each ended by a newline; an empty one for what is no plain text.
     pub told: Vec<Vec<u8>>,
-    /// For each rare slot that the caller looks at too: its quiet texts of all records in the same form.
+    /// For each rare slot of which texts are given back: those of all records in the same form.
     pub free: Vec<Vec<u8>>,
+    /// Whether there is any such text.
+    pub has_free: bool,
 }
 
 impl Reader {
@@ -94,7 +96,8 @@ impl Reader {
             identities: Vec::new(),
             spans: Vec::new(),
             told: vec![Vec::new(); plan.told.len()],
-            free: vec![Vec::new(); plan.rare.iter().filter(|one| one.free).count()],
+            free: vec![Vec::new(); plan.rare.iter().filter(|one| !matches!(one.free, Free::None)).count()],
+            has_free: false,
             plan,
         }
     }
@@ -120,6 +123,7 @@ impl Reader {
         self.gathered.begin(first);
         self.rows.clear();
         self.identities.clear();
+        self.has_free = false;
         self.spans.clear();
         self.told.iter_mut().chain(&mut self.free).for_each(Vec::clear);
         if u32::try_from(text.len()).is_err() || std::str::from_utf8(text).is_err() {
@@ -342,9 +346,15 @@ impl Reader {
             } else {
                 kept &= add(&mut self.key, text, slot);
             }
-            if let Some(texts) = if rare.free { free.next() } else { None } {
-                if quiet {
+            let given = match &rare.free {
+                Free::None => continue,
+                Free::All => quiet,
+                Free::Some(hints) => quiet && hints.within(slot.inside(text)),
+            };
+            if let Some(texts) = free.next() {
+                if given {
                     texts.extend_from_slice(slot.inside(text));
+                    self.has_free = true;
                 }
                 texts.push(b'\n');
             }
