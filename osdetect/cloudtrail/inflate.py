@@ -22,9 +22,13 @@ try:
 except ImportError:
     _FAILURES: tuple[type[Exception], ...] = (zlib.error,)
     _inflater: Callable[[int], Any] = zlib.decompressobj
+    _at_once: Callable[[bytes, int, int], bytes] = zlib.decompress
+    _crc32: Callable[[bytes], int] = zlib.crc32
 else:
     _FAILURES = (zlib.error, cast("type[Exception]", isal_zlib.error))
     _inflater = isal_zlib.decompressobj
+    _at_once = isal_zlib.decompress
+    _crc32 = isal_zlib.crc32
 
 _GZIP = 31
 """Window bits for a gzip header and trailer with the largest window (zlib manual, inflateInit2)."""
@@ -34,6 +38,8 @@ _MORE = 1 << 12
 """And how much more, should the file have grown."""
 _PIECE = 4 << 20
 """The most text that is unpacked at once."""
+_SMALL = 64 << 10
+"""A file up to this size is unpacked at once, whatever it says of its text: deflate makes it at most 1,032 times as large."""
 _CAREFUL = 256
 """How much a broken stream is fed at once: the text is lost from the step that fails, not before."""
 _ALWAYS_ALLOWED = 16 << 20
@@ -102,6 +108,13 @@ class Pieces:
                 yield first
                 first = self._read(_READ)
             return
+        if self.stored_bytes == self.size <= _SMALL and (text := unpacked_at_once(first)):
+            more = self._read(_READ)
+            if not more:
+                self.text_bytes = len(text)
+                yield text
+                return
+            first += more  # the file has grown
         try:
             for text in self._members(first, _READ, _inflater):
                 self.text_bytes += len(text)
@@ -174,6 +187,23 @@ class Pieces:
         self.stored_bytes += len(data)
         self._hash.update(data)
         return data
+
+
+def unpacked_at_once(data: bytes) -> bytes | None:
+    """The text of gzip data that is one member and nothing else (RFC 1952); None where that is not certain.
+
+    It takes two thirds of the time of unpacking piece by piece, because the data says how long the text is.
+    """
+    size = int.from_bytes(data[-4:], "little")
+    if not 0 < size <= _PIECE:
+        return None
+    try:
+        text = _at_once(data, _GZIP, size + 1)
+    except _FAILURES:
+        return None
+    # Behind a member stand the checksum and the length of its text. Only one that ends the data has these there first.
+    end = _crc32(text).to_bytes(4, "little") + (len(text) & 0xFFFF_FFFF).to_bytes(4, "little")
+    return text if data.find(end) == len(data) - len(end) else None
 
 
 def _unreadable(path: Path, error: OSError) -> RecordError:

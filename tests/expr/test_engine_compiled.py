@@ -372,7 +372,24 @@ def test_more_kinds_of_records_than_are_remembered_cost_memory_only_once(
     ]  # fmt: skip
     assert sorted(_rows(engine, texts, (0, 1 << 64))) == sorted(_rows(plain, texts, (0, 1 << 64)))
     assert engine._keyed is not None
-    assert len(engine._keyed._outcomes) <= 100
+    assert len(engine._keyed.known.outcomes) <= 100
+
+
+def test_what_is_known_outlasts_a_new_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    firsts: list[int] = []
+    first = Keyed._first
+
+    def counted(self: Keyed, number: int, *rest: Any) -> Any:
+        firsts.append(number)
+        return first(self, number, *rest)
+
+    monkeypatch.setattr(Keyed, "_first", counted)
+    engine = Engine.of(RULES, TOLD, EVER)
+    records = [b'{"eventName":"CreateUser%d","errorCode":"x"}' % number for number in range(100)]
+    for name in range(20):
+        for _ in range(3):
+            engine.match_records(_delivery(*records, b'{"new%d":1,"eventName":"Open"}' % name))
+    assert len(firsts) < 3 * 102  # once for each way of grouping, not for each name
 
 
 def test_where_a_key_does_not_say_enough_there_is_none() -> None:

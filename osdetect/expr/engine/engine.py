@@ -182,10 +182,7 @@ class Engine:
         """What the compiled reader makes of the text, and of what it leaves this; None where there is none, or if it won't."""
         grouping = self._current() if self._compiled else None
         if grouping is not None and grouping is not self._keyed_for:
-            if self._keyed is None or not self._keyed.like(grouping):
-                self._gathered = self.gathered()
-                self._keyed = Keyed.of(grouping, self._tell, self._gather)
-            self._keyed_for = grouping
+            self._make_keyed(grouping)
         if self._keyed is None:
             return None
         try:
@@ -197,6 +194,16 @@ class Engine:
             return None
         self._seen += hits.records
         return in_order(hits.records, [hits, *left], self._keyed.keep(hits))
+
+    def _make_keyed(self, grouping: Grouping) -> None:
+        before = self._keyed
+        if before is None or not before.like(grouping):
+            self._keyed = Keyed.of(grouping, self._tell, self._gather)
+            if before is not None and self._keyed is not None:
+                self._keyed.adopt(before)
+            elif before is not None:
+                self._gathered += before.gathered()
+        self._keyed_for = grouping
 
     def _of_left(self, text: bytes, left: Sequence[tuple[int, Span]]) -> Hits:
         records = b",".join([text[start:end] for _, (start, end) in left])

@@ -34,22 +34,30 @@ class Hits(msgspec.Struct, frozen=True, gc=False):
     """Places of records that are not what they are known as."""
 
 
+class Known(msgspec.Struct):
+    """What is known of the keys that came."""
+
+    outcomes: list[Outcome | None] = []
+    """By number."""
+    numbers: dict[tuple[str, ...], int] = {}
+    """Of the rules that hold for hits of which their key does not say all."""
+    gathered: list[Rows] = []
+    """Of keys that are not known any more."""
+
+
 class Keyed:
     """What each key stands for, for one grouping."""
 
-    __slots__ = ("_gathered", "_gathers", "_numbers", "_outcomes", "_reader", "_tell", "grouping")
+    __slots__ = ("_gathers", "_tell", "grouping", "known", "reader")
 
     def __init__(
         self, grouping: Grouping, reader: native.Reader, tell: Sequence[str], *, gathers: bool
     ) -> None:
         self.grouping = grouping
-        self._reader = reader
+        self.reader = reader
+        self.known = Known()
         self._tell = tuple(tell)
-        self._outcomes: list[Outcome | None] = []
         self._gathers = gathers
-        self._gathered: list[Rows] = []
-        self._numbers: dict[tuple[str, ...], int] = {}
-        """Of the rules that hold for hits of which their key does not say all."""
 
     @staticmethod
     def of(grouping: Grouping, tell: Sequence[str], gather: native.Gather | None) -> "Keyed | None":
@@ -71,24 +79,36 @@ class Keyed:
         return Keyed(grouping, reader, tell, gathers=gather is not None)
 
     def like(self, grouping: Grouping) -> bool:
+        """Whether keys stand for the same there, and the same names are known."""
+        return self.stands_for_the_same(grouping) and self.grouping.shape.names == grouping.shape.names
+
+    def stands_for_the_same(self, grouping: Grouping) -> bool:
         """Whether keys stand for the same there."""
         mine = self.grouping
-        return (
-            mine.outcomes is grouping.outcomes
-            and (mine.steady, mine.rare, mine.others) == (grouping.steady, grouping.rare, grouping.others)
-            and mine.shape.names == grouping.shape.names
+        return mine.outcomes is grouping.outcomes and (mine.steady, mine.rare, mine.others) == (
+            grouping.steady,
+            grouping.rare,
+            grouping.others,
         )
+
+    def adopt(self, other: "Keyed") -> None:
+        """Take over what another has gathered, and what it knows, if that is so here too: then only names are new here."""
+        if other.stands_for_the_same(self.grouping) and None not in other.known.outcomes:
+            self.reader.adopt(other.reader)
+            self.known = other.known
+        else:
+            self.known.gathered = other.gathered()
 
     def gathered(self) -> list[Rows]:
         """The hits that were gathered, which are not kept any more."""
-        outcomes: list[Any] = self._outcomes
-        rows = [(outcomes[number].ids, taken) for number, taken in self._reader.taken()]
-        rows, self._gathered = [*self._gathered, *rows], []
+        outcomes: list[Any] = self.known.outcomes
+        rows = [(outcomes[number].ids, taken) for number, taken in self.reader.taken()]
+        rows, self.known.gathered = [*self.known.gathered, *rows], []
         return rows
 
     def keep(self, hits: Hits) -> int:
         """Keep what was gathered of the text that was read last; how many hits are kept by now."""
-        return self._reader.keep(hits.apart)
+        return self.reader.keep(hits.apart)
 
     def read(self, text: bytes, first: int, *, lines: bool) -> Hits | None:
         """Records of the text that rules hold for; None for a text that is to be read in another way.
@@ -98,12 +118,12 @@ class Keyed:
         Raises:
             msgspec.DecodeError, orjson.JSONDecodeError, RecursionError: the same.
         """
-        if len(self._outcomes) > _REMEMBERED:
-            self._gathered = self.gathered()
-            self._outcomes.clear()
-            self._numbers.clear()
-            self._reader.forget()
-        found = self._reader.read(text, lines=lines, first=first)
+        if len(self.known.outcomes) > _REMEMBERED:
+            self.known.gathered = self.gathered()
+            self.known.outcomes.clear()
+            self.known.numbers.clear()
+            self.reader.forget()
+        found = self.reader.read(text, lines=lines, first=first)
         if found is None:
             return None
         rows = found.rows
@@ -113,9 +133,9 @@ class Keyed:
         loud = self._loud(found.free)
         outcomes: list[Outcome | None] = []
         for number, (start, end), mask in zip(numbers, spans, masks, strict=True):
-            if number == len(self._outcomes):
-                self._outcomes.append(self._first(number, text[start:end], mask))
-            outcomes.append(self._outcomes[number] if number < native.STRANGE else None)
+            if number == len(self.known.outcomes):
+                self.known.outcomes.append(self._first(number, text[start:end], mask))
+            outcomes.append(self.known.outcomes[number] if number < native.STRANGE else None)
         kept: list[int] = []
         rules: list[tuple[str, ...]] = []
         for row, outcome in enumerate(outcomes):
@@ -138,12 +158,12 @@ class Keyed:
     def _take(self, row: int, number: int, outcome: Outcome, held: tuple[str, ...]) -> bool:
         """Have the reader gather a hit that it did not know enough of."""
         if outcome.undecided:
-            known = self._numbers.get(held)
+            known = self.known.numbers.get(held)
             if known is None:
-                known = self._numbers[held] = self._reader.number()
-                self._outcomes.append(Outcome(held))
+                known = self.known.numbers[held] = self.reader.number()
+                self.known.outcomes.append(Outcome(held))
             number = known
-        return self._reader.take(row, number)
+        return self.reader.take(row, number)
 
     def _told(
         self,
@@ -178,7 +198,7 @@ class Keyed:
         except msgspec.ValidationError:
             return None
         if outcome is not None and not outcome.undecided:
-            self._reader.settle(number, hit=outcome is not NOTHING)
+            self.reader.settle(number, hit=outcome is not NOTHING)
         return outcome
 
     def _loud(self, free: Sequence[str]) -> frozenset[int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-INTERFACE = 4
+INTERFACE = 5
 """What `osdetect_interface` says: functions and plans are those that are meant here."""
 LIBRARY = "records.library"
 """Not named like a module of Python's, which it is not."""
@@ -45,6 +45,7 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         "free": (None, pointer),
         "settle": (None, pointer, size, ctypes.c_bool),
         "forget": (None, pointer),
+        "adopt": (None, pointer, pointer),
         "read": (number, pointer, ctypes.c_char_p, size, ctypes.c_bool, ctypes.c_uint64),
         "number": (ctypes.c_uint32, pointer),
         "take": (ctypes.c_bool, pointer, size, ctypes.c_uint32),
@@ -137,6 +138,10 @@ class Reader:
     def forget(self) -> None:
         """Know nothing, and keep nothing; numbers begin with 0 again."""
         self._library.osdetect_forget(self._reader)
+
+    def adopt(self, other: "Reader") -> None:
+        """Take over what another knows and has gathered; it must know records by the same fields."""
+        self._library.osdetect_adopt(self._reader, other._reader)  # noqa: SLF001  # of the same class
 
     def number(self) -> int:
         """A number for hits that no key stands for; the next new key has the one behind it."""

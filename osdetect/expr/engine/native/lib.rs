@@ -18,7 +18,7 @@ use plan::Plan;
 use reader::{Meaning, Reader};
 
 /// Changes whenever a function here or the form of a plan does.
-const INTERFACE: u32 = 4;
+const INTERFACE: u32 = 5;
 
 #[no_mangle]
 pub extern "C" fn osdetect_interface() -> u32 {
@@ -55,6 +55,15 @@ pub unsafe extern "C" fn osdetect_settle(reader: *mut Reader, number: usize, hit
 #[no_mangle]
 pub unsafe extern "C" fn osdetect_forget(reader: *mut Reader) {
     (*reader).forget();
+}
+
+/// Take over what another reader knows and has gathered, which is for the same key and rare slots.
+///
+/// # Safety
+/// As of `osdetect_read`, for both, which are two.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_adopt(reader: *mut Reader, other: *mut Reader) {
+    (*reader).adopt(&mut *other);
 }
 
 /// How many records there are; -1 for a text that is to be read in another way.

@@ -109,6 +109,13 @@ impl Reader {
         }
     }
 
+    /// Take over what another knows and has gathered; its key and its rare slots are the same.
+    pub fn adopt(&mut self, other: &mut Reader) {
+        self.known = std::mem::take(&mut other.known);
+        self.meanings = std::mem::take(&mut other.meanings);
+        self.gathered = std::mem::take(&mut other.gathered);
+    }
+
     /// Know nothing; what is gathered goes too.
     pub fn forget(&mut self) {
         self.known.clear();
