@@ -14,6 +14,8 @@ class FoundFile:
     """A file to read."""
 
     path: Path
+    size: int
+    """Its bytes, when it was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def iter_files(paths: Sequence[Path]) -> Iterator[FoundFile | LeftOut]:
         if path.is_dir():
             yield from _walk(path)
         elif path.is_file():
-            yield FoundFile(path)
+            yield FoundFile(path, path.stat().st_size)
         elif path.exists():
             yield LeftOut(path, "neither a file nor a folder")
         elif path.is_symlink():
@@ -73,16 +75,18 @@ def _judge(folder: str, name: str, inside: Path) -> FoundFile | LeftOut:
     if not name.lower().endswith(_ENDINGS):
         return LeftOut(path, "not named like JSON", ignored=True)
     try:
-        mode = os.lstat(path).st_mode
-    except OSError:  # gone since the folder was listed
-        mode = 0
-    if stat.S_ISLNK(mode):
+        known = os.lstat(path)
+    except OSError as error:  # gone since the folder was listed
+        return LeftOut(path, f"cannot be found any more: {error.strerror}")
+    if stat.S_ISLNK(known.st_mode):
         if not path.exists():
             return LeftOut(path, "a link to nothing")
         if not _within(path, inside):
             return LeftOut(path, "a link out of the folder; it is not followed")
-        mode = path.stat().st_mode
-    return FoundFile(path) if stat.S_ISREG(mode) else LeftOut(path, "neither a file nor a folder")
+        known = path.stat()
+    if not stat.S_ISREG(known.st_mode):
+        return LeftOut(path, "neither a file nor a folder")
+    return FoundFile(path, known.st_size)
 
 
 def _within(link: Path, inside: Path) -> bool:

@@ -10,7 +10,6 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -51,7 +50,7 @@ ENDS_EARLY = "the gzip data ends before its end"
 class Pieces:
     """An open file and, while `texts` goes through it, how far it came and why it broke off."""
 
-    path: Path
+    path: str
     file: int
     """Its descriptor."""
     size: int
@@ -65,7 +64,7 @@ class Pieces:
     _hash: Any = field(default_factory=hashlib.sha256)
 
     @staticmethod
-    def open(path: Path, expansion: int) -> "Pieces":
+    def open(path: str, expansion: int) -> "Pieces":
         """Open a file for reading.
 
         Raises:
@@ -77,7 +76,7 @@ class Pieces:
             known = os.fstat(file)
             if not stat.S_ISREG(known.st_mode):
                 os.close(file)
-                raise RecordError("this is not a plain file", where=Where(str(path)))
+                raise RecordError("this is not a plain file", where=Where(path))
         except OSError as error:
             raise _unreadable(path, error) from None
         return Pieces(path, file, known.st_size, expansion)
@@ -206,10 +205,10 @@ def unpacked_at_once(data: bytes) -> bytes | None:
     return text if data.find(end) == len(data) - len(end) else None
 
 
-def _unreadable(path: Path, error: OSError) -> RecordError:
+def _unreadable(path: str, error: OSError) -> RecordError:
     return RecordError(
         "the file cannot be read",
         cause=error.strerror or str(error),
         cure="check its permissions",
-        where=Where(str(path)),
+        where=Where(path),
     )

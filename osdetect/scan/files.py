@@ -57,7 +57,8 @@ def find_files(paths: Sequence[Path], folder: Path, standard_input: BinaryIO) ->
             continue
         for item in iter_files([path]):
             if isinstance(item, FoundFile):
-                files.append(SourceFile(len(files), str(item.path), str(item.path), _size(item.path)))
+                path_text = str(item.path)
+                files.append(SourceFile(len(files), path_text, path_text, item.size))
             elif item.ignored:
                 ignored += 1
             else:
@@ -90,13 +91,6 @@ def _kept(standard_input: BinaryIO, folder: Path) -> Path:
             cure="make room there, set TMPDIR to a folder that has some, or name the file itself",
         ) from None
     return Path(name)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # reading it will say why
-        return 0
 
 
 def tasks(files: Iterable[SourceFile], workers: int) -> Iterator[Read]:

@@ -74,7 +74,7 @@ def judge_file(file: SourceFile, rules: engine.Engine, limits: Limits) -> Iterat
     """Read the file and judge its records; the last item says what became of it."""
     state = _Reading()
     try:
-        pieces = Pieces.open(Path(file.path), limits.expansion)
+        pieces = Pieces.open(file.path, limits.expansion)
     except RecordError as error:
         yield _refused(file, state, b"", error)
         return
@@ -148,7 +148,7 @@ def _records(
             state.is_digest = True
             return
         raise refusal(
-            pieces.path,
+            Path(pieces.path),
             seems,
             broken=pieces.broken,
             has_text=bool(window.text),
@@ -211,7 +211,7 @@ def wanted_records(
         RecordError: the file cannot be read any more.
     """
     before = 0
-    with Pieces.open(Path(file.path), limits.expansion) as pieces:
+    with Pieces.open(file.path, limits.expansion) as pieces:
         for window in windows(pieces.texts(), limits.record_bytes):
             spans = None if isinstance(window, Cut) else window.spans()
             if isinstance(window, Cut) or spans is None:

@@ -54,7 +54,7 @@ def test_a_folder_is_walked_in_sorted_order_and_other_names_are_only_counted(tmp
 
 def test_a_file_named_by_the_user_is_read_whatever_its_name(tmp_path: Path) -> None:
     path = written(tmp_path, "export.log", TEXT)
-    assert list(iter_files([path])) == [FoundFile(path)]
+    assert list(iter_files([path])) == [FoundFile(path, path.stat().st_size)]
 
 
 def test_links_out_of_the_folder_are_told_and_not_followed(tmp_path: Path) -> None:

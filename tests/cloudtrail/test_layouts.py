@@ -133,7 +133,7 @@ def test_streamed_text_is_what_unpacking_at_once_gives(
     data = change(gzip.compress(bytes(rng.randrange(64) for _ in range(300_000))))
     path = tmp_path / "a.gz"
     path.write_bytes(data)
-    with Pieces.open(path, 400) as pieces:
+    with Pieces.open(str(path), 400) as pieces:
         text = b"".join(pieces.texts())
         assert (pieces.broken, pieces.digest) == (unpack(data, 1 << 30).broken, hashlib.sha256(data).digest())
     assert broken in pieces.broken

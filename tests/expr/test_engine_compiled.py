@@ -194,7 +194,7 @@ def test_names_of_any_length_are_told_apart() -> None:
         text = _delivery(b"{" + b",".join(b'"%s":"%s"' % (n.encode(), n.encode()) for n in names[:90]) + b"}")
         found = reader.read(text, lines=False)
         assert found is not None
-        assert found.told == ([wanted if wanted in names[:90] else ""],)
+        assert found.told() == ([wanted if wanted in names[:90] else ""],)
         assert found.rows[1] == 0
 
 

@@ -173,7 +173,9 @@ class Keyed:
         text: bytes,
         spans: Sequence[Span],
     ) -> tuple[list[Any], ...]:
-        told = tuple([_at(column, kept) for column in found.told])
+        if not kept:
+            return tuple([[] for _ in self._tell])
+        told = tuple([_at(column, kept) for column in found.told()])
         for at, row in enumerate(kept):
             if masks[row] >= native.ODD_TOLD:
                 event = orjson.loads(text[spans[row][0] : spans[row][1]])

@@ -7,7 +7,7 @@ missing, the same is done in Python at half the speed; `MISSING` says why.
 import ctypes
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     records: int
     rows: Sequence[int]
     """`ROW` numbers for each hit."""
-    told: tuple[Sequence[str], ...]
+    told: Callable[[], tuple[Sequence[str], ...]]
     """For each field that is told its values, hit by hit."""
     free: tuple[str, ...]
     """For each rare field that is looked at here too: its quiet texts that have a hint, a line for each record.
@@ -154,9 +154,9 @@ class Reader:
         """
         return bool(self._library.osdetect_take(self._reader, row, number))
 
-    def keep(self, apart: Iterable[int]) -> int:
+    def keep(self, apart: Collection[int]) -> int:
         """Keep what was gathered of the text that was read last, but for records at these places; how much is kept by now."""
-        places = array("I", sorted(apart)).tobytes()
+        places = array("I", sorted(apart)).tobytes() if apart else b""
         return int(self._library.osdetect_keep(self._reader, places, len(places) // 4))
 
     def taken(self) -> Iterator[tuple[int, "array[int]"]]:
@@ -183,7 +183,7 @@ class Reader:
         return Found(
             records,
             self._numbers(0),
-            tuple([self._lines(which) for which in self._told]),
+            lambda: tuple([self._lines(which) for which in self._told]),
             tuple([self._bytes(which).decode() for which in self._free]),
             lambda: self._numbers(1),
         )
