@@ -37,6 +37,7 @@ def main() -> NoReturn:
         status = _reader_gone()
     except SystemExit as ended:  # what typer and rich make of a broken pipe: 1, which here would mean a loss
         status = _reader_gone() if ended.code == 1 else int(ended.code or 0)
+    gc.freeze()  # nobody has to look for garbage any more
     sys.exit(status)
 
 

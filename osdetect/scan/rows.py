@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from osdetect.expr.engine.native import has_twins
+
 WIDTH = 3
 _IN_MEMORY = 1_000_000
 """Rows (24 MB) above which they go to the file."""
@@ -81,7 +83,7 @@ class Rows:
                 mine.extend(
                     keys if shares == 1 else array("Q", [key for key in keys if key % shares == share])
                 )
-            if len(set(mine)) < len(mine):
+            if has_twins(mine):
                 yield _twice(mine)
 
 

@@ -5,7 +5,7 @@ import os
 import random
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -421,6 +421,14 @@ def test_a_time_is_read_as_python_reads_it() -> None:
     gathered = sorted(_rows(engine, texts, EVER))
     assert gathered == wanted
     assert len(wanted) > 3 * 200
+
+
+@pytest.mark.parametrize(
+    ("numbers", "twins"),
+    [((), False), ((1,), False), ((0, (1 << 64) - 1), False), ((3, 1, 2, 3), True), (range(1_000), False)],
+)
+def test_twins_are_found(numbers: Sequence[int], twins: bool) -> None:
+    assert native.has_twins(array("Q", numbers)) is twins
 
 
 def test_a_fingerprint_is_one_of_the_text() -> None:

@@ -28,6 +28,8 @@ _FEW = 16
 _FEW_IN_MANY = 2
 """and so many where the text is that of some fifty values."""
 
+_MOST_CLUES = 256
+
 Found = Callable[[str], Iterable[int]]
 """Which of some patterns are found in a text: their places."""
 Places = Mapping[str, tuple[int, ...]]
@@ -90,7 +92,7 @@ class MultiPattern:
         literals = dict.fromkeys((*equal, *map(fold_case, equal_cased)))
         literals.update(dict.fromkeys(fold_case(text) for one in of_wildcards for text in one.literals))
         free = [(place, test) for place, test in regexes if _is_free(test)]
-        told = len(literals) <= _FEW and "" not in literals and not (networks or others or anchored)
+        told = len(literals) <= _MOST_CLUES and "" not in literals and not (networks or others or anchored)
         return MultiPattern(
             tuple(name for name, _ in tests),
             equal,

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-INTERFACE = 5
+INTERFACE = 6
 """What `osdetect_interface` says: functions and plans are those that are meant here."""
 LIBRARY = "records.library"
 """Not named like a module of Python's, which it is not."""
@@ -52,6 +52,7 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         "keep": (size, pointer, ctypes.c_char_p, size),
         "kept": (number, pointer, size, ctypes.POINTER(pointer), ctypes.POINTER(size)),
         "drop": (None, pointer),
+        "has_twins": (ctypes.c_bool, pointer, size),
         "fingerprint": (ctypes.c_uint64, ctypes.c_uint64, ctypes.c_char_p, size),
         "found": (pointer, pointer, size, ctypes.POINTER(size)),
     }
@@ -75,6 +76,13 @@ def fingerprint(text: str) -> int:
         return hash(text) & ((1 << 64) - 1)
     raw = text.encode("utf-8", "surrogatepass")
     return int(_LIBRARY.osdetect_fingerprint(_SEED, raw, len(raw)))
+
+
+def has_twins(numbers: "array[int]") -> bool:
+    """Whether one of the numbers, of 64 bits each, is there twice."""
+    if _LIBRARY is None:
+        return len(set(numbers)) < len(numbers)
+    return bool(_LIBRARY.osdetect_has_twins(*numbers.buffer_info()))
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):

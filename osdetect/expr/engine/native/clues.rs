@@ -12,7 +12,7 @@ pub struct Clues {
     step: usize,
     /// By `pair`: whether it stands near the beginning of a literal.
     pairs: Box<[u64; BITS / 64]>,
-    /// What each pair may be: which literal, and how far from its beginning.
+    /// What each pair may be, in the order of pairs: which literal, and how far from its beginning.
     places: Vec<(u16, u16, u16)>,
 }
 
@@ -30,6 +30,7 @@ impl Clues {
                 places.push((pair as u16, u16::try_from(number).ok()?, shift as u16));
             }
         }
+        places.sort_unstable();
         Some(Clues { literals, step, pairs, places })
     }
 
@@ -49,7 +50,9 @@ impl Clues {
 
     #[cold]
     fn stands(&self, text: &[u8], at: usize, pair: usize) -> bool {
-        self.places.iter().filter(|place| place.0 as usize == pair).any(|&(_, number, shift)| {
+        let first = self.places.partition_point(|place| (place.0 as usize) < pair);
+        let mut same = self.places[first..].iter().take_while(|place| place.0 as usize == pair);
+        same.any(|&(_, number, shift)| {
             let literal = &self.literals[number as usize];
             let start = at.checked_sub(shift as usize);
             let there = start.and_then(|start| text.get(start..start + literal.len()));

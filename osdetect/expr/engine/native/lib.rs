@@ -18,7 +18,7 @@ use plan::Plan;
 use reader::{Meaning, Reader};
 
 /// Changes whenever a function here or the form of a plan does.
-const INTERFACE: u32 = 5;
+const INTERFACE: u32 = 6;
 
 #[no_mangle]
 pub extern "C" fn osdetect_interface() -> u32 {
@@ -137,6 +137,20 @@ pub unsafe extern "C" fn osdetect_drop(reader: *mut Reader) {
 #[no_mangle]
 pub unsafe extern "C" fn osdetect_fingerprint(seed: u64, text: *const u8, length: usize) -> u64 {
     gathered::fingerprint(seed, slice::from_raw_parts(text, length))
+}
+
+/// Whether one of the numbers is there twice.
+///
+/// # Safety
+/// `numbers` points to `count` of them.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_has_twins(numbers: *const u64, count: usize) -> bool {
+    if count == 0 {
+        return false;
+    }
+    let mut sorted = slice::from_raw_parts(numbers, count).to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|two| two[0] == two[1])
 }
 
 /// Bytes of what was found, which stay as they are until the next read: 0 rows, 1 spans, then each told slot, then each free one.
