@@ -29,7 +29,7 @@ class Ground:
     """A node, with the rules deployed. Several episodes may be played on it at once."""
 
     def __init__(self, folder: Path) -> None:
-        self._options = NodeOptions(name=f"faults-{os.getpid()}", heap_mb=1024, port=_lasting_port())
+        self._options = NodeOptions(name=f"faults-{os.getpid()}", heap_mb=1536, port=_lasting_port())
         self._node: RunningNode | None = None
         self._changed = threading.Condition()
         self._users, self._down = 0, False
