@@ -360,6 +360,36 @@ def test_a_record_that_an_expression_finds_is_not_taken_for_those_it_is_like() -
     assert engine._keyed.grouping.rare  # else it tested nothing
 
 
+@pytest.mark.parametrize(
+    "pattern", ["a.*", "(?i)\u017fECRET", "x|longer", "é+", "[b-z]b", "Role/Adm", "(?i)ROLE/ADM"]
+)
+def test_any_expression_on_a_rare_text_finds_what_it_finds_otherwise(pattern: str) -> None:
+    rules: Rules = [*RULES, ("free", Leaf("userAgent", Regex(pattern)))]
+    chance = random.Random(5)
+    texts = [
+        "a secret",
+        "SECRET",
+        "xa",
+        "is longer",
+        "caf\u00e9",
+        "cb",
+        "role/adm",
+        "ROLE/Adm",
+        "-",
+        "\u017fecret",
+    ]
+    records = [
+        orjson.dumps({"eventName": "List", "userAgent": f"{number} {chance.choice(texts)}", "errorCode": "x"})
+        for number in range(2_000)
+    ]
+    engine, plain = Engine.of(rules), Engine.of(rules, compiled=False)
+    for at in range(0, 2_000, 100):
+        text = _delivery(*records[at : at + 100])
+        assert engine.match_records(text) == plain.match_records(text)
+    assert engine._keyed is not None
+    assert engine._keyed.grouping.rare
+
+
 def test_more_kinds_of_records_than_are_remembered_cost_memory_only_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

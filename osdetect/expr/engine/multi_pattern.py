@@ -258,7 +258,10 @@ def _is_free(test: Regex) -> bool:
 
 def _hints(tests: Sequence[Regex]) -> tuple[str, ...] | None:
     required = [required_literals(test.pattern, test.flags) for test in tests]
-    return tuple({text for one in required for text in one[0]}) if all(required) else None
+    if not all(required):
+        return None
+    hints = tuple({text for one in required for text in one[0]})
+    return hints if min(map(len, hints), default=2) > 1 else None  # a single character is nearly everywhere
 
 
 def _regexes(tests: Sequence[tuple[int, Regex]]) -> Found | None:

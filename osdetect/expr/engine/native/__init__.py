@@ -25,7 +25,7 @@ ODD_TOLD = 1 << 31
 """The bit of the mask that says: what is told of the hit is not to be had from here."""
 
 
-def _load() -> tuple[ctypes.CDLL | None, str]:
+def _load() -> tuple[ctypes.PyDLL | None, str]:
     path = Path(__file__).with_name(LIBRARY)
     if not path.is_file():
         return (
@@ -33,7 +33,7 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
             "it was not made when osdetect was installed; install Rust's compiler, then osdetect again",
         )
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.PyDLL(str(path))  # holds Python's lock: a reader is for one thread at a time
         made_for = library.osdetect_interface()
     except (OSError, AttributeError) as error:
         return None, f"{path} cannot be used ({error}); install osdetect again"
