@@ -50,7 +50,7 @@ def _said(error: OsdetectError) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(50_000, 20, 50)  # as the program does (osdetect.cli)
+    gc.set_threshold(50_000, 20, 50)  # as the program does (osdetect.cli.main)
     judge(Path(__file__).with_name("absent"))  # imports what is imported at the first use
     for argument in sys.argv[1:]:
         print(json.dumps(judge(Path(argument))), flush=True)  # noqa: T201  # that is what it is for
