@@ -24,11 +24,12 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import structs
 from records import shared_rules
 
 from osdetect.expr import All, AnyOf, Equals, Expr, Leaf, Not, Wildcard, evaluate
@@ -98,10 +99,10 @@ def tenfold(rules: Rules) -> Rules:
 def _renamed(tree: Expr[str], number: int) -> Expr[str]:
     match tree:
         case Leaf(test=Equals(text=text) as test):
-            return replace(tree, test=replace(test, text=f"{text}{number}"))
+            return structs.replace(tree, test=structs.replace(test, text=f"{text}{number}"))
         case Leaf(test=Wildcard(parts=parts) as test) if any(isinstance(part, str) for part in parts):
             renamed = tuple(f"{part}{number}" if isinstance(part, str) else part for part in parts)
-            return replace(tree, test=replace(test, parts=renamed))
+            return structs.replace(tree, test=structs.replace(test, parts=renamed))
         case Not(part=part):
             return Not(_renamed(part, number))
         case All(parts=parts):

@@ -1,9 +1,9 @@
 """What a rule's tree says that its author cannot have meant: tests that exclude each other, conditions without effect."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import orjson
+from msgspec import structs
 
 from osdetect.check.events import exact_texts
 from osdetect.check.findings import Finding, Subject
@@ -149,7 +149,7 @@ def canonical(tree: Tree) -> bytes:
             return _dumped(Leaf(name, Equals(fold_case(text))))
         case Leaf(test=Wildcard(parts=parts, cased=False) as test):
             folded = tuple(fold_case(part) if isinstance(part, str) else part for part in parts)
-            return _dumped(Leaf(tree.field, replace(test, parts=folded)))
+            return _dumped(Leaf(tree.field, structs.replace(test, parts=folded)))
         case Leaf():
             return _dumped(tree)
         case Not(part=part):

@@ -4,9 +4,10 @@
 in an index. Handing an unbound tree to something that needs a bound one is a type error.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, Literal, TypeVar
+
+import msgspec
 
 F_co = TypeVar("F_co", covariant=True)
 
@@ -20,24 +21,21 @@ class Gap(Enum):
     """Exactly one character."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equals:
+class Equals(msgspec.Struct, frozen=True):
     """A value's text is this text; letter case counts only when `cased`."""
 
     text: str
     cased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(msgspec.Struct, frozen=True):
     """A value's whole text fits the pattern; letter case counts only when `cased`."""
 
     parts: tuple[str | Gap, ...]
     cased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Regex:
+class Regex(msgspec.Struct, frozen=True):
     """The pattern is found somewhere in a value's text (RE2 syntax, linear time)."""
 
     pattern: str
@@ -45,15 +43,13 @@ class Regex:
     """Letters out of "ims", sorted: ignore case, multi-line, dot matches line ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cidr:
+class Cidr(msgspec.Struct, frozen=True):
     """A value is an IP address inside the network, for example 10.0.0.0/8 or 2001:db8::/32."""
 
     network: str
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(msgspec.Struct, frozen=True):
     """A value is this number, or its text is the number's text."""
 
     value: int | float
@@ -64,16 +60,14 @@ Part = Literal["minute", "hour", "day", "week", "month", "year"]
 """The parts of a time that Sigma names; weeks are those of ISO 8601, from 1 to 53."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(msgspec.Struct, frozen=True):
     """A value is a number, or text that reads as one, on this side of the bound."""
 
     operator: Side
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
-class CompareTime:
+class CompareTime(msgspec.Struct, frozen=True):
     """A value is a date or time (ISO 8601) on this side of the moment."""
 
     operator: Side
@@ -81,8 +75,7 @@ class CompareTime:
     """ISO 8601 with an offset, for example 2024-05-01T00:00:00+00:00. A value without an offset counts as UTC."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimePart:
+class TimePart(msgspec.Struct, frozen=True):
     """A part of a value that is a date or time (ISO 8601), as it is written there, compares so to the number."""
 
     part: Part
@@ -90,25 +83,21 @@ class TimePart:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(msgspec.Struct, frozen=True):
     """A value is this truth value, or the text "true" or "false" in any letter case."""
 
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Null:
+class Null(msgspec.Struct, frozen=True):
     """The field is absent, has no value, or a null is among its values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exists:
+class Exists(msgspec.Struct, frozen=True):
     """The field is present, whatever its value, be it empty or null."""
 
 
-@dataclass(frozen=True, slots=True)
-class SameAs:
+class SameAs(msgspec.Struct, frozen=True):
     """A value's text stands so to the text of a value of another field; letter case counts only when `cased`."""
 
     path: str
@@ -133,30 +122,26 @@ Test = (
 """What a leaf asks of a field. All but `Null` and `Exists` ask it of each value; one that holds is enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf(Generic[F_co]):
+class Leaf(msgspec.Struct, Generic[F_co], frozen=True):
     """A test of one field."""
 
     field: F_co
     test: Test
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Generic[F_co]):
+class Not(msgspec.Struct, Generic[F_co], frozen=True):
     """True where `part` is false, also when the field is absent."""
 
     part: "Expr[F_co]"
 
 
-@dataclass(frozen=True, slots=True)
-class All(Generic[F_co]):
+class All(msgspec.Struct, Generic[F_co], frozen=True):
     """True where every part is; `All(())` is true."""
 
     parts: "tuple[Expr[F_co], ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf(Generic[F_co]):
+class AnyOf(msgspec.Struct, Generic[F_co], frozen=True):
     """True where some part is; `AnyOf(())` is false."""
 
     parts: "tuple[Expr[F_co], ...]"

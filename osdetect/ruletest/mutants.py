@@ -5,6 +5,8 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
+from msgspec import structs
+
 from osdetect.expr import (
     All,
     AnyOf,
@@ -177,7 +179,7 @@ class _Way:
 def _texts(test: Test) -> Iterator[_Way]:
     """Texts compared more loosely, or more strictly."""
     if isinstance(test, Equals | Wildcard) and test.cased and _has_case(test):
-        yield _Way("widened", "letter case no longer counts", replace(test, cased=False))
+        yield _Way("widened", "letter case no longer counts", structs.replace(test, cased=False))
     match test:
         case Equals(text=text, cased=cased) if text:
             yield _Way("widened", "contains, not is", Wildcard((Gap.ANY, text, Gap.ANY), cased))
@@ -226,7 +228,7 @@ def _values(test: Test) -> Iterator[_Way]:
     """Another value, or a bound that is moved by one step."""
     match test:
         case Equals(text=text):
-            yield _Way("value", "another value", replace(test, text=f"{text}~"))
+            yield _Way("value", "another value", structs.replace(test, text=f"{text}~"))
         case Number(value=value):
             yield _Way("value", "another value", Number(value + 1))
         case Boolean(value=value):
@@ -235,11 +237,11 @@ def _values(test: Test) -> Iterator[_Way]:
             if (beside := _beside(network)) is not None:
                 yield _Way("value", "another value", Cidr(beside))
         case Compare(operator=side) | CompareTime(operator=side):
-            yield _Way("bound", "the bound moved", replace(test, operator=_OTHER_SIDE[side]))
+            yield _Way("bound", "the bound moved", structs.replace(test, operator=_OTHER_SIDE[side]))
         case TimePart(operator="eq", value=value):
-            yield _Way("value", "another value", replace(test, value=value + 1))
+            yield _Way("value", "another value", structs.replace(test, value=value + 1))
         case TimePart(operator="lt" | "lte" | "gt" | "gte" as side):
-            yield _Way("bound", "the bound moved", replace(test, operator=_OTHER_SIDE[side]))
+            yield _Way("bound", "the bound moved", structs.replace(test, operator=_OTHER_SIDE[side]))
         case _:
             return
 
