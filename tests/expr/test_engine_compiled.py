@@ -346,6 +346,40 @@ def test_what_was_gathered_of_a_text_that_is_odd_at_its_end_is_not_kept() -> Non
     assert (rules, sorted(rows[2::3])) == (("create",), list(range(1_000, 1_300)))
 
 
+@pytest.mark.parametrize(
+    "end", [b"{]", b'{"eventName":1e999}', b'{"userIdentity":{"other":1e999},"eventName":"x"}']
+)
+def test_new_keys_of_an_odd_text_are_not_taken_for_others(end: bytes) -> None:
+    """Keys are numbered as they come, also in a text that turns out to be odd at its end."""
+    rules: Rules = [
+        *RULES,
+        ("other", All((Leaf("eventName", Equals("Other")), Leaf("userIdentity.other", Exists())))),
+    ]
+    chance = random.Random(11)
+    engine, plain = Engine.of(rules, TOLD, EVER), Engine.of(rules, TOLD, compiled=False)
+    for window in range(60):
+        records = [
+            orjson.dumps(
+                {
+                    "eventName": chance.choice(
+                        [f"Create{window}", "Open", "Other", f"x{chance.randrange(window + 1)}"]
+                    ),
+                    "errorCode": f"e{chance.randrange(window + 1)}",
+                    "userIdentity": {"arn": "a", "other": "x"},
+                    "requestParameters": {"cidr": chance.choice(["0.0.0.0/0", "10.0.0.0/8"])},
+                    "recipientAccountId": "1" * 12,
+                    "eventID": f"{window:018}{number:018}",
+                    "eventTime": "2024-05-01T00:00:00Z",
+                }
+            )
+            for number in range(40)
+        ]
+        text = _delivery(*records)
+        assert sorted(_rows(engine, [text], EVER)) == sorted(_rows(plain, [text], EVER))
+        if window % 3 == 1:
+            engine.match_records(_delivery(*[one.replace(b'"Create', b'"Made') for one in records], end))
+
+
 def test_a_record_that_an_expression_finds_is_not_taken_for_those_it_is_like() -> None:
     like = b'{"eventName":"%s","userAgent":"u%d","userIdentity":{"arn":"arn:%d:role/%s"}}'
     quiet = [like % (b"List", number, number, b"x") for number in range(400)]
@@ -393,7 +427,7 @@ def test_any_expression_on_a_rare_text_finds_what_it_finds_otherwise(pattern: st
 def test_more_kinds_of_records_than_are_remembered_cost_memory_only_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("osdetect.expr.engine.keyed._REMEMBERED", 50)
+    monkeypatch.setattr("osdetect.expr.engine.keyed.REMEMBERED", 50)
     engine = Engine.of(RULES, TOLD, EVER)
     plain = Engine.of(RULES, TOLD, compiled=False)
     texts = [

@@ -10,10 +10,8 @@ from msgspec import UNSET
 
 from osdetect.expr.engine import native
 from osdetect.expr.engine.grouping import Grouping
-from osdetect.expr.engine.outcome import NOTHING, Outcome, decide
+from osdetect.expr.engine.outcome import NOTHING, REMEMBERED, Outcome, decide
 from osdetect.expr.engine.pieces import Span
-
-_REMEMBERED = 8_192
 
 Rows = tuple[tuple[str, ...], "array[int]"]
 """The ids of rules that hold, and for each hit its key, its time and its place."""
@@ -37,8 +35,8 @@ class Hits(msgspec.Struct, frozen=True, gc=False):
 class Known(msgspec.Struct):
     """What is known of the keys that came."""
 
-    outcomes: list[Outcome | None] = []
-    """By number."""
+    outcomes: dict[int, Outcome] = {}
+    """By number. The reader gives numbers in a text too that cannot be read to its end: those are missing until they come again."""
     numbers: dict[tuple[str, ...], int] = {}
     """Of the rules that hold for hits of which their key does not say all."""
     gathered: list[Rows] = []
@@ -93,7 +91,7 @@ class Keyed:
 
     def adopt(self, other: "Keyed") -> None:
         """Take over what another has gathered, and what it knows, if that is so here too: then only names are new here."""
-        if other.stands_for_the_same(self.grouping) and None not in other.known.outcomes:
+        if other.stands_for_the_same(self.grouping):
             self.reader.adopt(other.reader)
             self.known = other.known
         else:
@@ -101,8 +99,7 @@ class Keyed:
 
     def gathered(self) -> list[Rows]:
         """The hits that were gathered, which are not kept any more."""
-        outcomes: list[Any] = self.known.outcomes
-        rows = [(outcomes[number].ids, taken) for number, taken in self.reader.taken()]
+        rows = [(self.known.outcomes[number].ids, taken) for number, taken in self.reader.taken()]
         rows, self.known.gathered = [*self.known.gathered, *rows], []
         return rows
 
@@ -118,7 +115,7 @@ class Keyed:
         Raises:
             msgspec.DecodeError, orjson.JSONDecodeError, RecursionError: the same.
         """
-        if len(self.known.outcomes) > _REMEMBERED:
+        if self.reader.numbers() > REMEMBERED:
             self.known.gathered = self.gathered()
             self.known.outcomes.clear()
             self.known.numbers.clear()
@@ -131,11 +128,11 @@ class Keyed:
         spans = list(zip(rows[2 :: native.ROW], rows[3 :: native.ROW], strict=True))
         masks = rows[4 :: native.ROW]
         loud = self._loud(found.free)
-        outcomes: list[Outcome | None] = []
-        for number, (start, end), mask in zip(numbers, spans, masks, strict=True):
-            if number == len(self.known.outcomes):
-                self.known.outcomes.append(self._first(number, text[start:end], mask))
-            outcomes.append(self.known.outcomes[number] if number < native.STRANGE else None)
+        known = self.known.outcomes
+        outcomes = [
+            known.get(number) or self._first(number, text[start:end], mask)
+            for number, (start, end), mask in zip(numbers, spans, masks, strict=True)
+        ]
         kept: list[int] = []
         rules: list[tuple[str, ...]] = []
         for row, outcome in enumerate(outcomes):
@@ -161,7 +158,7 @@ class Keyed:
             known = self.known.numbers.get(held)
             if known is None:
                 known = self.known.numbers[held] = self.reader.number()
-                self.known.outcomes.append(Outcome(held))
+                self.known.outcomes[known] = Outcome(held)
             number = known
         return self.reader.take(row, number)
 
@@ -194,13 +191,17 @@ class Keyed:
         return decide(self.grouping.outcomes, outcome, orjson.loads(record) if event is None else event)
 
     def _first(self, number: int, record: bytes, mask: int) -> Outcome | None:
-        """What a key stands for, of which this is the first record."""
+        """What a key stands for, of which this is the first record; None where there is no key that says all of it."""
+        if number >= native.STRANGE:
+            return None
         try:
             outcome = self.grouping.outcome_of(self.grouping.shape.decode_one(memoryview(record)), mask)
         except msgspec.ValidationError:
             return None
-        if outcome is not None and not outcome.undecided:
-            self.reader.settle(number, hit=outcome is not NOTHING)
+        if outcome is not None:
+            self.known.outcomes[number] = outcome
+            if not outcome.undecided:
+                self.reader.settle(number, hit=outcome is not NOTHING)
         return outcome
 
     def _loud(self, free: Sequence[str]) -> frozenset[int]:

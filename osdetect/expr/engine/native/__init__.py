@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-INTERFACE = 6
+INTERFACE = 7
 """What `osdetect_interface` says: functions and plans are those that are meant here."""
 LIBRARY = "records.library"
 """Not named like a module of Python's, which it is not."""
@@ -48,6 +48,7 @@ def _load() -> tuple[ctypes.PyDLL | None, str]:
         "adopt": (None, pointer, pointer),
         "read": (number, pointer, ctypes.c_char_p, size, ctypes.c_bool, ctypes.c_uint64),
         "number": (ctypes.c_uint32, pointer),
+        "numbers": (size, pointer),
         "take": (ctypes.c_bool, pointer, size, ctypes.c_uint32),
         "keep": (size, pointer, ctypes.c_char_p, size),
         "kept": (number, pointer, size, ctypes.POINTER(pointer), ctypes.POINTER(size)),
@@ -152,8 +153,12 @@ class Reader:
         self._library.osdetect_adopt(self._reader, other._reader)  # noqa: SLF001  # of the same class
 
     def number(self) -> int:
-        """A number for hits that no key stands for; the next new key has the one behind it."""
+        """A number for hits that no key stands for."""
         return int(self._library.osdetect_number(self._reader))
+
+    def numbers(self) -> int:
+        """How many numbers there are by now."""
+        return int(self._library.osdetect_numbers(self._reader))
 
     def take(self, row: int, number: int) -> bool:
         """Gather a hit of the text that was read last as one with this number; false where it can't be.

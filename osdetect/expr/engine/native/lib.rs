@@ -18,7 +18,7 @@ use plan::Plan;
 use reader::{Meaning, Reader};
 
 /// Changes whenever a function here or the form of a plan does.
-const INTERFACE: u32 = 6;
+const INTERFACE: u32 = 7;
 
 #[no_mangle]
 pub extern "C" fn osdetect_interface() -> u32 {
@@ -85,6 +85,15 @@ pub unsafe extern "C" fn osdetect_read(reader: *mut Reader, text: *const u8, len
 #[no_mangle]
 pub unsafe extern "C" fn osdetect_number(reader: *mut Reader) -> u32 {
     (*reader).number()
+}
+
+/// How many numbers there are by now.
+///
+/// # Safety
+/// As of `osdetect_read`.
+#[no_mangle]
+pub unsafe extern "C" fn osdetect_numbers(reader: *const Reader) -> usize {
+    (*reader).numbers()
 }
 
 /// Gather a hit of the text that was read, by its place among the rows, as one with this number; false where it can't be.

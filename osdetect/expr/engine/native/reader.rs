@@ -123,7 +123,7 @@ impl Reader {
         self.gathered = Gathered::default();
     }
 
-    /// How many records the text has. Numbers that are new come in ascending order.
+    /// How many records the text has. Keys that are new have numbers by then, also where the text is odd.
     ///
     /// What is gathered of it does not count before `gathered.keep`. `first` is what the first record is called there.
     pub fn read(&mut self, text: &[u8], lines: bool, first: u64) -> Result<usize, Odd> {
@@ -333,6 +333,10 @@ impl Reader {
     pub fn number(&mut self) -> u32 {
         self.meanings.push(Meaning::Hit);
         self.meanings.len() as u32 - 1
+    }
+
+    pub fn numbers(&self) -> usize {
+        self.meanings.len()
     }
 
     /// The key, which rare slots are quiet, and whether the key says all.
