@@ -7,6 +7,7 @@ the compiler.
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -43,30 +44,23 @@ def compiled(folder: Path, library: Path) -> str:
     rustc = os.environ.get("RUSTC") or shutil.which("rustc")
     if rustc is None:
         return "there is no rustc"
-    # Made beside and moved there: a process that has the old one loaded keeps it.
-    made = library.with_name(f".{library.name}.{os.getpid()}")
-    command = [
-        rustc,
-        "--edition=2021",
-        "--crate-type=cdylib",
-        "--crate-name=records",
-        "-Copt-level=3",
-        "-Clto=fat",
-    ]
-    try:
-        subprocess.run(
-            [*command, "-Cstrip=symbols", "-o", made, folder / "lib.rs"],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        made.replace(library)
-    except subprocess.CalledProcessError as error:
-        return f"{rustc} failed: {error.stderr.strip()[-2_000:]}"
-    except OSError as error:
-        return f"{rustc} cannot be run: {error.strerror}"
-    finally:
-        made.unlink(missing_ok=True)
+    command = [rustc, "--edition=2021", "--crate-type=cdylib", "--crate-name=records"]
+    options = ["-Copt-level=3", "-Clto=fat", "-Cstrip=symbols"]
+    # Made in a folder of its own, where another build cannot meddle with it, and moved: who has the old one loaded keeps it.
+    with tempfile.TemporaryDirectory(prefix=".records.", dir=folder) as apart:
+        made = Path(apart) / library.name
+        try:
+            subprocess.run(
+                [*command, *options, "-o", made, folder / "lib.rs"],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            made.replace(library)
+        except subprocess.CalledProcessError as error:
+            return f"{rustc} failed: {error.stderr.strip()[-2_000:]}"
+        except OSError as error:
+            return f"{rustc} cannot be run: {error.strerror}"
     return ""
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -90,6 +91,17 @@ def test_without_a_compiler_the_wheel_is_one_for_all_machines_and_that_is_said(s
         name for name in zipfile.ZipFile(made).namelist() if "library" in name or name.endswith(".so")
     ]
     assert not library.exists()
+
+
+def test_two_builds_at_once_do_not_meddle_with_each_other(source: Path) -> None:
+    if native.MISSING:
+        pytest.skip(native.MISSING)
+    with ThreadPoolExecutor(2) as both:
+        built = list(both.map(lambda _: _built(source, OSDETECT_REQUIRE_COMPILED="1"), range(2)))
+    assert [one.returncode for one in built] == [0, 0], built
+    library = source / "osdetect/expr/engine/native/records.library"
+    assert library.is_file()
+    assert not list(library.parent.glob(".records.*"))
 
 
 def test_a_compiler_that_fails_is_quoted_and_an_error_where_it_is_demanded(source: Path) -> None:
