@@ -1,22 +1,18 @@
-"""The compiled reader: it reads JSON as JSON is, knows records by what decides rules, and gathers hits without losing one."""
+"""The engine with the compiled reader: no hit is lost or given twice, gathered or not, whatever stands beside it."""
 
-import json
-import os
 import random
-from array import array
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
 
 from osdetect.expr import All, Cidr, Equals, Exists, Expr, Gap, Leaf, Not, Regex, Wildcard
-from osdetect.expr.engine import Engine, native
+from osdetect.expr.engine import Engine
 from osdetect.expr.engine.keyed import Keyed
 from osdetect.scan.keys import TOLD, Keys
 from osdetect.scenario import iter_records
+from tests.expr.compiled import delivery, require_compiled
 
 Rules = list[tuple[str, Expr[str]]]
 TELL = ("id",)
@@ -35,232 +31,7 @@ EACH: Rules = [("each", All((Leaf("eventName", Exists()), Not(Leaf("errorCode", 
 
 @pytest.fixture(autouse=True)
 def _compiled() -> None:
-    if native.MISSING:
-        if os.environ.get("OSDETECT_REQUIRE_COMPILED") == "1":
-            pytest.fail(native.MISSING)
-        pytest.skip(native.MISSING)
-
-
-def _reader(**asked: Any) -> native.Reader:
-    of = {"objects": {"": ["a"]}, "key": ["a"], "rare": [], "tell": [], "gather": None, **asked}
-    return native.of_plan(of["objects"], of["key"], of["rare"], of["tell"], of["gather"])
-
-
-def _delivery(*records: bytes) -> bytes:
-    return b'{"Records":[' + b",".join(records) + b"]}"
-
-
-def _reads(value: bytes) -> bool:
-    """Whether the reader takes the value, as one that is kept and as one that is passed over."""
-    kept, skipped = (
-        _reader().read(_delivery(b'{"%s":%s}' % (name, value)), lines=False) is not None
-        for name in (b"a", b"other")
-    )
-    assert kept is skipped
-    return kept
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        b"0",
-        b"-0",
-        b"-0.5e+10",
-        b"10E-2",
-        b"1e0",
-        b"18446744073709551616",
-        b"true",
-        b"false",
-        b"null",
-        b'""',
-        b'"a\\"b\\\\\\/\\b\\f\\n\\r\\t\\u00e9"',
-        b'"\\ud83d\\ude00"',
-        b'"\\uD83D\\uDE00"',
-        "\u00e9\u4e2d\U0001f600".join('""').encode(),
-        b'"\x7f"',
-        b"[]",
-        b"{}",
-        b"[ ]",
-        b"{ }",
-        b'[1,"a",null , [true,{}] ]',
-        b'{"a" : {"b":[{"c":[]}]} ,"d":1}',
-        b"[" * 199 + b"]" * 199,
-    ],
-    ids=lambda value: value[:30].decode(errors="replace"),
-)
-def test_a_value_of_json_is_read(value: bytes) -> None:
-    assert _reads(value)
-    json.loads(value)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        b"",
-        b"01",
-        b"-",
-        b"+1",
-        b".5",
-        b"1.",
-        b"1.e5",
-        b"1e",
-        b"1e+",
-        b"0x1",
-        b"NaN",
-        b"Infinity",
-        b"tru",
-        b"True",
-        b"nul",
-        b"'a'",
-        b'"a',
-        b'"\n"',
-        b'"\x00"',
-        b'"\x1f"',
-        b'"1234567\x1f"',
-        b'"\\x"',
-        b'"\\',
-        b'"\\u12"',
-        b'"\\u12g4"',
-        b'"\\ud800"',
-        b'"\\ud800\\u0041"',
-        b'"\\udc00"',
-        b'"\xff"',
-        b'"\xc0\xaf"',
-        b'"\xed\xa0\x80"',
-        b"[1,]",
-        b"[,1]",
-        b"[1 2]",
-        b"[1}",
-        b"[",
-        b"[[]",
-        b'{"a"}',
-        b'{"a":}',
-        b'{"a":1,}',
-        b"{a:1}",
-        b"{1:1}",
-        b'{"a":1]',
-        b'{"a" 1}',
-        b'{"a":1 "b":2}',
-        b"1 2",
-        b"//",
-        b"[" * 100_000,
-        b"[" * 100_000 + b"]" * 100_000,
-    ],
-    ids=lambda value: value[:30].decode(errors="replace"),
-)
-def test_what_is_no_value_of_json_is_not_read(value: bytes) -> None:
-    assert not _reads(value)
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(name)
-
-
-def test_what_the_reader_takes_python_takes_too() -> None:
-    chance = random.Random(1)
-    taken = 0
-    base = _delivery(
-        *(orjson.dumps(record) for record in islice(iter_records(seed=1, background_count=3), 2))
-    )
-    pieces = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"1", b"-", b"e", b"u", b" ", b"\xff", b"\n"]
-    reader = _reader()
-    for _ in range(20_000):
-        at = chance.randrange(len(base))
-        text = base[:at] + chance.choice(pieces) + base[at + chance.randint(0, 2) :]
-        found = reader.read(text, lines=False)
-        if found is None:
-            continue
-        taken += 1
-        # Of a field that nobody reads, a number may be of any size.
-        records = json.loads(text, parse_constant=_no_number)["Records"]
-        assert found.records == len(records)
-        spans = found.spans()
-        assert [json.loads(text[a:b]) for a, b in zip(spans[::2], spans[1::2], strict=True)] == records
-    assert 1_000 < taken < 19_000
-
-
-def test_a_text_that_ends_anywhere_is_not_read() -> None:
-    text = _delivery(b'{"a":"x\\u0041y","b":[1.5e3,true,null,{"c":-0}]}', b'{"d":{}}')
-    for end in range(len(text)):
-        assert _reader().read(text[:end], lines=False) is None
-        assert _reader().read(text[:end] + b"\0", lines=False) is None
-    assert _reader().read(text, lines=False) is not None
-
-
-def test_names_of_any_length_are_told_apart() -> None:
-    names = sorted({"n" * length + end for length in range(1, 40) for end in ("", "a", "b", "ab")})
-    for wanted in names:
-        reader = _reader(objects={"": dict.fromkeys((*names[:90], wanted))}, key=[wanted], tell=[wanted])
-        text = _delivery(b"{" + b",".join(b'"%s":"%s"' % (n.encode(), n.encode()) for n in names[:90]) + b"}")
-        found = reader.read(text, lines=False)
-        assert found is not None
-        assert found.told() == ([wanted if wanted in names[:90] else ""],)
-        assert found.rows[1] == 0
-
-
-@pytest.mark.parametrize(
-    "record",
-    [b'{"b":1}', b'{"\\u0061":1}', b'{"o":1}', b'{"o":"x"}', b'{"o":[]}', b'{"o":{"b":1}}', b'{"":1}'],
-    ids=bytes.decode,
-)
-def test_a_record_with_something_unknown_is_strange(record: bytes) -> None:
-    reader = _reader(objects={"": ["a", "o"], "o": ["c"]}, key=["a", "o.c"])
-    found = reader.read(_delivery(record, b'{"o":null}', b'{"o":{}}'), lines=False)
-    assert found is not None
-    # `null` where an object should be is as if there were none.
-    assert found.rows[1 :: native.ROW] == [native.STRANGE, 0, 0]
-
-
-def test_a_rare_text_counts_only_where_a_clue_is_in_it() -> None:
-    reader = _reader(rare=[native.Rare("r", ["kali", "xyz"], ())], objects={"": ["a", "r"]})
-    values = ["", "k", "kal", "kalium", "KALI", "x kALi y", "kal i", "xyxyz", "xy", "\u212aali", "kaali"]
-    records = [orjson.dumps({"a": "same", "r": value}) for value in values]
-    found = reader.read(_delivery(*records), lines=False)
-    assert found is not None
-    quiet = [value for value, mask in zip(values, found.rows[4 :: native.ROW], strict=True) if mask & 1]
-    assert quiet == ["", "k", "kal", "kal i", "xy", "kaali"]
-    known_as = Counter(found.rows[1 :: native.ROW])
-    assert known_as[found.rows[1]] == len(quiet)
-    assert len(known_as) == 1 + len(values) - len(quiet)
-
-
-def test_clues_are_found_wherever_they_stand() -> None:
-    chance = random.Random(2)
-    for _ in range(300):
-        clues = ["".join(chance.choices("abc-", k=chance.randint(2, 7))) for _ in range(chance.randint(1, 6))]
-        texts = ["".join(chance.choices("abcABC-d", k=chance.randint(0, 25))) for _ in range(20)]
-        reader = _reader(rare=[native.Rare("r", clues, ())], objects={"": ["r", "a"]})
-        found = reader.read(_delivery(*(orjson.dumps({"r": text}) for text in texts)), lines=False)
-        assert found is not None
-        quiet = [bool(mask & 1) for mask in found.rows[4 :: native.ROW]]
-        assert quiet == [not any(clue in text.lower() for clue in clues) for text in texts]
-
-
-@pytest.mark.parametrize(
-    ("hints", "given"),
-    [
-        ((), ()),
-        (None, ("x\n\nadmin\nADMIN\n\n\n",)),
-        (("dmi",), ("\n\nadmin\nADMIN\n\n\n",)),
-        (("no",), ("",)),
-    ],
-)
-def test_quiet_texts_with_a_hint_are_given_back(
-    hints: tuple[str, ...] | None, given: tuple[str, ...]
-) -> None:
-    reader = _reader(rare=[native.Rare("r", ["kali"], hints)], objects={"": ["a", "r"]})
-    values = ["x", "kali", "admin", "ADMIN", "admin kali", None]
-    found = reader.read(_delivery(*(orjson.dumps({"r": value}) for value in values)), lines=False)
-    assert found is not None
-    assert found.free == given
-
-
-def test_a_plan_that_asks_too_much_is_refused() -> None:
-    names = [f"n{number}" for number in range(40)]
-    with pytest.raises(ValueError, match="plan"):
-        _reader(objects={"": names}, key=names)
-    with pytest.raises(ValueError, match="plan"):
-        _reader(rare=[native.Rare("a", ["x"], ())])  # a clue too short to be looked for
+    require_compiled()
 
 
 def _records(count: int, chance: random.Random) -> list[bytes]:
@@ -313,7 +84,7 @@ def _rows(engine: Engine, texts: list[bytes], bounds: tuple[int, int]) -> Iterat
 @pytest.mark.parametrize("bounds", [EVER, (1_709_251_199_000_000, 1_709_251_199_000_001), (0, 0)])
 def test_hits_are_the_same_whether_they_are_gathered_or_not(bounds: tuple[int, int]) -> None:
     records = _records(6_000, random.Random(3))
-    texts = [_delivery(*records[start : start + 150]) for start in range(0, len(records), 150)]
+    texts = [delivery(*records[start : start + 150]) for start in range(0, len(records), 150)]
     gathering = Engine.of(RULES, TOLD, bounds)
     found = sorted(_rows(gathering, texts, bounds))
     assert found == sorted(_rows(Engine.of(RULES, TOLD, compiled=False), texts, bounds))
@@ -323,7 +94,7 @@ def test_hits_are_the_same_whether_they_are_gathered_or_not(bounds: tuple[int, i
 
 
 def test_most_hits_are_gathered() -> None:
-    texts = [_delivery(*(orjson.dumps(record) for record in iter_records(seed=7, background_count=500)))] * 20
+    texts = [delivery(*(orjson.dumps(record) for record in iter_records(seed=7, background_count=500)))] * 20
     engine = Engine.of(EACH, TOLD, EVER)
     looked_at = sum(len(judged.numbers) for text in texts if (judged := engine.match_records(text)))
     rows = sum(len(rows) // 3 for _, rows in engine.gathered())
@@ -336,12 +107,12 @@ def test_what_was_gathered_of_a_text_that_is_odd_at_its_end_is_not_kept() -> Non
                % (1, number, number % 60) for number in range(300)]  # fmt: skip
     engine = Engine.of(RULES, TOLD, EVER)
     for _ in range(3):
-        engine.match_records(_delivery(*records))
+        engine.match_records(delivery(*records))
     engine.gathered()
-    assert engine.match_records(_delivery(*records, b"{]")) is None
-    assert engine.match_records(_delivery(*records, b'{"eventName":1e999}')) is None
+    assert engine.match_records(delivery(*records, b"{]")) is None
+    assert engine.match_records(delivery(*records, b'{"eventName":1e999}')) is None
     assert engine.gathered() == []
-    engine.match_records(_delivery(*records), 1_000)
+    engine.match_records(delivery(*records), 1_000)
     ((rules, rows),) = engine.gathered()
     assert (rules, sorted(rows[2::3])) == (("create",), list(range(1_000, 1_300)))
 
@@ -374,10 +145,10 @@ def test_new_keys_of_an_odd_text_are_not_taken_for_others(end: bytes) -> None:
             )
             for number in range(40)
         ]
-        text = _delivery(*records)
+        text = delivery(*records)
         assert sorted(_rows(engine, [text], EVER)) == sorted(_rows(plain, [text], EVER))
         if window % 3 == 1:
-            engine.match_records(_delivery(*[one.replace(b'"Create', b'"Made') for one in records], end))
+            engine.match_records(delivery(*[one.replace(b'"Create', b'"Made') for one in records], end))
 
 
 def test_a_record_that_an_expression_finds_is_not_taken_for_those_it_is_like() -> None:
@@ -385,8 +156,8 @@ def test_a_record_that_an_expression_finds_is_not_taken_for_those_it_is_like() -
     quiet = [like % (b"List", number, number, b"x") for number in range(400)]
     engine = Engine.of(RULES, TELL)
     for at in range(0, 400, 100):
-        engine.match_records(_delivery(*quiet[at : at + 100]))
-    text = _delivery(*quiet, like % (b"List", 1, 1, b"admin"), like % (b"CreateUser", 1, 1, b"admon"), *quiet)
+        engine.match_records(delivery(*quiet[at : at + 100]))
+    text = delivery(*quiet, like % (b"List", 1, 1, b"admin"), like % (b"CreateUser", 1, 1, b"admon"), *quiet)
     judged = engine.match_records(text)
     assert judged is not None
     assert (judged.numbers, judged.rules) == ((401, 402), (("role",), ("create", "role")))
@@ -418,7 +189,7 @@ def test_any_expression_on_a_rare_text_finds_what_it_finds_otherwise(pattern: st
     ]
     engine, plain = Engine.of(rules), Engine.of(rules, compiled=False)
     for at in range(0, 2_000, 100):
-        text = _delivery(*records[at : at + 100])
+        text = delivery(*records[at : at + 100])
         assert engine.match_records(text) == plain.match_records(text)
     assert engine._keyed is not None
     assert engine._keyed.grouping.rare
@@ -431,7 +202,7 @@ def test_more_kinds_of_records_than_are_remembered_cost_memory_only_once(
     engine = Engine.of(RULES, TOLD, EVER)
     plain = Engine.of(RULES, TOLD, compiled=False)
     texts = [
-        _delivery(*(b'{"eventName":"%s%d","recipientAccountId":"%012d"}' % (b"Create" if n % 2 else b"x", n, n) for n in range(at, at + 40)))
+        delivery(*(b'{"eventName":"%s%d","recipientAccountId":"%012d"}' % (b"Create" if n % 2 else b"x", n, n) for n in range(at, at + 40)))
         for at in range(0, 4_000, 40)
     ]  # fmt: skip
     assert sorted(_rows(engine, texts, (0, 1 << 64))) == sorted(_rows(plain, texts, (0, 1 << 64)))
@@ -452,7 +223,7 @@ def test_what_is_known_outlasts_a_new_name(monkeypatch: pytest.MonkeyPatch) -> N
     records = [b'{"eventName":"CreateUser%d","errorCode":"x"}' % number for number in range(100)]
     for name in range(20):
         for _ in range(3):
-            engine.match_records(_delivery(*records, b'{"new%d":1,"eventName":"Open"}' % name))
+            engine.match_records(delivery(*records, b'{"new%d":1,"eventName":"Open"}' % name))
     assert len(firsts) < 3 * 102  # once for each way of grouping, not for each name
 
 
@@ -461,7 +232,7 @@ def test_where_a_key_does_not_say_enough_there_is_none() -> None:
     engine = Engine.of(rules)
     records = [b'{"ip":"10.%d.%d.1","name":"x"}' % (n // 250, n % 250) for n in range(20_000)]
     for at in range(0, len(records), 500):
-        judged = engine.match_records(_delivery(*records[at : at + 500]))
+        judged = engine.match_records(delivery(*records[at : at + 500]))
         assert judged is not None
         assert len(judged.numbers) == 500
     assert engine._grouping.others
@@ -480,23 +251,8 @@ def test_a_time_is_read_as_python_reads_it() -> None:
         )
         for n, time in enumerate(times)
     ]
-    texts = [_delivery(*records)] * 3
+    texts = [delivery(*records)] * 3
     wanted = sorted(_rows(Engine.of(EACH, TOLD, compiled=False), texts, EVER))
     gathered = sorted(_rows(engine, texts, EVER))
     assert gathered == wanted
     assert len(wanted) > 3 * 200
-
-
-@pytest.mark.parametrize(
-    ("numbers", "twins"),
-    [((), False), ((1,), False), ((0, (1 << 64) - 1), False), ((3, 1, 2, 3), True), (range(1_000), False)],
-)
-def test_twins_are_found(numbers: Sequence[int], twins: bool) -> None:
-    assert native.has_twins(array("Q", numbers)) is twins
-
-
-def test_a_fingerprint_is_one_of_the_text() -> None:
-    texts = [f"{number:012}-{number:036}" for number in range(2_000)]
-    assert len({native.fingerprint(text) for text in texts}) == 2_000
-    assert native.fingerprint("\ud800") == native.fingerprint("\ud800")
-    assert array("Q", [native.fingerprint("x")])  # fits into 64 bits
