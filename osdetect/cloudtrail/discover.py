@@ -42,7 +42,7 @@ def iter_files(paths: Sequence[Path]) -> Iterator[FoundFile | LeftOut]:
         if path.is_dir():
             yield from _walk(path)
         elif path.is_file():
-            yield FoundFile(path, path.stat().st_size)
+            yield _stated(path)
         elif path.exists():
             yield LeftOut(path, "neither a file nor a folder")
         elif path.is_symlink():
@@ -74,19 +74,24 @@ def _judge(folder: str, name: str, inside: Path) -> FoundFile | LeftOut:
     path = Path(folder, name)
     if not name.lower().endswith(_ENDINGS):
         return LeftOut(path, "not named like JSON", ignored=True)
-    try:
-        known = os.lstat(path)
-    except OSError as error:  # gone since the folder was listed
-        return LeftOut(path, f"cannot be found any more: {error.strerror}")
-    if stat.S_ISLNK(known.st_mode):
+    if path.is_symlink():
         if not path.exists():
             return LeftOut(path, "a link to nothing")
         if not _within(path, inside):
             return LeftOut(path, "a link out of the folder; it is not followed")
+    return _stated(path)
+
+
+def _stated(path: Path) -> FoundFile | LeftOut:
+    try:
         known = path.stat()
-    if not stat.S_ISREG(known.st_mode):
-        return LeftOut(path, "neither a file nor a folder")
-    return FoundFile(path, known.st_size)
+    except OSError as error:  # gone since it was seen
+        return LeftOut(path, f"cannot be found any more: {error.strerror}")
+    return (
+        FoundFile(path, known.st_size)
+        if stat.S_ISREG(known.st_mode)
+        else LeftOut(path, "neither a file nor a folder")
+    )
 
 
 def _within(link: Path, inside: Path) -> bool:

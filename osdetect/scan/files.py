@@ -32,8 +32,10 @@ class ScanFiles:
     ignored: int
     """Files in folders whose name says that they are something else."""
 
-    size: int
-    """Bytes of all files, stored."""
+    @property
+    def size(self) -> int:
+        """Bytes of all files, stored."""
+        return sum(file.size for file in self.files)
 
 
 def find_files(paths: Sequence[Path], folder: Path, standard_input: BinaryIO) -> ScanFiles:
@@ -70,7 +72,7 @@ def find_files(paths: Sequence[Path], folder: Path, standard_input: BinaryIO) ->
             cause="; ".join([*(str(error) for error in refused[:5]), *also]),
             cure="name a folder or files of CloudTrail records, or - for standard input",
         )
-    return ScanFiles(tuple(files), tuple(refused), ignored, sum(file.size for file in files))
+    return ScanFiles(tuple(files), tuple(refused), ignored)
 
 
 def _left_out(item: LeftOut) -> RecordError:

@@ -200,12 +200,12 @@ def _gather(
     gathered: Gathered, work: _Work, on_progress: Progress, stop: Callable[[], bool]
 ) -> ScanFailed | None:
     """Have the files read; why not all of them were, if there is no room for temporary files."""
-    workers = work.workers
+    workers, size = work.workers, work.files.size
     workers.add(tasks(work.files.files, workers.number))
     try:
         for task, answer in workers.answers(stop):
             _take(gathered, workers, task, answer)
-            on_progress(gathered.stored_bytes, work.files.size, gathered.events)
+            on_progress(gathered.stored_bytes, size, gathered.events)
     except NoRoom as failure:
         return failure
     except OSError as error:
