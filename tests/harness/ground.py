@@ -47,13 +47,20 @@ class Ground:
 
     def __enter__(self) -> Self:
         self._node = _start_as_sixteen(self._options)
+        try:
+            self._prepare()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _prepare(self) -> None:
         # Nobody waits for what becomes visible by itself: the product refreshes what it will read.
         calm = {"persistent": {"cluster.default.index.refresh_interval": "30s"}}
         ask(self.url, "PUT", "/_cluster/settings", calm)
         install_stream_template(self.url)
         with self.connected() as cluster:
             self.judge.deploy(cluster, second=False)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
