@@ -82,13 +82,11 @@ class Column:
         return self._patterns.clues
 
     @property
-    def is_free(self) -> bool:
-        """Whether `free_lines` may find anything."""
-        return self._patterns.free is not None
-
-    @property
     def hints(self) -> tuple[str, ...] | None:
-        """Texts in lower case of which one stands in every text that `free_lines` finds; None: there are no such."""
+        """Texts in lower case of which one stands in every text that `free_lines` finds.
+
+        None: there are no such. Empty: it finds nothing.
+        """
         return self._patterns.hints
 
     def free_lines(self, texts: str) -> Sequence[int]:

@@ -187,10 +187,13 @@ class Engine:
             return None
         try:
             hits = self._keyed.read(text, first, lines=lines)
-            left = [self._of_left(text, some) for some in _batched(hits.left)] if hits is not None else []
+            if hits is None:
+                return None
+            left = [
+                self._of_left(text, hits.left[at : at + _TOGETHER])
+                for at in range(0, len(hits.left), _TOGETHER)
+            ]
         except _UNREADABLE:
-            return None
-        if hits is None:
             return None
         self._seen += hits.records
         return in_order(hits.records, [hits, *left], self._keyed.keep(hits))
@@ -199,8 +202,8 @@ class Engine:
         before = self._keyed
         if before is None or not before.like(grouping):
             self._keyed = Keyed.of(grouping, self._tell, self._gather)
-            if before is not None and self._keyed is not None:
-                self._keyed.adopt(before)
+            if before is not None and before.stands_for_the_same(grouping) and self._keyed is not None:
+                self._keyed.adopt(before)  # only names are new
             elif before is not None:
                 self._gathered += before.gathered()
         self._keyed_for = grouping
@@ -317,10 +320,6 @@ def _if_unicode(text: bytes, cut: Callable[[bytes], list[Piece] | None]) -> list
     if made is None or text.isascii() or all(pieces.is_unicode(piece.text) for piece in made):
         return made
     return None
-
-
-def _batched(left: Sequence[tuple[int, Span]]) -> Iterator[Sequence[tuple[int, Span]]]:
-    return (left[at : at + _TOGETHER] for at in range(0, len(left), _TOGETHER))
 
 
 class _Whole:

@@ -79,24 +79,25 @@ class Grouping:
         """
         known = before if before is not None and before.outcomes is outcomes else None
         many = min(most, records // 2 if records >= _ENOUGH else most)
+        columns = outcomes.columns
+        # One that cannot be rare, should it be wide, is given more room.
+        room = [many if column.clues is not None else max(many, min(most, _NAMES)) for column in columns]
         wide = frozenset(
             number
-            for number, column in enumerate(outcomes.columns)
-            if len(column.memo.held)
-            > (many if column.clues is not None else max(many, min(most, _NAMES))) + 2
-            or column.memo.emptied
+            for number, column in enumerate(columns)
+            if len(column.memo.held) > room[number] + 2 or column.memo.emptied
         )
         if known is not None:
             wide |= known.wide | known.to_blame(records)
-        steady = tuple(number for number in range(len(outcomes.columns)) if number not in wide)
+        steady = tuple(number for number in range(len(columns)) if number not in wide)
         if len(steady) < 2 or not most:
             steady = ()
-        rare = tuple(number for number in sorted(wide) if outcomes.columns[number].clues is not None)
+        rare = tuple(number for number in sorted(wide) if columns[number].clues is not None)
         get = attrgetter(*(shape.hot[number] for number in steady)) if steady else bool
         if known is not None and known.wide == wide:
             return replace(known, shape=shape, _get=get)
         memories = (Memory[Any, Any](_REMEMBERED, _REMEMBERED) for _ in range(5))
-        others = tuple(number for number in range(len(outcomes.columns)) if number not in (*steady, *rare))
+        others = tuple(number for number in range(len(columns)) if number not in (*steady, *rare))
         return Grouping(outcomes, shape, wide, steady, rare, others, records, get, *memories)
 
     @property

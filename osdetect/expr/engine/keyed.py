@@ -68,7 +68,7 @@ class Keyed:
             reader = native.of_plan(
                 grouping.shape.names,
                 [columns[number].path for number in grouping.steady],
-                [native.Rare(one.path, one.clues or (), one.hints if one.is_free else ()) for one in rare],
+                [native.Rare(one.path, one.clues or (), one.hints) for one in rare],
                 tell,
                 gather,
             )
@@ -90,12 +90,9 @@ class Keyed:
         )
 
     def adopt(self, other: "Keyed") -> None:
-        """Take over what another has gathered, and what it knows, if that is so here too: then only names are new here."""
-        if other.stands_for_the_same(self.grouping):
-            self.reader.adopt(other.reader)
-            self.known = other.known
-        else:
-            self.known.gathered = other.gathered()
+        """Take over what another has gathered, and what it knows, for which keys stand for the same."""
+        self.reader.adopt(other.reader)
+        self.known = other.known
 
     def gathered(self) -> list[Rows]:
         """The hits that were gathered, which are not kept any more."""
@@ -211,7 +208,7 @@ class Keyed:
         columns = [self.grouping.outcomes.columns[number] for number in self.grouping.rare]
         return frozenset(
             place
-            for column, texts in zip([one for one in columns if one.is_free], free, strict=True)
+            for column, texts in zip([one for one in columns if one.hints != ()], free, strict=True)
             for place in column.free_lines(texts)
         )
 

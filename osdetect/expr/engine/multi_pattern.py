@@ -44,18 +44,21 @@ class MultiPattern:
     """By the text in lower case, the tests that it passes."""
     _equal_cased: Places
     _wildcards: tuple["_Wildcards", ...]
-    _free: Found | None
-    """The regular expressions in which nothing depends on what stands around a match."""
+    free: Found | None
+    """The regular expressions in which nothing depends on what stands around a match: found in a text if in a part of it."""
     _anchored: Found | None
     """The others."""
     _networks: Found | None
     _others: tuple[tuple[int, Predicate], ...]
     """What is not of a value's text alone."""
-    _clues: tuple[str, ...] | None
-    """In lower case, texts of which one stands in every text that passes a test but `_free`; None: there are no few such."""
+    clues: tuple[str, ...] | None
+    """In lower case, texts of which one stands in every text that passes a test but `free`; None: there are no few such."""
     _find_clues: Found
     hints: tuple[str, ...] | None
-    """In lower case, texts of which one stands in every text that `free` finds something in; None: there are no such."""
+    """In lower case, texts of which one stands in every text that `free` finds something in; None: there are no such.
+
+    Empty where there is no `free`.
+    """
 
     @staticmethod
     def of(tests: Sequence[tuple[str, ValueTest]]) -> "MultiPattern":
@@ -146,7 +149,7 @@ class MultiPattern:
         for wildcards in self._wildcards:
             wildcards.add(found, texts, *((texts, joined) if wildcards.cased else (folded, everything)))
         # A match in one of the texts is one in all of them together.
-        free = self._free if self._free is not None and any(True for _ in self._free(joined)) else None
+        free = self.free if self.free is not None and any(True for _ in self.free(joined)) else None
         for find in (free, self._anchored, self._networks):
             if find is not None:
                 for held, text in zip(found, texts, strict=True):
@@ -159,19 +162,6 @@ class MultiPattern:
             held.sort()
         return found
 
-    @property
-    def clues(self) -> tuple[str, ...] | None:
-        """Texts in lower case of which one stands in every text that passes a test, regular expressions that are `free` apart.
-
-        None: there are no few such.
-        """
-        return self._clues
-
-    @property
-    def free(self) -> Found | None:
-        """Regular expressions that are found in a text if they are found in a part of it."""
-        return self._free
-
     def clues_within(self, text: str) -> tuple[str, ...] | None:
         """Texts in lower case, of which each part of this text has one that passes a test; None: that cannot be told.
 
@@ -179,15 +169,15 @@ class MultiPattern:
         >>> found
         ('root',)
         """
-        if self._clues is None or not text.isascii():
+        if self.clues is None or not text.isascii():
             return None
-        if self._free is not None and any(True for _ in self._free(text)):
+        if self.free is not None and any(True for _ in self.free(text)):
             return None
         folded = text.lower()
-        return tuple([self._clues[number] for number in self._find_clues(folded)])
+        return tuple([self.clues[number] for number in self._find_clues(folded)])
 
     def _found(self, text: str) -> Iterator[int]:
-        for find in (self._free, self._anchored, self._networks):
+        for find in (self.free, self._anchored, self._networks):
             if find is not None:
                 yield from find(text)
 

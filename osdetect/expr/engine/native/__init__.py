@@ -112,6 +112,11 @@ class Rare(msgspec.Struct, frozen=True):
     hints: Sequence[str] | None
     """Of the quiet ones those are given back that have one of these texts in them; None: all, nothing: none."""
 
+    @property
+    def is_free(self) -> bool:
+        """Whether quiet values may be given back."""
+        return self.hints != ()
+
 
 class Reader:
     """A compiled reader for a plan (`plan.rs`); it must not be used by two threads at once."""
@@ -250,14 +255,12 @@ def of_plan(
     lines.extend(f"key\t{slots[path]}" for path in key)
     for one in rare:
         lines.append("\t".join(("rare", str(slots[one.path]), *_hexes(one.clues))))
-        if one.hints is None:
-            lines.append("free")
-        elif one.hints:
-            lines.append("\t".join(("free", *_hexes(one.hints))))
+        if one.is_free:
+            lines.append("\t".join(("free", *_hexes(one.hints or ()))))
     lines.extend(f"told\t{slots[path]}" for path in tell)
     if gather is not None:
         lines.append("\t".join(map(str, ("gather", _SEED, *gather))))
-    return Reader("\n".join(lines), len(tell), sum(one.hints is None or bool(one.hints) for one in rare))
+    return Reader("\n".join(lines), len(tell), sum(one.is_free for one in rare))
 
 
 def _hex(text: str) -> str:

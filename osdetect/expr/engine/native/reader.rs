@@ -265,15 +265,8 @@ impl Reader {
         } else if !kept {
             UNKEPT
         } else if let Some(&number) = self.known.get(self.key.as_slice()) {
-            match self.meanings[number as usize] {
-                Meaning::Nothing => return,
-                Meaning::Open => (),
-                Meaning::Hit => {
-                    if let Some(identity) = self.identity(text) {
-                        self.gather(number, identity, self.spans.len() as u32 / 2 - 1);
-                        return;
-                    }
-                }
+            if self.meanings[number as usize] == Meaning::Nothing {
+                return;
             }
             number
         } else {
@@ -282,6 +275,12 @@ impl Reader {
             self.known.insert(self.key.as_slice().into(), number);
             number
         };
+        let place = self.spans.len() as u32 / 2 - 1;
+        let identity = self.identity(text);
+        if let (Some(identity), Some(Meaning::Hit)) = (identity, self.meanings.get(number as usize)) {
+            self.gather(number, identity, place);
+            return;
+        }
         let mut odd = 0;
         for (texts, &slot) in self.told.iter_mut().zip(&self.plan.told) {
             let slot = &self.slots[slot];
@@ -292,9 +291,8 @@ impl Reader {
             }
             texts.push(b'\n');
         }
-        let place = self.spans.len() / 2 - 1;
-        self.rows.extend([place as u32, number, start as u32, end as u32, mask | odd]);
-        self.identities.push(self.identity(text));
+        self.rows.extend([place, number, start as u32, end as u32, mask | odd]);
+        self.identities.push(identity);
     }
 
     /// The key and the time by which the hit is gathered, if it can be.
