@@ -17,10 +17,10 @@ import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from records import Timed, median, shared_rules, timed, write_files
 
 from osdetect.cli.rules import compile_rules
@@ -40,8 +40,7 @@ BULK_BYTES = 6 << 20
 Row = tuple[str, Timed, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(msgspec.Struct, frozen=True):
     """What every measurement needs."""
 
     cluster: Cluster

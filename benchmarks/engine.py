@@ -24,10 +24,10 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 from msgspec import structs
 from records import shared_rules
@@ -113,8 +113,7 @@ def _renamed(tree: Expr[str], number: int) -> Expr[str]:
             return tree
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(msgspec.Struct, frozen=True):
     """Microseconds a record."""
 
     parse: float

@@ -22,12 +22,12 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 
+import msgspec
 import opensearchpy  # it is what osdetect is compared with
 import opensearchpy.helpers
 
@@ -44,8 +44,7 @@ NAMESPACE = "benchmark"
 SHARED = Path(os.environ.get("OSDETECT_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(msgspec.Struct, frozen=True):
     """One side's figures."""
 
     name: str

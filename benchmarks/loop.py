@@ -22,12 +22,12 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
 import orjson
 from detect import drop
 from growth import grown_rules
@@ -84,8 +84,7 @@ def actions(index: str, records: Sequence[dict[str, Any]]) -> list[bytes]:
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(msgspec.Struct, frozen=True):
     """What every measurement needs."""
 
     cluster: Cluster

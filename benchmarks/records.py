@@ -7,12 +7,13 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 from typing import Any
+
+import msgspec
 
 from osdetect.scenario import iter_records
 
@@ -77,8 +78,7 @@ def _other(value: Any, rng: Random) -> Any:
     return f"{value}-{rng.randrange(100_000)}" if isinstance(value, str) and rng.random() < 1 / 3 else value
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(msgspec.Struct, frozen=True):
     """What one piece of work took, in seconds."""
 
     wall: float

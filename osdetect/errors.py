@@ -17,14 +17,14 @@
 Whether to retry is told by the type alone: `transient` is true or false for a class, never for a message.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+import msgspec
 
 from osdetect.vocabulary import ExitCode
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(msgspec.Struct, frozen=True):
     """A place in a file: line and column count from 1; 0 means the file as a whole."""
 
     file: str

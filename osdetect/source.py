@@ -1,6 +1,6 @@
 """Places in a text: from a line and column to a `Where` with its excerpt."""
 
-from dataclasses import dataclass
+import msgspec
 
 from osdetect.errors import Where
 
@@ -24,8 +24,7 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else repr(c)[1:-1] for c in text)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceText:
+class SourceText(msgspec.Struct, frozen=True):
     """A text with the name that a user knows it by (the path as it was given)."""
 
     name: str

@@ -6,10 +6,12 @@ exception is a Sigma filter with an owner. All of it is deployed with the rule: 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.expr import Expr, from_json, to_json
 
@@ -30,8 +32,7 @@ class Mode(StrEnum):
     """The rule is not judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
+class Suppression(msgspec.Struct, frozen=True):
     """Matches that agree in the fields and happen in the same window are one alert.
 
     Windows do not slide: each begins at a multiple of its length since 1970 in UTC, so that which alert a match belongs to does not
@@ -47,8 +48,7 @@ class Suppression:
         return {"group_by": list(self.group_by), "window_s": self.window_s}
 
 
-@dataclass(frozen=True, slots=True)
-class RuleException:
+class RuleException(msgspec.Struct, frozen=True):
     """Matches that somebody answers for: they are counted and make no alert."""
 
     id: str
@@ -73,8 +73,7 @@ class RuleException:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Tuning:
+class Tuning(msgspec.Struct, frozen=True):
     """All of it for one rule."""
 
     mode: Mode = Mode.ALERT

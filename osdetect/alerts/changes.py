@@ -6,9 +6,10 @@ author wanted; else the author is told who was first. A comment always stands.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 
 class Status(StrEnum):
@@ -40,8 +41,7 @@ class Verb(StrEnum):
     COMMENT = "commented"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What a person wants done to an alert."""
 
     id: str
@@ -55,8 +55,7 @@ class Change:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """What a change may replace."""
 
     status: str
@@ -70,22 +69,19 @@ class State:
         return State(*(str(own.get(name) or "") for name in ("status", "closed_as", "assignee")))
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """The alert's new `_source`."""
 
     source: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True):
     """The alert is already as it was to be."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """The change makes no sense for the alert as it is."""
 
     why: str

@@ -1,9 +1,10 @@
 """Alerts as they are stored: found by a selection, every page of it, or by their ids."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from osdetect.cluster import Cluster, Version, every_page
 from osdetect.documents.alert import in_order
@@ -17,8 +18,7 @@ _ANY = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 SHORTEST_PREFIX = 4
 
 
-@dataclass(frozen=True, slots=True)
-class FoundAlert:
+class FoundAlert(msgspec.Struct, frozen=True):
     """An alert, where it is stored, and which write of it this is."""
 
     index: str

@@ -1,15 +1,15 @@
 """Which alerts are meant: conditions that all hold, as a query of the alerts' indices."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.vocabulary import Level
 
 _META = str.maketrans({"\\": "\\\\", "*": "\\*", "?": "\\?"})
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """Conditions on alerts; each that is given must hold."""
 
     statuses: tuple[str, ...] = ()

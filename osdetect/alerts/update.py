@@ -3,9 +3,10 @@
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+
+import msgspec
 
 from osdetect.alerts.changes import Change, Refusal, State, Write, decide, known_by
 from osdetect.alerts.reading import FoundAlert, read_again
@@ -26,8 +27,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What became of a change to one alert, and why."""
 
     alert: FoundAlert
@@ -35,8 +35,7 @@ class Result:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct, frozen=True):
     alert: FoundAlert
     seen: State
 

@@ -1,13 +1,13 @@
 """Which row of the ATT&CK table each technique of a rule stands in."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.schema.attack import Tactic, Technique, tactic, tactic_of_tag, technique, technique_of_tag
 
 
-@dataclass(frozen=True, slots=True)
-class TechniqueCell:
+class TechniqueCell(msgspec.Struct, frozen=True):
     """A technique in a row; with its successor where ATT&CK retired it."""
 
     id: str
@@ -22,8 +22,7 @@ class TechniqueCell:
         return f"{self.id} {self.name}{now}"
 
 
-@dataclass(frozen=True, slots=True)
-class TacticRow:
+class TacticRow(msgspec.Struct, frozen=True):
     """A tactic with the rule's techniques that serve it."""
 
     tactic: str

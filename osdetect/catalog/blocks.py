@@ -1,9 +1,10 @@
 """What a page is made of. HTML, Markdown and the terminal are three ways to write the same blocks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+import msgspec
 
 TRAIL = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 """What stands between the steps of a breadcrumb."""
@@ -21,8 +22,7 @@ class Look(Enum):
     """A word that classifies."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A piece of text, perhaps leading somewhere."""
 
     text: str
@@ -39,15 +39,13 @@ class Span:
 Line: TypeAlias = tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(msgspec.Struct, frozen=True):
     """A line of text."""
 
     line: Line
 
 
-@dataclass(frozen=True, slots=True)
-class Bullets:
+class Bullets(msgspec.Struct, frozen=True):
     """A list."""
 
     lines: tuple[Line, ...]
@@ -55,8 +53,7 @@ class Bullets:
     """For a numbered list, its first number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Rows under a header."""
 
     about: str
@@ -65,8 +62,7 @@ class Table:
     rows: tuple[tuple[Line, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """Text as a machine reads it, with a button that copies it."""
 
     language: str
@@ -75,8 +71,7 @@ class Code:
     """What it is, for the button and for those who do not see it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subhead:
+class Subhead(msgspec.Struct, frozen=True):
     """A heading within a section."""
 
     text: str
@@ -85,8 +80,7 @@ class Subhead:
 Block: TypeAlias = Paragraph | Bullets | Table | Code | Subhead
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A part of a page under a heading."""
 
     anchor: str
@@ -94,8 +88,7 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A page of the site, whatever it is about."""
 
     path: str

@@ -1,10 +1,10 @@
 """The whole site: every page of it, in every form. The same rules give the same bytes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import msgspec
 import orjson
 
 from osdetect.catalog.blocks import Page
@@ -34,8 +34,7 @@ FILTERS = ("level", "status", "tactic", "service", "author", "pack", "source")
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """What was written."""
 
     pages: int
@@ -45,8 +44,7 @@ class Built:
     """The ids of rules of whose pages more is left out than usual, or they would be larger than `MAX_PAGE`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """A page in its forms."""
 
     path: str

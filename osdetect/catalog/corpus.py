@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.catalog.entries import Entry
 from osdetect.catalog.implication import Outline, implies
@@ -20,8 +21,7 @@ _COMMON = 400
 Key = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Watcher:
+class Watcher(msgspec.Struct, frozen=True):
     """Another rule that filters on the same call."""
 
     entry: Entry
@@ -31,8 +31,7 @@ class Watcher:
     """Whether it looks for calls of that name in other services only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
+class Neighbours(msgspec.Struct, frozen=True):
     """Rules that say nearly the same."""
 
     near: tuple[tuple[Entry, int], ...]

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.catalog.attack_rows import tactics_of, techniques_of
 from osdetect.catalog.entries import Entry
@@ -20,8 +21,7 @@ _ANOTHER = "\N{REPLACEMENT CHARACTER}no such call"
 """The name of no call: a rule that takes it as well filters on no call."""
 
 
-@dataclass(frozen=True, slots=True)
-class TechniqueCoverage:
+class TechniqueCoverage(msgspec.Struct, frozen=True):
     """A technique, and how many rules say that they detect it."""
 
     technique: Technique
@@ -41,16 +41,14 @@ class TechniqueCoverage:
         return (self.declared, self.tested, self.fired)[state]
 
 
-@dataclass(frozen=True, slots=True)
-class CallCoverage:
+class CallCoverage(msgspec.Struct, frozen=True):
     """A call known from incidents, and the rules that watch it."""
 
     call: KnownCall
     rules: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TacticCoverage:
+class TacticCoverage(msgspec.Struct, frozen=True):
     """A tactic."""
 
     tactic: Tactic
@@ -74,8 +72,7 @@ class TacticCoverage:
         return sum(one.technique.id in cloud and one.rules(state) > 0 for one in self.techniques)
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(msgspec.Struct, frozen=True):
     """The whole."""
 
     tactics: tuple[TacticCoverage, ...]

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.catalog.licences import OWN_PACK, Licences
 from osdetect.catalog.operations import operations, services
@@ -18,8 +20,7 @@ from osdetect.sigma.selections import layout_of, text_of
 from osdetect.sigma.yaml_text import Document
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A rule of the catalog."""
 
     rule: Rule | Correlation
@@ -53,8 +54,7 @@ class Entry:
         return " ".join(word for word in (one.product, one.service, one.category) if word) or "any"
 
 
-@dataclass(frozen=True, slots=True)
-class Catalog:
+class Catalog(msgspec.Struct, frozen=True):
     """The rules of some files and folders, and what could not be read of them."""
 
     entries: tuple[Entry, ...]

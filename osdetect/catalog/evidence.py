@@ -1,7 +1,6 @@
 """What is known of a rule beside its text: that it compiles, that its tests pass, that it fired on data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -56,8 +55,7 @@ class Evidence(msgspec.Struct, frozen=True):
 NO_EVIDENCE = Evidence()
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
+class Hits(msgspec.Struct, frozen=True):
     """Alerts of a rule in a cluster."""
 
     count: int

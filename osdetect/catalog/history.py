@@ -3,10 +3,11 @@
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+
+import msgspec
 
 from osdetect.errors import InputError, OsdetectError, Where
 
@@ -21,8 +22,7 @@ _COMMAND = (
 _FORMAT = "--format=%x01%h%x00%as%x00%an%x00%s"
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """One change of a file."""
 
     id: str
@@ -31,8 +31,7 @@ class Commit:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(msgspec.Struct, frozen=True):
     """The changes of a file, the newest first."""
 
     commits: tuple[Commit, ...]

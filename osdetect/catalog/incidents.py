@@ -1,10 +1,10 @@
 """API calls that were seen in incidents, from `mappings/incident-calls.json` (facts from TrailDiscover, CC BY 4.0)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+import msgspec
 import orjson
 
 from osdetect.expr.values import fold_case
@@ -17,8 +17,7 @@ CREDIT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCall:
+class KnownCall(msgspec.Struct, frozen=True):
     """A call, and what it served in incidents."""
 
     source: str

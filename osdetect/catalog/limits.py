@@ -1,29 +1,27 @@
 """How much of a hostile or a huge rule a page shows. What is left out is counted, never dropped in silence."""
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """A text, and how many of its characters are not shown."""
 
     text: str
     more: int
 
 
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
+class Listed(msgspec.Struct, Generic[T], frozen=True):
     """Some items, and how many more there are."""
 
     items: tuple[T, ...]
     more: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How much of each part of a page is shown."""
 
     description: int = 4_000

@@ -1,8 +1,9 @@
 """Lists that are as long as the catalog is large, on as many pages as they need."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.catalog.blocks import Block, Bullets, Line, Look, Page, Paragraph, Section, Span, Table, line
 from osdetect.catalog.entries import Entry
@@ -17,8 +18,7 @@ _TITLE = 120
 ROOT = "Detection rules"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """What stands above a list, on each of its pages."""
 
     path: str
@@ -29,8 +29,7 @@ class Head:
     """Before the list, on the first page only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A row of a list, for people and for machines."""
 
     cells: tuple[Line, ...]

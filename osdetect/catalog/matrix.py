@@ -1,6 +1,6 @@
 """ATT&CK's matrix, with the rules that each technique has."""
 
-from dataclasses import dataclass
+import msgspec
 
 from osdetect.catalog.blocks import Page, Paragraph, Section, Span, Table, line
 from osdetect.catalog.lists import ROOT
@@ -12,8 +12,7 @@ HEATS = (1, 2, 5)
 """From how many rules on a technique is shown in the next colour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """A technique in a tactic's column."""
 
     technique: Technique
@@ -34,8 +33,7 @@ class Cell:
         return Span(f"{self.technique.id} {name}", technique_page(self.technique.id) if self.rules else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A tactic."""
 
     tactic: Tactic

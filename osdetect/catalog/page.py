@@ -1,9 +1,9 @@
 """All that is said about one rule. HTML, Markdown, JSON and the terminal show the same page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import orjson
 
 from osdetect.catalog.attack_rows import TacticRow, coverage
@@ -22,16 +22,14 @@ SOURCE = "Sigma"
 """What the rules are written in."""
 
 
-@dataclass(frozen=True, slots=True)
-class CountedIndicator:
+class CountedIndicator(msgspec.Struct, frozen=True):
     """An indicator, and how many other rules of the platform look for the same."""
 
     indicator: Indicator
     others: int
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """What OpenSearch is given for the rule."""
 
     search: Cut
@@ -41,8 +39,7 @@ class Query:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(msgspec.Struct, frozen=True):
     """Another rule, as a page speaks of it."""
 
     id: str
@@ -51,8 +48,7 @@ class Mention:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class RulePage:
+class RulePage(msgspec.Struct, frozen=True):
     """The page of a rule; its parts are in the order in which they are shown."""
 
     entry: Entry
@@ -73,8 +69,7 @@ class RulePage:
     history: History
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What pages say that the rules themselves do not: facts from elsewhere."""
 
     evidence: Mapping[str, Evidence]

@@ -1,8 +1,9 @@
 """What a rule looks for, test by test: a field, an operator in words, and a value."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import assert_never
+
+import msgspec
 
 from osdetect.expr import (
     ANYWHERE,
@@ -32,8 +33,7 @@ ANY_FIELD = "any field"
 """What a keyword's field is called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Indicator:
+class Indicator(msgspec.Struct, frozen=True):
     """One test of one field, in words. Rules look for the same when their indicators have the same `key`."""
 
     field: str

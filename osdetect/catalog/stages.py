@@ -1,7 +1,8 @@
 """How a rule decides, in stages: the condition, then each selection with its predicates, in words."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.catalog.predicates import Indicator, indicator
 from osdetect.expr import All, AnyOf, Expr, Leaf, Not, render
@@ -14,8 +15,7 @@ SPOKEN = 12
 """Values that a sentence names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Predicate:
+class Predicate(msgspec.Struct, frozen=True):
     """What is asked of one field: tests, of which every one or any one must hold."""
 
     every: bool
@@ -37,8 +37,7 @@ class Predicate:
         return f"{first.field} {first.operator} {values}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """One step of a rule's decision; number 0 is the condition."""
 
     number: int

@@ -5,10 +5,10 @@ AWS adds operations daily: a name that is not here is not known to osdetect, and
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache
 
+import msgspec
 import orjson
 
 from osdetect.check.items import matcher
@@ -19,8 +19,7 @@ Names = Mapping[str, str]
 _SIMILAR = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
+class Api(msgspec.Struct, frozen=True):
     """The table, arranged for looking up. Every name that is asked for may have any letter case."""
 
     sources: Mapping[str, Names]

@@ -4,8 +4,9 @@ A code keeps its meaning for ever: users switch it off by its name. docs/check.m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Severity(StrEnum):
@@ -24,8 +25,7 @@ class Severity(StrEnum):
         return (Severity.NOTE, Severity.WARNING, Severity.ERROR).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """One kind of finding."""
 
     id: str

@@ -1,9 +1,10 @@
 """A finding, and what a check looks at when it makes one."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from osdetect.check.codes import CODES, Code, Severity
 from osdetect.check.items import Item, items_of
@@ -13,8 +14,7 @@ from osdetect.sigma.yaml_text import Document, Path
 from osdetect.source import SourceText, printable
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """Something about a rule that its author should know."""
 
     code: Code
@@ -48,13 +48,12 @@ def _where(document: Document, at: Path) -> Where:
 _KINDS = ("correlation", "filter")
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """One document, and the rule that it became if it became one."""
 
     document: Document
     rule: Rule | None
-    items: tuple[Item, ...] = field(default=())
+    items: tuple[Item, ...] = msgspec.field(default=())
 
     @staticmethod
     def of(document: Document, rule: Rule | None) -> "Subject":

@@ -5,8 +5,9 @@ The tree knows meaning and no places; what is found in it is led back to a place
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.expr import Gap, Wildcard
 from osdetect.expr.predicates import predicate
@@ -19,8 +20,7 @@ _SHAPING = {"contains": ("*", "*"), "startswith": ("", "*"), "endswith": ("*", "
 _PLAIN_MODIFIERS = frozenset({"all", "cased", *_SHAPING})
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One `field|modifiers: values` of a detection."""
 
     path: Path

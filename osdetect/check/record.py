@@ -7,7 +7,8 @@ Sources: AWS CloudTrail User Guide, "CloudTrail record contents for management, 
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 OPEN: Mapping[str, object] = {}
 """Stands for an object whose fields depend on the event."""
@@ -56,8 +57,7 @@ SINGLE = frozenset(name for name, inside in FIELDS.items() if inside is None) | 
 """Paths that hold one value and never a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(msgspec.Struct, frozen=True):
     """The values that a field may have."""
 
     words: tuple[str, ...] = ()

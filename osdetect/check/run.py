@@ -1,7 +1,8 @@
 """All checks over all documents, and what they found."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.check.codes import CODES, Severity
 from osdetect.check.events import events
@@ -33,8 +34,7 @@ CHECKS: tuple[Check, ...] = (
 """Each looks at one document. A new check is a function, a line here, and its codes in `codes.py`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What was found."""
 
     findings: tuple[Finding, ...]

@@ -5,17 +5,17 @@ Keys that the specification does not name are allowed: they are custom attribute
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
+
+import msgspec
 
 from osdetect.check.findings import Finding, Subject
 from osdetect.check.items import NO_SELECTIONS
 from osdetect.sigma.yaml_text import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A text, at most so long; one of the words if there are any; in the form of one of `_FORMS`."""
 
     longest: int = 0
@@ -24,16 +24,14 @@ class Text:
     shortest: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """A list of such items."""
 
     item: "Text | Keys"
     unique: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """A map with these keys; others are not looked at."""
 
     keys: Mapping[str, "Text | Listed | Keys"]

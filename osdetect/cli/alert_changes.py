@@ -5,11 +5,12 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
+import msgspec
 import typer
+from msgspec.structs import replace
 
 from osdetect import alerts as triage
 from osdetect import settings
@@ -45,8 +46,7 @@ User = Annotated[
 Comment = Annotated[str, typer.Option("--comment", "-m", help="A comment that goes with it.", metavar="TEXT")]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """Which alerts, of which cluster, by whom, and how to tell what was done."""
 
     ids: Sequence[str]

@@ -2,11 +2,12 @@
 
 import gc
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 from rich.console import Console
 
 from osdetect import ruletest as testing
@@ -40,8 +41,7 @@ from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a command was told about reading rules."""
 
     rules: Sequence[Path]

@@ -5,17 +5,16 @@ Reading the code of every command takes longer than many commands take; a comman
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from osdetect import __version__
 from osdetect.settings import choose_profile
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """Where a command's code is."""
 
     name: str

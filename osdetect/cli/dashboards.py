@@ -1,9 +1,9 @@
 """`osdetect deploy --dashboards URL`: what is said on the command line, and what is told of it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from osdetect import dashboards, settings
@@ -24,8 +24,7 @@ DashboardsUrl = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(msgspec.Struct, frozen=True):
     """What came of the import; the rules are deployed either way."""
 
     url: str = ""

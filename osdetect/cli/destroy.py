@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
+import msgspec
 import typer
 
 from osdetect.cli.connect import connect
@@ -71,8 +71,7 @@ _ELSEWHERE = {
 """What osdetect makes outside the indices, and destroy does not delete."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
+class _Done(msgspec.Struct, frozen=True):
     """What was found, and what became of it."""
 
     found: Sequence[Thing]

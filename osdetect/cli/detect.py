@@ -6,11 +6,11 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
+import msgspec
 import typer
 
 from osdetect import __version__
@@ -229,8 +229,7 @@ def _once(
     return status
 
 
-@dataclass(frozen=True, slots=True)
-class _Daemon:
+class _Daemon(msgspec.Struct, frozen=True):
     """A detector that goes on until a signal comes."""
 
     reach: Callable[[], Cluster]

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Annotated
 
+import msgspec
 import typer
 
 from osdetect.cluster import Cluster
@@ -32,8 +32,7 @@ AutoTarget = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """What rules are deployed for."""
 
     pipeline: Pipeline | None = None

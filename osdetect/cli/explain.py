@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 import typer
 
 from osdetect.cli.options import Output
@@ -137,8 +138,8 @@ def _json(rule: Rule, compiled: Compiled, judged: Sequence[Judged], *, asked: bo
                     {
                         "record": number,
                         "match": step.held,
-                        "step": step,
-                        "nearest": None if changes is None else list(changes),
+                        "step": msgspec.to_builtins(step),
+                        "nearest": msgspec.to_builtins(changes),
                     }
                     for number, step, changes in judged
                 ]

@@ -4,11 +4,11 @@ import heapq
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
+import msgspec
 import orjson
 import typer
 
@@ -39,15 +39,14 @@ class HuntFormat(StrEnum):
     NDJSON = "ndjson"
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(msgspec.Struct):
     """What is kept of the alerts that went by: numbers, and the earliest for the table."""
 
     limit: int
-    per_day: Counter[str] = field(default_factory=Counter)
-    per_rule: Counter[str] = field(default_factory=Counter)
-    titles: dict[str, str] = field(default_factory=dict)
-    _latest_first: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
+    per_day: Counter[str] = msgspec.field(default_factory=Counter)
+    per_rule: Counter[str] = msgspec.field(default_factory=Counter)
+    titles: dict[str, str] = msgspec.field(default_factory=dict)
+    _latest_first: list[tuple[str, int, dict[str, Any]]] = msgspec.field(default_factory=list)
     _number: int = 0
 
     def add(self, alert: Alert) -> None:

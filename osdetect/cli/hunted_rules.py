@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
 from osdetect.cli.dialects import AUTO, chosen_dialect
 from osdetect.cli.rules import compile_rules
@@ -23,8 +24,7 @@ from osdetect.vocabulary import RULES_PREFIX
 _LISTED = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Hunted:
+class Hunted(msgspec.Struct, frozen=True):
     """What is hunted for."""
 
     release: Release

@@ -4,12 +4,13 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
+import msgspec
 import typer
+from msgspec.structs import replace
 
 from osdetect import settings
 from osdetect.alerts import dashboards_link
@@ -43,14 +44,13 @@ app.command()(notify_outbox.retry)
 ChannelsFile = notify_outbox.ChannelsFile
 
 
-@dataclass(slots=True)
-class _Ended:
+class _Ended(msgspec.Struct):
     """What came of the channels."""
 
-    told: list[Told] = field(default_factory=list)
-    errors: dict[str, OsdetectError] = field(default_factory=dict)
+    told: list[Told] = msgspec.field(default_factory=list)
+    errors: dict[str, OsdetectError] = msgspec.field(default_factory=dict)
     """Channels whose work ended because of the cluster."""
-    dead: list[str] = field(default_factory=list)
+    dead: list[str] = msgspec.field(default_factory=list)
 
     def status(self) -> int:
         """The exit code: a failure of the cluster first, then losses."""
@@ -216,8 +216,7 @@ def _once(ended: _Ended, work: ChannelWork) -> None:
     ended.dead += told.dead
 
 
-@dataclass(frozen=True, slots=True)
-class _Going:
+class _Going(msgspec.Struct, frozen=True):
     """A notifier that goes on."""
 
     works: list[ChannelWork]
@@ -225,7 +224,7 @@ class _Going:
     asked: Asked
     log: Log
     healths: Mapping[str, Health]
-    ended: _Ended = field(default_factory=_Ended)
+    ended: _Ended = msgspec.field(default_factory=_Ended)
 
     def run(self, address: str) -> int:
         """Passes until a signal comes: 0 after SIGTERM, 1 if something was given up meanwhile, 130 after Ctrl-C."""
@@ -251,8 +250,7 @@ class _Going:
         self.log.error("channel ended", channel=name, what=error.what, cause=error.cause, cure=error.cure)
 
 
-@dataclass(frozen=True, slots=True)
-class _Watching:
+class _Watching(msgspec.Struct, frozen=True):
     log: Log
     channel: str
     ended: _Ended

@@ -50,6 +50,11 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+def _as_json(value: object) -> object:
+    """What orjson makes of a value that Python's own module does not know, a time for example."""
+    return orjson.loads(orjson.dumps(value))
+
+
 def print_json(data: object) -> None:
     """One JSON document on standard output."""
     try:
@@ -57,7 +62,7 @@ def print_json(data: object) -> None:
     except (
         orjson.JSONEncodeError
     ):  # half a character, as of a file whose name is not UTF-8: only escapes can say it
-        written = f"{json.dumps(data, indent=2, default=str)}\n".encode("ascii")
+        written = f"{json.dumps(data, indent=2, default=_as_json)}\n".encode("ascii")
     sys.stdout.buffer.write(written)
     sys.stdout.flush()
 

@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
+from msgspec.structs import replace
 from rich.text import Text
 
 from osdetect import deploy as deploying
@@ -56,8 +57,7 @@ _COLOURS = {
 _HEADER = ("level", "time", "principal", "source IP", "event", "rule")
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(msgspec.Struct, frozen=True):
     """What the steps came to."""
 
     url: str

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from osdetect.cli.output import print_error
 from osdetect.compiler.compiled_file import CompiledRule
@@ -16,8 +17,7 @@ from osdetect.sigma import ReadOptions, RuleSet
 from osdetect.sigma.options import DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledSet:
+class CompiledSet(msgspec.Struct, frozen=True):
     """What the rule files came to."""
 
     read: RuleSet[CompiledRule]

@@ -2,12 +2,12 @@
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from osdetect.cli.dialects import chosen_dialect
@@ -57,8 +57,7 @@ Sha256 = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class FileOptions:
+class FileOptions(msgspec.Struct, frozen=True):
     """How rules are read from files."""
 
     pipelines: Sequence[str]
@@ -70,8 +69,7 @@ class FileOptions:
     no_cache: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A set of rules that is to be live."""
 
     rules: Sequence[Deployable]

@@ -1,8 +1,9 @@
 """What a running detector tells: its log, its metrics and its health, from one stream of happenings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from osdetect.detect import RunReport
 from osdetect.errors import ClusterUnavailable
@@ -22,8 +23,7 @@ class Listener(Protocol):
         """The cluster went away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(msgspec.Struct, frozen=True):
     """Writes what happens into the log."""
 
     log: Log
@@ -52,8 +52,7 @@ class Logged:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """Gives each report to the command's own output."""
 
     show: Callable[[RunReport], object]
@@ -86,8 +85,7 @@ class Losses:
         """Nothing is lost: the next pass judges it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watching:
+class Watching(msgspec.Struct, frozen=True):
     """Tells every listener, in order."""
 
     listeners: Sequence[Listener]

@@ -3,14 +3,14 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 _ENDINGS = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(msgspec.Struct, frozen=True):
     """A file to read."""
 
     path: Path
@@ -18,8 +18,7 @@ class FoundFile:
     """Its bytes, when it was found."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(msgspec.Struct, frozen=True):
     """A path that is not read.
 
     `ignored` is true for a file in a folder whose name does not end like a CloudTrail file: that is expected

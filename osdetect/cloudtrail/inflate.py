@@ -9,9 +9,10 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, cast
+
+import msgspec
 
 from osdetect.cloudtrail.unpack import is_gzip
 from osdetect.errors import RecordError, Where
@@ -46,8 +47,7 @@ NOT_GZIP = "bytes that are not gzip follow the gzip data"
 ENDS_EARLY = "the gzip data ends before its end"
 
 
-@dataclass(slots=True)
-class Pieces:
+class Pieces(msgspec.Struct):
     """An open file and, while `texts` goes through it, how far it came and why it broke off."""
 
     path: str
@@ -61,7 +61,7 @@ class Pieces:
     """Bytes of the file that were read."""
     text_bytes: int = 0
     broken: str = ""
-    _hash: Any = field(default_factory=hashlib.sha256)
+    _hash: Any = msgspec.field(default_factory=hashlib.sha256)
 
     @staticmethod
     def open(path: str, expansion: int) -> "Pieces":

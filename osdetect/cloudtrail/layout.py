@@ -1,15 +1,15 @@
 """What a file is when it holds no records: named, so that the user knows what to do with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.cloudtrail.split import BOM, keys, skip, value_end
 
 DIGEST = "a CloudTrail digest file"
 
 
-@dataclass(frozen=True, slots=True)
-class _Sign:
+class _Sign(msgspec.Struct, frozen=True):
     """A layout and the top-level keys that give it away, all of which must be there."""
 
     keys: frozenset[bytes]

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from osdetect.cloudtrail import layout
 from osdetect.cloudtrail.bare import bare
@@ -15,8 +16,7 @@ from osdetect.errors import RecordError, Where
 _MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How much one file may demand. AWS's own files are below 50 MiB of text and compress 10 to 40 times."""
 
     text_bytes: int = 512 * _MIB
@@ -30,8 +30,7 @@ class Limits:
 _ALWAYS_ALLOWED = 16 * _MIB
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(msgspec.Struct, frozen=True):
     """A CloudTrail digest file: it holds the hashes of other files and no record. Nothing is read from it."""
 
     path: Path
@@ -39,16 +38,14 @@ class Digest:
     stored_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """Why a file's records are not all there, and from where in its unpacked text, in bytes."""
 
     reason: str
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """A file of records."""
 
     path: Path

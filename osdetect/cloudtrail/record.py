@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.cloudtrail.split import depth_of
@@ -21,8 +21,7 @@ _LONE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _REPLACEMENT = rb"\ufffd"
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(msgspec.Struct, frozen=True):
     """A record as delivered."""
 
     number: int
@@ -37,8 +36,7 @@ class RawRecord:
     """What had to be changed in `raw` to make it readable."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadRecord:
+class BadRecord(msgspec.Struct, frozen=True):
     """Something in a file's list of records that cannot be read as one."""
 
     number: int

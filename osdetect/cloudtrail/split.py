@@ -7,7 +7,6 @@ one and before a cut.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -28,8 +27,7 @@ NO_END = "something other than the end follows the list of records"
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Spans:
+class Spans(msgspec.Struct, frozen=True):
     """The records' places in the text, each from its first byte to behind its last; `cut` is why the list ended early.
 
     `rest` is where the part begins that could not be split, or -1.

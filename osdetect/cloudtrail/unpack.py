@@ -1,7 +1,8 @@
 """Gzip, unpacked within bounds, as far as it goes (RFC 1952)."""
 
 import zlib
-from dataclasses import dataclass
+
+import msgspec
 
 _GZIP = 31
 """zlib's window bits for a gzip header and trailer with the largest window."""
@@ -10,8 +11,7 @@ _STEP = 256
 """How much input a broken stream is fed at once: the text is lost from the step that fails, not before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
+class Unpacked(msgspec.Struct, frozen=True):
     """The text of a file and, when the stream broke off, why; `over_limit` when it was cut by the limit."""
 
     text: bytes

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
@@ -35,8 +35,7 @@ _ABOUT_THE_DOCUMENT = frozenset(
 """OpenSearch's error types that blame the document. Any other (no rights, no disk, a block) hits the next one as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemOutcome:
+class ItemOutcome(msgspec.Struct, frozen=True):
     """What became of one action of a bulk request (OpenSearch docs, "Bulk API")."""
 
     status: int
@@ -150,8 +149,7 @@ def _index(action: bytes) -> str:
     return str(named["_index"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(msgspec.Struct, frozen=True):
     attempt_number: int = 1
 
 

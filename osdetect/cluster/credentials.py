@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
+
 from osdetect.cluster.refusal import SIGNATURE
 from osdetect.errors import ClusterRefused, UsageError
 
@@ -30,8 +32,7 @@ class Credentials(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Basic:
+class Basic(msgspec.Struct, frozen=True):
     """A user name and a password (RFC 7617, in UTF-8)."""
 
     username: str
@@ -49,8 +50,7 @@ class Basic:
         return {"authorization": f"Basic {pair}"}
 
 
-@dataclass(frozen=True, slots=True)
-class Bearer:
+class Bearer(msgspec.Struct, frozen=True):
     """A token (RFC 6750)."""
 
     token: Callable[[], str]

@@ -1,8 +1,9 @@
 """Who we are at a cluster, out of the settings: which credentials are named, and which of them may be sent there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from osdetect.cluster.credentials import Basic, Bearer, Credentials, signed
 from osdetect.errors import UsageError
@@ -18,8 +19,7 @@ _KEY_PASSWORD = "client_key_password"  # noqa: S105  # the setting's name
 _WITH_SECRET = ("password_file", "token_file", "client_key", f"{_KEY_PASSWORD}_file")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Who we are at one cluster."""
 
     credentials: Credentials | None
@@ -31,8 +31,7 @@ class Identity:
     """What the user should know."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(msgspec.Struct, frozen=True):
     """One kind of credentials that somebody named."""
 
     kind: str

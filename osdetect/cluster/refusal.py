@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+import msgspec
 
 from osdetect.errors import ClusterRefused
 from osdetect.schema.roles import shipped_roles
@@ -74,8 +75,7 @@ def unsigned(reason: str, asked: str) -> ClusterRefused | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Forbidden:
+class Forbidden(msgspec.Struct, frozen=True):
     """What OpenSearch's security plugin says when it refuses a request."""
 
     actions: tuple[str, ...]

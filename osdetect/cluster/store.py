@@ -1,9 +1,10 @@
 """Single documents with compare-and-set (OpenSearch docs, "Index document": if_seq_no, if_primary_term)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
+
+import msgspec
 
 from osdetect.cluster.asking import Asks
 from osdetect.cluster.refusal import forbidden
@@ -18,8 +19,7 @@ class Version(NamedTuple):
     primary_term: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
+class StoredDocument(msgspec.Struct, frozen=True):
     """A document as stored, and which write of it."""
 
     source: Mapping[str, Any]

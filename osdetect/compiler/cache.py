@@ -17,9 +17,10 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
+
+import msgspec
 
 from osdetect.errors import OsdetectError
 
@@ -50,11 +51,10 @@ def digest_of(parts: Iterable[bytes]) -> bytes:
     return digest.digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(msgspec.Struct, frozen=True):
     """The entries that were read, each a part of one block of bytes, and what was wrong with it."""
 
-    places: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
+    places: Mapping[bytes, tuple[int, int]] = msgspec.field(default_factory=dict)
     """For a key the beginning and the end of its value, least recently used first."""
     block: bytes = b""
     complaint: CacheUnused | None = None
@@ -65,8 +65,7 @@ class Pack:
         return memoryview(self.block)[place[0] : place[1]] if place else None
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(msgspec.Struct, frozen=True):
     """A folder of packs, and the salt of the one that is used."""
 
     folder: Path

@@ -1,9 +1,9 @@
 """One rule, compiled: the document that is deployed for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.compiler.prefilter import Prefilter, prefilter
@@ -17,8 +17,7 @@ from osdetect.sigma import Rule
 from osdetect.sigma.rule import hash_of
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(msgspec.Struct, frozen=True):
     """What is deployed for a rule, and how the percolator will take it."""
 
     stored: StoredRule

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -42,8 +41,7 @@ def compile_text(source: SourceText, options: ReadOptions, fields: EventFields) 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(msgspec.Struct, frozen=True):
     """Work for another process: texts, and all that their result depends on."""
 
     texts: tuple[str, ...]

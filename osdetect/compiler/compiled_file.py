@@ -6,7 +6,6 @@ for whom asks for one. So what was kept yesterday and what was compiled just now
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -26,8 +25,7 @@ Place = tuple[int, int, str]
 """Line, column and excerpt: a `Where` without its file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """A refusal or a warning without its file."""
 
     what: str
@@ -45,8 +43,7 @@ class Notice:
         return RuleError(self.what, cause=self.cause, cure=self.cure, where=Where(file, *self.place))
 
 
-@dataclass(frozen=True, slots=True)
-class KeptRule:
+class KeptRule(msgspec.Struct, frozen=True):
     """A compiled rule without its file."""
 
     id: str
@@ -67,8 +64,7 @@ class KeptRule:
     """As `StoredRule.columns`."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledFile:
+class CompiledFile(msgspec.Struct, frozen=True):
     """A file without its name."""
 
     rules: tuple[KeptRule, ...]
@@ -101,8 +97,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(CompiledFile)
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
+class CompiledRule(msgspec.Struct, frozen=True):
     """A compiled rule in its file. What other files' rules, filters and correlations ask of a rule, it has."""
 
     file: str

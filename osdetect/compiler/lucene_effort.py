@@ -5,7 +5,7 @@ states that is exponential in the expression's length: `.*a.{30}`. It gives up a
 done them. Here the same sets of positions are counted, up to a small part of that.
 """
 
-from dataclasses import dataclass, field
+import msgspec
 
 from osdetect.expr.regex_sets import Ranges, contains
 from osdetect.expr.regex_tree import Chars, Choice, Node, Repeat, Sequence
@@ -33,12 +33,11 @@ def within_effort(node: Node) -> bool:
     return True
 
 
-@dataclass(slots=True)
-class _Positions:
+class _Positions(msgspec.Struct):
     """Each character of the expression, and the characters that may follow it, as bits (Glushkov's construction)."""
 
-    ranges: list[Ranges] = field(default_factory=list)
-    follow: list[int] = field(default_factory=list)
+    ranges: list[Ranges] = msgspec.field(default_factory=list)
+    follow: list[int] = msgspec.field(default_factory=list)
     work: int = 0
 
     def add(self, node: Node) -> tuple[int, int, bool]:

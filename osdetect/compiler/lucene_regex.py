@@ -9,10 +9,11 @@ no edges, then shorter counts, then only the literals that the pattern requires.
 import string
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from itertools import starmap
 from typing import Any
+
+import msgspec
 
 from osdetect.compiler.lucene_effort import within_effort
 from osdetect.expr import Regex
@@ -50,8 +51,7 @@ class Fit(Enum):
     MORE = "theirs and possibly more"
 
 
-@dataclass(frozen=True, slots=True)
-class LuceneRegex:
+class LuceneRegex(msgspec.Struct, frozen=True):
     """An expression in Lucene's syntax with all optional operators off; None when no term fits."""
 
     pattern: str | None

@@ -1,8 +1,9 @@
 """How much of a rule the percolator can decide before it verifies anything."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias, assert_never
+
+import msgspec
 
 from osdetect.compiler.stored_query import gives_term, is_column
 from osdetect.expr import All, AnyOf, Expr, Leaf, Not, render
@@ -19,8 +20,7 @@ class Kind(IntEnum):
     """Nothing: the rule is verified against every event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prefilter:
+class Prefilter(msgspec.Struct, frozen=True):
     """The kind, and the part of the rule that is the reason."""
 
     kind: Kind

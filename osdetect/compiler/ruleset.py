@@ -9,12 +9,12 @@ compiled rule has all that is asked of it. A filter makes another rule of each t
 import platform
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 import orjson
 
 from osdetect import __version__
@@ -43,8 +43,7 @@ Progress = Callable[[int, int], None]
 CompiledResult: TypeAlias = FileResult[CompiledRule]
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledRules:
+class CompiledRules(msgspec.Struct, frozen=True):
     """What rule files came to."""
 
     read: RuleSet[CompiledRule]

@@ -11,8 +11,9 @@ the fields that rules ask to be there they have without a term.
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, assert_never
+
+import msgspec
 
 from osdetect.compiler.lucene_regex import Fit, regex_query
 from osdetect.compiler.stored_query import gathered
@@ -41,8 +42,7 @@ ANYTHING: Query = {"match_all": {}}
 NOTHING: Query = {"match_none": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
+class _Bounds(msgspec.Struct, frozen=True):
     """Two queries around a meaning: `over` finds every event it holds for, `under` none that it does not."""
 
     over: Query

@@ -1,11 +1,11 @@
 """What a dashboard is made of, in our own words; `saved_objects` says the same in those of OpenSearch Dashboards."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Source:
+
+class Source(msgspec.Struct, frozen=True):
     """What panels look at: an index pattern."""
 
     pattern: str
@@ -27,8 +27,7 @@ class Calculation(StrEnum):
     PERCENTILES = "percentiles"
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(msgspec.Struct, frozen=True):
     """A number of a panel."""
 
     of: Calculation = Calculation.COUNT
@@ -37,8 +36,7 @@ class Measure:
     percents: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """A group for each of the most frequent values."""
 
     field: str
@@ -48,16 +46,14 @@ class Terms:
     """Whether the rest makes one more group."""
 
 
-@dataclass(frozen=True, slots=True)
-class OverTime:
+class OverTime(msgspec.Struct, frozen=True):
     """A group for each interval; how long one is follows from the time that is looked at."""
 
     field: str = "@timestamp"
     label: str = "time"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """A field has one of these values, or none of them."""
 
     field: str
@@ -75,8 +71,7 @@ class Condition:
         return f"not {said}" if self.negated else said
 
 
-@dataclass(frozen=True, slots=True)
-class AtLeast:
+class AtLeast(msgspec.Struct, frozen=True):
     """A number is this or more."""
 
     field: str
@@ -101,8 +96,7 @@ class Form(StrEnum):
     TABLE = "table"
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(msgspec.Struct, frozen=True):
     """A panel of numbers."""
 
     key: str
@@ -116,8 +110,7 @@ class Chart:
     query: Query = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """A saved search: documents with columns, the newest first."""
 
     key: str
@@ -128,8 +121,7 @@ class Listing:
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """A panel of text, in Markdown."""
 
     key: str
@@ -137,8 +129,7 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heat:
+class Heat(msgspec.Struct, frozen=True):
     """The ATT&CK matrix, coloured by alerts."""
 
     key: str
@@ -149,8 +140,7 @@ class Heat:
 Item = Chart | Listing | Note | Heat
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """Panels side by side, each with its share of the width."""
 
     height: int
@@ -162,8 +152,7 @@ WIDTH = 48
 """Columns of Dashboards' grid."""
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(msgspec.Struct, frozen=True):
     """A dashboard."""
 
     key: str

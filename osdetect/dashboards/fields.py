@@ -1,10 +1,10 @@
 """The fields of an index pattern, as the index template says them: what Dashboards would ask the cluster for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.resources import folder
@@ -22,8 +22,7 @@ _KINDS = {
 _NO_DOC_VALUES = frozenset({"text"})
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One field of a mapping."""
 
     name: str

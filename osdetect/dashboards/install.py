@@ -1,9 +1,9 @@
 """Import the saved objects, read every one back, and set the default index where nobody chose one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.dashboards.door import Dashboards
@@ -21,8 +21,7 @@ _NAMED = 10
 """Objects that an error names; it says how many there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(msgspec.Struct, frozen=True):
     """What an import did."""
 
     objects: int

@@ -7,9 +7,9 @@ or a link names must be in the index pattern that it looks at, and be of a kind 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 ATTRIBUTES = {
@@ -68,8 +68,7 @@ _DQL_FIELD = re.compile(r"(?:^|\band |\bnot )\s*(?:not )?([@\w.]+)\s*(?::|>=|<=|
 _PANEL_VERSION = re.compile(r"7\.(?:[3-9]|\d\d)\.\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """What is wrong with an object."""
 
     object: str

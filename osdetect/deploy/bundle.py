@@ -15,10 +15,10 @@ import io
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect import __version__
@@ -46,8 +46,7 @@ _CLAUSES = frozenset({"filter", "must_not", "should", "must"})
 _AGAIN = "make it again with osdetect bundle, and carry it over unchanged"
 
 
-@dataclass(frozen=True, slots=True)
-class BundledRule:
+class BundledRule(msgspec.Struct, frozen=True):
     """A rule out of a bundle."""
 
     id: str
@@ -55,8 +54,7 @@ class BundledRule:
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True):
     """What a bundle holds."""
 
     rules: tuple[Deployable, ...]
@@ -187,8 +185,7 @@ def _files(path: Path, data: bytes) -> dict[str, bytes]:
     return files
 
 
-@dataclass(frozen=True, slots=True)
-class _Manifest:
+class _Manifest(msgspec.Struct, frozen=True):
     release: str
     dialect: Dialect
     shards: int

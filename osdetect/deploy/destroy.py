@@ -1,10 +1,11 @@
 """Taking osdetect out of a cluster: only what carries its mark, each thing by its whole name."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.deploy.lock import DeployLock, deploy_lock
@@ -60,8 +61,7 @@ _PATHS = {Kind.INDEX: "/", Kind.TEMPLATE: "/_index_template/", Kind.PIPELINE: "/
 _WILDCARDS = frozenset("*?,")
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
+class Thing(msgspec.Struct, frozen=True):
     """Something in the cluster that is called as osdetect's things are."""
 
     kind: Kind

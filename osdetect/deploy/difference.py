@@ -5,8 +5,9 @@ the rule was compiled are told apart from what changes which events alert.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import RuleError
@@ -21,8 +22,7 @@ _COMPILED = ("query", "search", "prefilter")
 CONDITION = "condition"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """One thing that is not as it was."""
 
     aspect: str

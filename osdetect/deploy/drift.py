@@ -1,9 +1,10 @@
 """Drift: what somebody changed in the cluster since the deploy, and where."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.deploy.mappings import Resource, shipped, standing
@@ -32,8 +33,7 @@ class Kind(StrEnum):
     PIPELINE = "pipeline"
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """One thing that is not as it was deployed."""
 
     kind: Kind

@@ -1,7 +1,8 @@
 """How many live rules a deploy may take away: a folder that was named by mistake must not empty a cluster."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.errors import Guarded, UsageError
 
@@ -10,8 +11,7 @@ _NAMED = 5
 _FEW = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True):
     """So many rules, or such a share of the live ones, whichever is more."""
 
     rules: int = 10

@@ -11,12 +11,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from osdetect.cluster import Cluster, StoredDocument, Version
 from osdetect.errors import ClusterBusy, ClusterError
@@ -34,8 +35,7 @@ _LOOK_S = 0.2
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True):
     """Who holds the lock."""
 
     token: str

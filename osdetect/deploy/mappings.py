@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.cluster import Cluster
@@ -15,8 +15,7 @@ from osdetect.resources import folder
 from osdetect.vocabulary import OWNER
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(msgspec.Struct, frozen=True):
     """A template or pipeline of ours: where it goes and what it says."""
 
     name: str
@@ -100,8 +99,7 @@ def schemas(resources: Sequence[Resource]) -> tuple[Schema, ...]:
     return tuple(schema_of(one.name, one.body) for one in resources if "index_patterns" in one.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """What stands where a resource of ours belongs."""
 
     owner: str | None

@@ -1,10 +1,10 @@
 """What a deploy would change: rules added, changed, removed and unchanged, and the templates and pipelines it would write."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.cluster import Cluster
@@ -30,8 +30,7 @@ class Fate(StrEnum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True, slots=True)
-class RulePlan:
+class RulePlan(msgspec.Struct, frozen=True):
     """A rule that is not as it was."""
 
     id: str
@@ -60,8 +59,7 @@ class RulePlan:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What a deploy of these rules would do."""
 
     live: Kept | None

@@ -5,10 +5,11 @@ and only then given the alias, in one atomic request: a detector sees the old se
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from osdetect.cluster import Cluster, index_action, refresh
 from osdetect.deploy.limit import Limit
@@ -42,16 +43,14 @@ KEPT = 5
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A rule that the cluster did not take."""
 
     rule_id: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeployReport:
+class DeployReport(msgspec.Struct, frozen=True):
     """What a deploy did."""
 
     index: str
@@ -73,8 +72,7 @@ class DeployReport:
     """Who held the lock of a deploy that died; empty when nobody did."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(msgspec.Struct, frozen=True):
     """What is to be live."""
 
     index: str

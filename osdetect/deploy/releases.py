@@ -5,11 +5,11 @@ A release says it in the `_meta` of its index: it is there, kept and deleted tog
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from osdetect.cluster import Cluster, every_page
@@ -41,8 +41,7 @@ class Deployable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """When a release was made live by a deploy, by whom, and out of what."""
 
     at: str = ""
@@ -78,8 +77,7 @@ class Stamp:
         return Stamp(**texts, rules=rules if isinstance(rules, int) else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A release that a deploy made, as its index says."""
 
     index: str
@@ -96,9 +94,9 @@ class Kept:
     """Whether somebody closed its index: nobody can read it then."""
     alias_edited: bool = False
     """Whether the alias that makes it live has a filter, or other options that no deploy gives it."""
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Rules that the cluster did not take, and why."""
-    digests: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = msgspec.field(default_factory=dict)
     """For each rule's id the digest of its document; empty in releases of an older osdetect."""
 
     @property

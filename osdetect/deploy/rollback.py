@@ -1,9 +1,11 @@
 """Going back to a release that is kept: one request moves the alias, nothing is compiled or filled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.deploy.lock import deploy_lock, whoever
@@ -25,8 +27,7 @@ from osdetect.errors import ClusterRefused, InputError
 from osdetect.vocabulary import RULES_PREFIX
 
 
-@dataclass(frozen=True, slots=True)
-class Rollback:
+class Rollback(msgspec.Struct, frozen=True):
     """What going back changes, or changed."""
 
     old: Kept

@@ -6,9 +6,10 @@ is left alone: this osdetect is the old one then.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.deploy.releases import address
@@ -21,8 +22,7 @@ _TOGETHER = 5
 """Names in one address: OpenSearch takes 4,096 bytes (setting http.max_initial_line_length)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What one version of a schema changed."""
 
     to: int
@@ -51,8 +51,7 @@ SCRIPTS: Mapping[str, str] = {"events": "events.painless"}
 """In `mappings/migrations/`: brings a document of any older version to this one, and leaves one of this as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(msgspec.Struct, frozen=True):
     """A kind of index as this osdetect makes it."""
 
     name: str

@@ -7,9 +7,11 @@ it as they share the live loop, and the live cursors never move. It waits while 
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
@@ -34,8 +36,7 @@ _LONGEST_WAIT_S = 60.0
 """Waiting for a live worker ends after this; the next batch waits again."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillOptions:
+class BackfillOptions(msgspec.Struct, frozen=True):
     """What is judged again, and how fast."""
 
     start: datetime | None = None

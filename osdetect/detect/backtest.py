@@ -6,8 +6,10 @@ as the detector judges: with modes, suppression and exceptions. So what is count
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.detect.by_search import searches_of
@@ -28,8 +30,7 @@ MOST_MATCHES = 500_000
 _OLD, _NEW = "old:", "new:"
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(msgspec.Struct, frozen=True):
     """One rule, as it is and as it would be: the documents, None where there is none."""
 
     id: str
@@ -38,14 +39,12 @@ class Compared:
     new: Mapping[str, Any] | None
 
 
-@dataclass(slots=True)
-class _Side:
+class _Side(msgspec.Struct):
     matches: int = 0
-    alerts: set[bytes] = field(default_factory=set)
+    alerts: set[bytes] = msgspec.field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What changes for one rule."""
 
     id: str
@@ -74,8 +73,7 @@ class Outcome:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class BacktestReport:
+class BacktestReport(msgspec.Struct, frozen=True):
     """What a backtest found."""
 
     outcomes: tuple[Outcome, ...]

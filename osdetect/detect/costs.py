@@ -4,8 +4,9 @@ The first estimates are measured ones (`benchmarks/detect.py`); each work done c
 them: every way gives the same alerts.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Method(StrEnum):
@@ -21,8 +22,7 @@ class Method(StrEnum):
     """The rules as searches over a window of stored events; only what they find is fetched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True):
     """Seconds of work: so many for each request or batch, and so many for each event."""
 
     fixed: float

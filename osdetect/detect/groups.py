@@ -5,9 +5,10 @@ counted last.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster, ItemOutcome, Version, create_action, refresh, replace_action
 from osdetect.documents.match import Counted
@@ -17,8 +18,7 @@ _TOGETHER = 500
 _ATTEMPTS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True):
     """A group that something was stored of."""
 
     id: str

@@ -6,10 +6,12 @@ finds in the same events by the same rules: as many alerts, where no rule is in 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
@@ -30,8 +32,7 @@ WINDOW = 200_000
 _DATES = frozenset({"date", "date_nanos"})
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """The events' own times that are asked for; None: no bound."""
 
     since: datetime | None = None
@@ -54,8 +55,7 @@ class Span:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class HuntOptions:
+class HuntOptions(msgspec.Struct, frozen=True):
     """Where and when is hunted."""
 
     namespace: str

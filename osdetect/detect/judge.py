@@ -1,9 +1,10 @@
 """Candidates to verdicts: the tree is evaluated on the event, and what the rule's tuning says is done with a match."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.release import Release
@@ -16,8 +17,7 @@ from osdetect.follow import StoredEvent
 from osdetect.tuning import Mode, RuleException
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(msgspec.Struct, frozen=True):
     """An alert ready to be stored."""
 
     index: str
@@ -28,8 +28,7 @@ class Alert:
     """Of its event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
+class Withheld(msgspec.Struct, frozen=True):
     """A match that makes no alert of its own, ready to be stored."""
 
     index: str
@@ -44,16 +43,14 @@ class Withheld:
     """That alert's source, if it is the first of the group."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unjudged:
+class Unjudged(msgspec.Struct, frozen=True):
     """A candidate that could not be judged, and why."""
 
     candidate: Candidate
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoMatch:
+class NoMatch(msgspec.Struct, frozen=True):
     """A candidate whose rule does not hold: its query said too much."""
 
 

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from zlib import crc32
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.cluster.background import in_background
@@ -48,8 +50,7 @@ class Progress:
         self._tell(self._total, self._total)
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """What every step of a pass needs."""
 
     cluster: Cluster

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.detect.by_search import deployed_searches, searchable
@@ -24,8 +26,7 @@ _WINDOW_S = 2.0
 """A window grows while it takes less than this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Events of a range, and the pairs of them to judge."""
 
     upto: int

@@ -1,8 +1,9 @@
 """What a detector watches, and how."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.detect.costs import Method
@@ -10,8 +11,7 @@ from osdetect.follow import Follower, this_worker
 from osdetect.vocabulary import DEFAULT_NAMESPACE, EVENTS_PREFIX
 
 
-@dataclass(frozen=True, slots=True)
-class DetectOptions:
+class DetectOptions(msgspec.Struct, frozen=True):
     """What a detector watches, and where its alerts go."""
 
     namespace: str = DEFAULT_NAMESPACE

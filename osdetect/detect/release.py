@@ -1,8 +1,9 @@
 """The live release: the rules as deployed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster, every_page
 from osdetect.documents.dialect import RAW, Dialect
@@ -22,8 +23,7 @@ FOR_CLOUDTRAIL: Sequence[Mapping[str, Any]] = (
 """Filters of the rules that a detector of CloudTrail events runs: a release may hold others (`LogSource.covers_cloudtrail`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(msgspec.Struct, frozen=True):
     """The rules that a run judges by."""
 
     index: str

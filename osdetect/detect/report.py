@@ -3,14 +3,15 @@
 events = judged + dead-lettered; matches = alerts created + there already + gathered + shadowed + excepted + refused ones.
 """
 
-from dataclasses import dataclass, fields, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import fields, replace
 
 from osdetect.errors import ClusterError, RuleError
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(msgspec.Struct, frozen=True):
     """Numbers of one run, or of a part of it."""
 
     events: int = 0
@@ -51,8 +52,7 @@ class Counts:
         return {f.name: getattr(self, f.name) for f in fields(Counts)}
 
 
-@dataclass(frozen=True, slots=True)
-class RunReport:
+class RunReport(msgspec.Struct, frozen=True):
     """One pass over all shards of the target."""
 
     id: str

@@ -10,10 +10,11 @@ once, not at the next tick: it catches up. A cluster that refuses ends the sched
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from osdetect.errors import ClusterUnavailable, UsageError
 
@@ -43,8 +44,7 @@ class Stop(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """When passes are due."""
 
     every_s: int = 0
@@ -108,8 +108,7 @@ class Schedule:
         return max(gaps, default=0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """How a schedule came to its end: it was asked to stop."""
 
     passes: int

@@ -5,9 +5,10 @@ all others need not be asked. So what a window costs depends on what happened in
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from osdetect.detect.factored import (
     CALL,
@@ -23,8 +24,7 @@ from osdetect.detect.factored import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """A query, and the calls that it asks for."""
 
     conjuncts: Conjuncts

@@ -1,8 +1,9 @@
 """The alerts that are stored in a namespace."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster, every_page, refresh
 from osdetect.documents.alert import in_order
@@ -11,8 +12,7 @@ from osdetect.vocabulary import ALERTS_PREFIX
 PAGE = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAlert:
+class StoredAlert(msgspec.Struct, frozen=True):
     """An alert document and its id."""
 
     id: str

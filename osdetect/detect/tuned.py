@@ -1,9 +1,10 @@
 """How deployed rules are tuned, and how many matches that withheld."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster, refresh
 from osdetect.detect.release import live_release
@@ -15,8 +16,7 @@ from osdetect.vocabulary import MATCHES_PREFIX
 _PAGE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Tuned:
+class Tuned(msgspec.Struct, frozen=True):
     """One setting or exception of one rule."""
 
     rule_id: str
@@ -51,8 +51,7 @@ class Tuned:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Hits:
+class _Hits(msgspec.Struct, frozen=True):
     count: int = 0
     first: str = ""
     last: str = ""

@@ -6,11 +6,11 @@ pipeline that the rules went through: rules and alerts cannot disagree about it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.documents.facts import Facts
@@ -40,8 +40,7 @@ FACTS = (
 """The fields of a record that alerts and identities are made of (AWS docs, "CloudTrail record contents")."""
 
 
-@dataclass(frozen=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True, dict=True):
     """Where the events of an index hold the fields of the CloudTrail records that they were made of."""
 
     name: str

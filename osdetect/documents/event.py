@@ -17,9 +17,10 @@ import json
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from osdetect.documents.dialect import Dialect
 from osdetect.errors import RecordError, UsageError
@@ -66,8 +67,7 @@ _EVENT_ID = re.compile(r"[!-~]{1,256}")
 _DATE_TEXT = len("2023-07-10")
 
 
-@dataclass(frozen=True, slots=True)
-class EventDocument:
+class EventDocument(msgspec.Struct, frozen=True):
     """A document ready to be stored."""
 
     index: str

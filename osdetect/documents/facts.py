@@ -1,8 +1,9 @@
 """All facts of an event in one walk: nearly always each is a text at the end of a path of maps, and paths share their beginnings."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.expr.values import steps
 
@@ -10,8 +11,7 @@ _Step = tuple[str, tuple[str, ...]]
 """A key, and the keys with dots that would also do."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A map that facts stand in."""
 
     way: tuple[_Step, ...]

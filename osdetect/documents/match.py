@@ -6,10 +6,11 @@ documents are exact after any replay.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from osdetect.documents.told import EventReference, RunReference
 from osdetect.expr.values import resolve, text_of
@@ -35,8 +36,7 @@ class Why(StrEnum):
     """An exception is for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Matches of one rule that are one alert: they agree in the fields, in one window."""
 
     id: str
@@ -77,8 +77,7 @@ class Group:
         return {name: value for name, value in said.items() if value not in (None, [])}
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True):
     """What the stored matches of a group say."""
 
     count: int

@@ -1,9 +1,11 @@
 """Documents of the state index: where each shard's following stands, and who is at it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 _LONGEST_LEASE_S = 86_400.0
 """A lease that says to last longer is damaged: it would keep everybody away."""
@@ -12,8 +14,7 @@ DETECT = "detect"
 """The purpose of the detector's own cursors."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(msgspec.Struct, frozen=True):
     """What was put off: these rules must still judge the events in (after, upto]."""
 
     rules: tuple[str, ...]
@@ -22,8 +23,7 @@ class Owed:
     upto: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """A worker is at the shard. It renews the lease by each write; one that it does not renew expires."""
 
     worker: str
@@ -55,8 +55,7 @@ class Lease:
                 return None
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(msgspec.Struct, frozen=True):
     """All documents of the shard up to `seq_no` were dealt with, but for what is `owed`.
 
     Purpose, namespace, index uuid and shard number are its identity: an index that is deleted and made again,

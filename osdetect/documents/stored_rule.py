@@ -1,8 +1,9 @@
 """The percolator document of a deployed rule: all that `detect` knows of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.errors import RuleError
 from osdetect.expr import Expr, from_json, to_json
@@ -12,8 +13,7 @@ FORMAT = 3
 """Version of what a stored rule means; a detector refuses a release of another format."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRule:
+class StoredRule(msgspec.Struct, frozen=True):
     """A rule as deployed. `words` goes into each of its alerts as it stands."""
 
     id: str

@@ -2,10 +2,11 @@
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.event import event_identity
@@ -20,8 +21,7 @@ MAX_VALUE = 2_048
 """Characters of a value that an alert keeps; more are cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventReference:
+class EventReference(msgspec.Struct, frozen=True):
     """Where the event stands that an alert is about."""
 
     index: str
@@ -41,16 +41,14 @@ class EventReference:
         return self.id if self.ours else f"{self.index_uuid}/{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class RunReference:
+class RunReference(msgspec.Struct, frozen=True):
     """The run that wrote an alert."""
 
     id: str
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """An event as its alerts tell of it."""
 
     at: EventReference

@@ -7,10 +7,10 @@ measure of a window meets all bounds, the correlation holds at that moment.
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, TypeAlias
 
+import msgspec
 import orjson
 
 from osdetect.expr.measures import METERS
@@ -33,8 +33,7 @@ MAX_EVIDENCE = 100
 """How many event keys a firing names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(msgspec.Struct, frozen=True):
     """A stretch of moments of one group at which the correlation held, each at most `span` after the last."""
 
     window: str
@@ -53,8 +52,7 @@ class Firing:
     """Keys of the events in the first window, in the order of time, at most `MAX_EVIDENCE`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Correlated:
+class Correlated(msgspec.Struct, frozen=True):
     """What a window made of the matches."""
 
     firings: tuple[Firing, ...]
@@ -176,8 +174,7 @@ def _fired(
         yield firing, [_signal(window, moment, key, shown, entries) for moment in held]
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(msgspec.Struct, frozen=True):
     time: int
     reading: Reading
     left: int

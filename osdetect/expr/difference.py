@@ -5,9 +5,10 @@ more alternative finds more, one more condition fewer, and below a `not` it is t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, assert_never
+
+import msgspec
 
 from osdetect.expr.fold import leaves
 from osdetect.expr.nodes import All, AnyOf, Expr, Leaf, Not
@@ -41,8 +42,7 @@ class Effect(StrEnum):
         return Effect.FEWER if self is Effect.MORE else Effect.MORE
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A part that only one of the trees has."""
 
     act: Act

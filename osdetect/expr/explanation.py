@@ -1,8 +1,9 @@
 """Why a tree holds for an event or does not: every test with the values it met, and the nearest miss."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
+
+import msgspec
 
 from osdetect.expr.evaluate import Event, holds
 from osdetect.expr.nodes import All, AnyOf, Expr, Leaf, Not
@@ -12,8 +13,7 @@ from osdetect.expr.values import resolve, text_of
 Kind = Literal["all of", "any of", "not", "test"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """A node of the tree, decided."""
 
     kind: Kind
@@ -25,8 +25,7 @@ class Step:
     parts: tuple["Step", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A test that would have to come out otherwise."""
 
     field: str

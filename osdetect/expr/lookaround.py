@@ -17,8 +17,9 @@ which of several matches comes first do not count. Rewritten are
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from osdetect.expr.regex_edges import FREE, Inexpressible, Side, frames
 from osdetect.expr.regex_sets import ALL, Ranges, complement, intersection
@@ -43,8 +44,7 @@ from osdetect.expr.regex_tree import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Conjunct:
+class Conjunct(msgspec.Struct, frozen=True):
     """A pattern in RE2's syntax, without flags, that must be found in a text; or must not, when negated."""
 
     pattern: str

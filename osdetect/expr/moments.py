@@ -1,10 +1,11 @@
 """Dates and times as values have them: ISO 8601 text, as CloudTrail writes it and as rules do."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -13,8 +14,7 @@ _ISO = re.compile(
 _LONGEST = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """A date or time that a value is."""
 
     written: datetime

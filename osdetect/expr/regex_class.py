@@ -4,7 +4,8 @@ All of it is of ASCII but Unicode's properties, which are not looked up: such a 
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.expr.regex_sets import ALL, Ranges, complement, of, union
 from osdetect.expr.regex_sets import any_case as in_any_case
@@ -44,8 +45,7 @@ Found = tuple[Ranges, bool]
 """The set, and whether it is just what the pattern says (false: larger)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(msgspec.Struct, frozen=True):
     """Something in a class, and where it ends; `point` when it is one character, which may begin a range."""
 
     ranges: Ranges

@@ -7,7 +7,8 @@ RE2 none to say look-around.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.expr.regex_class import WORD
 from osdetect.expr.regex_sets import ALL, NONE, Ranges, complement, intersection, of, union
@@ -35,8 +36,7 @@ class Inexpressible(Exception):
     """The tree asks more of its surroundings than a character, or its form without edges is too large."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(msgspec.Struct, frozen=True):
     """What may stand beside a match: one of these characters, or, when `edge`, nothing."""
 
     ranges: Ranges
@@ -70,8 +70,7 @@ _EDGES: dict[Edge, tuple[tuple[Side, Side], ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Framed:
+class Framed(msgspec.Struct, frozen=True):
     """A body that has no edges, between its two sides."""
 
     left: Side

@@ -5,7 +5,8 @@ stand at the beginning only, and it knows neither `\z`, `[[:alpha:]]`, `\Q...\E`
 What RE2 accepts is read as RE2 reads it, or not at all.
 """
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.expr.regex_class import class_at, escape_at
 from osdetect.expr.regex_sets import ALL, Ranges, any_case, complement, of
@@ -30,8 +31,7 @@ class Unreadable(Exception):
     """The pattern is beyond what is read here; RE2 may take it all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Flags:
+class _Flags(msgspec.Struct, frozen=True):
     ignore_case: bool = False
     lines: bool = False
     dot_all: bool = False

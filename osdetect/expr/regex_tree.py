@@ -5,9 +5,10 @@ is a match. The functions make trees that are simple already.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, assert_never
+
+import msgspec
 
 from osdetect.expr.regex_sets import Ranges, union
 
@@ -23,8 +24,7 @@ class Edge(Enum):
     NOT_WORD = "no word boundary"
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+class Chars(msgspec.Struct, frozen=True):
     """One character out of a set."""
 
     ranges: Ranges
@@ -32,22 +32,19 @@ class Chars:
     """False when the set is larger than the pattern says (a Unicode property, which is not looked up)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     """One after the other; `Sequence(())` is the empty text."""
 
     parts: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """One of them; `Choice(())` fits nothing."""
 
     parts: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(msgspec.Struct, frozen=True):
     """The part from `low` to `high` times; None is without end."""
 
     part: "Node"
@@ -55,8 +52,7 @@ class Repeat:
     high: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What must, or must not, fit ahead or behind; not RE2."""
 
     part: "Node"
@@ -64,8 +60,7 @@ class Look:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Atomic:
+class Atomic(msgspec.Struct, frozen=True):
     """The part, whose first match alone counts (atomic group, possessive quantifier); not RE2."""
 
     part: "Node"

@@ -1,10 +1,11 @@
 """What a correlation is made of: a window over matches, what it groups by, and what it measures."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from osdetect.expr.nodes import Expr
 from osdetect.expr.values import fold_case, resolve, text_of
@@ -21,16 +22,14 @@ Values: TypeAlias = tuple[str, ...]
 Reading: TypeAlias = int | Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """One comparison of the measure with a number; all of a window's must hold."""
 
     comparison: Comparison
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A field by the name that the correlation gives it."""
 
     name: str
@@ -42,8 +41,7 @@ class Column:
         return next((path for named, path in self.paths if named == rule), self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """A correlation as far as its meaning goes."""
 
     id: str
@@ -61,8 +59,7 @@ class Window:
     """For the measure `rules`, instead of bounds: a tree over presence, its fields the ids in `rules`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """A rule that matched an event, or a window that held at a moment."""
 
     rule: str
@@ -75,8 +72,7 @@ class Match:
     """(name, value) that a window grouped by; they stand before what the event has there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A match in the group that is being measured."""
 
     time: int

@@ -7,9 +7,11 @@ no two clocks are compared, but by a run that watches only once (`Follower.may_t
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Version
 from osdetect.documents.state import Cursor, Lease
@@ -28,8 +30,7 @@ _LOOK_AGAIN = 0.5
 """The same while one is watched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """A shard and its cursor as read."""
 
     shard: Shard

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from threading import Event, Lock, Thread
+
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Version
 from osdetect.documents.state import Cursor, Lease, Owed

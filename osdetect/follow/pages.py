@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, read_json
 from osdetect.cluster.background import in_background
@@ -70,8 +70,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 """What is raised by a reply whose documents' texts cannot be kept as they are (`read_json` reads more)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What pages are read of."""
 
     shard: Shard

@@ -6,16 +6,16 @@ an event with a smaller number can become visible later (OpenSearch docs, "Index
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from osdetect.cluster import Cluster, refresh
 from osdetect.errors import ClusterError, ClusterUnavailable
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Shard:
+class Shard(msgspec.Struct, frozen=True, order=True):
     """A primary shard of a concrete index."""
 
     index: str

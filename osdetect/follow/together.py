@@ -8,12 +8,12 @@ that find more than a page are asked again, together, behind their last document
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 import orjson
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, from_status, read_json
 from osdetect.cluster.background import in_background
@@ -73,8 +73,7 @@ class Asking(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """A query, the number behind which it looks, and what it found there."""
 
     query: Mapping[str, Any]
@@ -82,8 +81,7 @@ class _Asked:
     page: tuple[StoredEvent, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Round:
+class _Round(msgspec.Struct, frozen=True):
     """The answers to one request, or to that and the one before that told what to ask."""
 
     asked: tuple[_Asked, ...]

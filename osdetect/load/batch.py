@@ -1,13 +1,12 @@
 """Records gathered into one bulk request."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from osdetect.documents.event import EventDocument
 from osdetect.load.deadletter import DeadLetter
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One record on its way."""
 
     document: EventDocument
@@ -31,14 +30,13 @@ def action(index: str, doc_id: str, source: bytes) -> bytes:
     return b'{"create":{"_index":"%b","_id":"%b"}}\n%b\n' % (index.encode(), escaped.encode(), source)
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """What goes out together. It is filled by one thread, then handed over and read by another."""
 
-    items: list[Item] = field(default_factory=list)
-    actions: list[bytes] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
+    items: list[Item] = msgspec.field(default_factory=list)
+    actions: list[bytes] = msgspec.field(default_factory=list)
+    letters: list[DeadLetter] = msgspec.field(default_factory=list)
+    ids: set[str] = msgspec.field(default_factory=set)
     size: int = 0
     """Bytes of the actions and of the letters' records."""
 

@@ -1,7 +1,8 @@
 """The document for a record that cannot be an event: its bytes, the reason, and where it stands."""
 
 import base64
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect.cluster import create_action
 from osdetect.load.ledger import printable
@@ -11,8 +12,7 @@ KEPT_BYTES = 256 * 1024
 """So much of a record's bytes is kept in its dead letter; the file still has the rest, at the offset."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(msgspec.Struct, frozen=True):
     """A record, or what stands in its place, that became no event."""
 
     file: int

@@ -1,9 +1,9 @@
 """One batch sent to the cluster, and what became of each record of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.cluster import Cluster, ItemOutcome
@@ -17,8 +17,7 @@ _NO_PIPELINE = {"pipeline": "_none"}
 """Our documents are what the pipeline would make of the records (tests/mappings/test_pipeline.py)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """What became of a batch: each of its records is in one of these."""
 
     created: int
@@ -27,13 +26,12 @@ class Delivered:
     letters: tuple[DeadLetter, ...]
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(msgspec.Struct):
     created: int = 0
     already_there: int = 0
     reused_ids: int = 0
-    taken: list[Item] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
+    taken: list[Item] = msgspec.field(default_factory=list)
+    letters: list[DeadLetter] = msgspec.field(default_factory=list)
 
 
 def deliver(cluster: Cluster, batch: Batch, namespace: str, *, ingested: str) -> Delivered:

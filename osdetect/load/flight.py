@@ -3,16 +3,16 @@
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from osdetect.cluster.background import in_background
 from osdetect.load.batch import Batch
 from osdetect.load.deliver import Delivered
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(msgspec.Struct, frozen=True):
     ids: frozenset[str]
     outcome: "Future[Delivered]"
 

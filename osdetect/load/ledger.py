@@ -6,16 +6,16 @@ the records went into: when one of them is gone, the file counts as not loaded.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster, index_action
 from osdetect.errors import ClusterRefused
 from osdetect.vocabulary import EVENTS_PREFIX, STATE_INDEX
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What the ledger keeps of a loaded file."""
 
     sha256: str

@@ -1,14 +1,13 @@
 """What a load can be told."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from osdetect.cloudtrail import Limits
 from osdetect.documents.event import check_namespace
 from osdetect.vocabulary import DEFAULT_NAMESPACE
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
+class LoadOptions(msgspec.Struct, frozen=True):
     """How to load.
 
     Raises:
@@ -18,7 +17,7 @@ class LoadOptions:
     namespace: str = DEFAULT_NAMESPACE
     by_day: bool = False
     """An index for each day of events; otherwise one for each month. A namespace keeps what its first load chose."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = msgspec.field(default_factory=Limits)
     batch_bytes: int = 6 << 20
     """The size at which a bulk request is sent (OpenSearch advises 5 to 15 MB)."""
     in_flight: int = 2

@@ -1,6 +1,6 @@
 """What a load did: every file and every record is in exactly one of its counts."""
 
-from dataclasses import dataclass
+import msgspec
 
 from osdetect.errors import Where
 
@@ -8,8 +8,7 @@ SHOWN = 100
 """So many dead letters are told one by one; all are counted and stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileNote:
+class FileNote(msgspec.Struct, frozen=True):
     """Something about one file that the user has to know."""
 
     where: Where
@@ -17,8 +16,7 @@ class FileNote:
     cure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordNote:
+class RecordNote(msgspec.Struct, frozen=True):
     """A record that became a dead letter."""
 
     where: Where
@@ -29,8 +27,7 @@ class RecordNote:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoadReport:
+class LoadReport(msgspec.Struct, frozen=True):
     """The counts of one load.
 
     records_read = created + already_there + reused_ids + dead_letters; `load` fails if that were not so.

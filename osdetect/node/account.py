@@ -5,7 +5,8 @@ OpenSearch refuses to run as root (`org.opensearch.bootstrap.Bootstrap`: "can no
 
 import os
 import pwd
-from dataclasses import dataclass
+
+import msgspec
 
 from osdetect import settings
 from osdetect.errors import NodeError
@@ -14,8 +15,7 @@ USER_VARIABLE = "OSDETECT_NODE_USER"
 DEFAULT_USER = "nobody"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """An unprivileged account of this machine."""
 
     name: str

@@ -5,10 +5,11 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+import msgspec
 
 LOCK_FILE = Path(__file__).with_name("artifacts.json")
 FORMAT = 1
@@ -23,8 +24,7 @@ class Variant(StrEnum):
     """The newest server for which the security plugin is published, with that plugin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True):
     """One published file. `size` is in bytes; `path` is relative to the home of the node.
 
     `path` names a file for a jar, and the folder that it is unpacked into for a zip.
@@ -43,8 +43,7 @@ class Artifact:
         return f"{self.sha256}.{self.packaging}"
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(msgspec.Struct, frozen=True):
     """A module or plugin of the server: what its `plugin-descriptor.properties` must say."""
 
     name: str
@@ -53,8 +52,7 @@ class Plugin:
     extends: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactSet:
+class ArtifactSet(msgspec.Struct, frozen=True):
     """Everything that one variant of the node is assembled from."""
 
     variant: Variant

@@ -6,9 +6,9 @@ PKCS#8, a subject alternative name for the address) and "Configuring admin certi
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,16 +24,14 @@ _VALID = timedelta(days=366)
 _SKEW = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True):
     """A certificate and its private key, as PEM."""
 
     certificate: bytes
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(msgspec.Struct, frozen=True):
     """All that one node needs. The authority's key is not kept: nothing more can be signed."""
 
     authority: bytes

@@ -4,8 +4,9 @@ Settings: OpenSearch documentation, "Configuring OpenSearch" (network, discovery
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from osdetect.node.options import NodeOptions, Profile
 from osdetect.node.places import Storage
@@ -55,8 +56,7 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True):
     """Everything that the process is started from."""
 
     java: Path

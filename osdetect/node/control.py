@@ -1,12 +1,13 @@
 """start, status, logs, stop: what may be done to a node, each safe against all the others."""
 
-import dataclasses
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from osdetect.errors import NodeError
 from osdetect.node.account import account_of_node
@@ -88,7 +89,7 @@ def start(options: NodeOptions, *, on_progress: OnProgress = ignore) -> RunningN
         except BaseException:
             _discard(place, ephemeral=options.ephemeral)
             raise
-        return dataclasses.replace(node, notes=(*notes, *node.notes))
+        return replace(node, notes=(*notes, *node.notes))
 
 
 @_told()
@@ -99,7 +100,7 @@ def status(name: str = "default") -> NodeStatus | None:
         return None
     health = probe_of(state).health()
     return NodeStatus(
-        node=dataclasses.replace(state.node, already_running=True),
+        node=replace(state.node, already_running=True),
         answering=bool(health),
         health=health,
         memory_bytes=resident_bytes(state.process.pid),
@@ -182,7 +183,7 @@ def _as_asked(running: State, options: NodeOptions) -> RunningNode:
                 cure=f"osdetect node down --name {options.name}, and start it again",
             )
         time.sleep(_PAUSE)
-    return dataclasses.replace(running.node, already_running=True)
+    return replace(running.node, already_running=True)
 
 
 def _clear(place: NodePlace) -> None:

@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from osdetect import settings
 from osdetect.errors import NodeError
@@ -29,8 +30,7 @@ TIMEOUT_S = 20
 """Of silence, in one HTTP request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """The outcome of `fetch`: what was downloaded, and which cached files were damaged."""
 
     downloaded: int

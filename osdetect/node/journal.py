@@ -2,8 +2,9 @@
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from osdetect.errors import NodeError, Where
 from osdetect.node.options import HEAP_VARIABLE
@@ -15,8 +16,7 @@ _SHOWN = 12
 """Lines of the log that an error shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cure:
+class _Cure(msgspec.Struct, frozen=True):
     pattern: re.Pattern[str]
     cause: str
     cure: str
@@ -64,8 +64,7 @@ _CURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(msgspec.Struct, frozen=True):
     """What the server says from one start on."""
 
     storage: Storage

@@ -10,17 +10,17 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from osdetect.node.artifacts import FORMAT, LOCK_FILE, Variant
 
 THREADS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(msgspec.Struct, frozen=True):
     """One module of the server: its directory name, its artifact, and what its descriptor says."""
 
     name: str

@@ -1,8 +1,9 @@
 """What a caller asks for, and what it gets."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+import msgspec
 
 from osdetect import settings
 from osdetect.errors import UsageError
@@ -40,8 +41,7 @@ def default_heap_mb() -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOptions:
+class NodeOptions(msgspec.Struct, frozen=True):
     """How to run the embedded node."""
 
     name: str = "default"
@@ -52,7 +52,7 @@ class NodeOptions:
     """Start empty, and delete everything when it stops."""
     secured: bool = False
     """TLS, users and roles, on the older server that the security plugin is published for."""
-    heap_mb: int = field(default_factory=default_heap_mb)
+    heap_mb: int = msgspec.field(default_factory=default_heap_mb)
     profile: Profile = Profile.FAST_START
     ready_timeout_s: float = 180.0
     """How long the server may take until it answers, without the download."""
@@ -77,8 +77,7 @@ class NodeOptions:
         return "ephemeral" if self.ephemeral else self.variant.value
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """How to talk to a secured node."""
 
     ca_file: Path
@@ -88,8 +87,7 @@ class Credentials:
     """JSON object, user to password, readable by the account that started the node only."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunningNode:
+class RunningNode(msgspec.Struct, frozen=True):
     """A node that answers."""
 
     name: str
@@ -108,8 +106,7 @@ class RunningNode:
     """What the user should know: another port than the usual one, a damaged file fetched anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
+class NodeStatus(msgspec.Struct, frozen=True):
     """What is known of a node whose process lives."""
 
     node: RunningNode

@@ -14,9 +14,9 @@ root's are below /var and not in root's home.
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import platformdirs
 
 from osdetect import settings
@@ -45,8 +45,7 @@ def _root(setting: str, of_root: Path, of_user: Path) -> Path:
     return of_root if os.geteuid() == 0 else of_user
 
 
-@dataclass(frozen=True, slots=True)
-class NodePlace:
+class NodePlace(msgspec.Struct, frozen=True):
     """The files of the node called `name`."""
 
     root: Path
@@ -72,8 +71,7 @@ class NodePlace:
         return Storage(self.directory / kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(msgspec.Struct, frozen=True):
     """The folders that the server reads and writes."""
 
     directory: Path

@@ -4,23 +4,22 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
+
+import msgspec
 
 TIMEOUT_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What came back: the HTTP status and the JSON body (None if it was no JSON)."""
 
     status: int
     body: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(msgspec.Struct, frozen=True):
     """Asks one node. `headers` go with each request; `tls` is needed for https."""
 
     url: str

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from osdetect.node.account import Account
 
@@ -17,8 +18,7 @@ MAIN_CLASS = "org.opensearch.bootstrap.OpenSearch"
 """Stands there too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """A process: its pid, and when it was born in the system's own words. No two processes share both."""
 
     pid: int

@@ -1,8 +1,9 @@
 """What a start tells its caller while it works. The caller draws it; nothing here prints."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Stage(StrEnum):
@@ -20,8 +21,7 @@ class Stage(StrEnum):
     """Something worth a line: a damaged file was fetched anew, a port was taken. `text` says it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """How far one stage is."""
 
     stage: Stage

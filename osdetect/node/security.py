@@ -10,9 +10,10 @@ import secrets
 import shutil
 import ssl
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from osdetect.errors import NodeError
 from osdetect.node.account import Account
@@ -37,8 +38,7 @@ _INITIAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(msgspec.Struct, frozen=True):
     """Where the secrets of one secured node are; the folder is readable by the account that starts it only."""
 
     directory: Path

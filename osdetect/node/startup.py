@@ -1,10 +1,11 @@
 """From a chosen port to a server that answers, or to nothing at all."""
 
-import dataclasses
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.errors import NodeError
 from osdetect.node.account import Account
@@ -29,8 +30,7 @@ _PORT_TRIES = 3
 """Another program may take the free port before the server does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(msgspec.Struct, frozen=True):
     """What is in place before a start: files, Java, account."""
 
     place: NodePlace
@@ -82,14 +82,14 @@ def _bring_up_on(port: int, ground: Ground, on_progress: OnProgress) -> RunningN
         if secured:
             make_users(secrets_of(storage.directory), state.node.url, on_progress)
         notes = (*_port_note(port, ground.options), *_await_recovery(state.process, probe))
-        node = dataclasses.replace(state.node, seconds_to_ready=round(time.monotonic() - began, 2))
-        write_state(ground.place.state_file, dataclasses.replace(state, ready=True, node=node))
+        node = replace(state.node, seconds_to_ready=round(time.monotonic() - began, 2))
+        write_state(ground.place.state_file, replace(state, ready=True, node=node))
     except BaseException:
         for process in marked(ground.place.directory):
             end(process, _STOP_S)
         ground.place.state_file.unlink(missing_ok=True)
         raise
-    return dataclasses.replace(node, notes=notes)
+    return replace(node, notes=notes)
 
 
 def _launched(plan: Launch, ground: Ground, journal: Journal) -> State:

@@ -3,9 +3,10 @@
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from osdetect.node.artifacts import Variant
 from osdetect.node.options import Credentials, RunningNode
@@ -14,8 +15,7 @@ from osdetect.node.processes import Identity
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """A node that was started. `ready` is false from its launch until it answers."""
 
     process: Identity

@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.follow import shards_of
@@ -23,8 +24,7 @@ def _no_link(_alert: Mapping[str, Any]) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What passes of all channels share."""
 
     worker: str

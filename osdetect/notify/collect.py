@@ -1,9 +1,10 @@
 """New alerts become entries of the outbox, and then the cursor moves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.errors import ClusterUnavailable
@@ -16,8 +17,7 @@ from osdetect.notify.wanted import query, wants
 LEASE_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Collector:
+class Collector(msgspec.Struct, frozen=True):
     """What one channel needs to take in alerts."""
 
     cluster: Cluster

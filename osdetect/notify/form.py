@@ -1,9 +1,11 @@
 """The next message of a lane: all entries behind what was told, up to the outbox's checkpoint."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Version
 from osdetect.errors import ClusterRefused
@@ -16,8 +18,7 @@ Link = Callable[[Mapping[str, Any]], str]
 """The link to an alert's event, for an alert's `_source`; empty: none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
+class Behind(msgspec.Struct, frozen=True):
     """A lane, and the last entry for it."""
 
     lane: Lane
@@ -30,8 +31,7 @@ class Behind:
         return self.latest > (self.lane.going.upto if self.lane.going else self.lane.upto)
 
 
-@dataclass(frozen=True, slots=True)
-class Outbox:
+class Outbox(msgspec.Struct, frozen=True):
     """A namespace's outbox as one pass sees it."""
 
     cluster: Cluster

@@ -1,9 +1,10 @@
 """Messages that were given up: dead letters, beside those of records and alerts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster, Version, every_page, refresh
 from osdetect.errors import ClusterRefused
@@ -15,8 +16,7 @@ _PAGE = 100
 _REASON = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True):
     """A message that was given up."""
 
     message: Message

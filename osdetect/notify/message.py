@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
+
+import msgspec
 
 EXAMPLES = 5
 """Alerts that a message shows."""
@@ -26,8 +27,7 @@ _KEPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """Alerts of one rule for one channel."""
 
     key: str

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Version, create_action
 from osdetect.errors import ClusterRefused
@@ -31,8 +33,7 @@ def check_outbox(cluster: Cluster) -> None:
         raise ClusterRefused("the outbox's template is not installed", cure="install it: osdetect deploy")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """An alert that a channel is to tell. It is written once and never changed."""
 
     channel: str
@@ -83,8 +84,7 @@ class Entry:
         return create_action(outbox_index(namespace), name, source)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A message on its way."""
 
     message: Message
@@ -105,8 +105,7 @@ class Outgoing:
         return not claimed and not _later(self.due, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """How far a channel told the alerts of a rule."""
 
     channel: str

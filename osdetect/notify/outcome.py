@@ -1,8 +1,9 @@
 """What came of sending a message, and when to try again."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+import msgspec
 
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 900.0
@@ -12,16 +13,14 @@ _LATER = frozenset({408, 425, 429})
 """Refusals that are of the moment (RFC 9110, RFC 8470, RFC 6585); so is each 5xx."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """The receiver has it."""
 
     refused: str = ""
     """Which of several receivers refused it, and why; empty: none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(msgspec.Struct, frozen=True):
     """It failed in passing."""
 
     why: str
@@ -29,8 +28,7 @@ class Later:
     """The pause that the receiver asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Never:
+class Never(msgspec.Struct, frozen=True):
     """The receiver will never take it."""
 
     why: str

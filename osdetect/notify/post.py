@@ -5,9 +5,10 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
+
+import msgspec
 
 from osdetect.notify.outcome import Later, Outcome, of_status
 from osdetect.source import printable
@@ -17,8 +18,7 @@ _READ = 2_048
 _SAID = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
+class Receiver(msgspec.Struct, frozen=True):
     """Where to send to, and how long to try."""
 
     url: str

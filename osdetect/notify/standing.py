@@ -1,9 +1,11 @@
 """How a channel stands: which alerts are older than it, and whether it rests after failures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Version
 from osdetect.errors import ClusterRefused
@@ -12,8 +14,7 @@ from osdetect.notify.message import iso
 from osdetect.vocabulary import STATE_INDEX
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A document of the state index, one for each channel of a namespace."""
 
     namespace: str

@@ -1,8 +1,10 @@
 """Due messages are made, sent and marked; what fails in passing is tried again, what fails for good is kept apart."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.follow import reached
@@ -18,8 +20,7 @@ _CLAIMS = 2
 """A claim lasts so many times the longest attempt."""
 
 
-@dataclass(slots=True)
-class Told:
+class Told(msgspec.Struct):
     """What a pass over a channel did."""
 
     channel: str
@@ -31,7 +32,7 @@ class Told:
     """Told by those."""
     waiting: int = 0
     """Rules with alerts that are not told yet."""
-    dead: list[str] = field(default_factory=list)
+    dead: list[str] = msgspec.field(default_factory=list)
     """Why messages were given up."""
     unreached: str = ""
     """Why the receiver could not be told; empty: it could."""
@@ -49,8 +50,7 @@ class Told:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Teller:
+class Teller(msgspec.Struct, frozen=True):
     """What one channel needs to tell."""
 
     cluster: Cluster

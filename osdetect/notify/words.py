@@ -5,13 +5,14 @@ are escaped, and no line break comes from it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import jinja2
+import msgspec
 from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from msgspec.structs import replace
 
 from osdetect.errors import UsageError
 from osdetect.notify.message import Message, lost_example, trial
@@ -39,8 +40,7 @@ _LONGEST_TEXT = 30_000
 _LINE = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(msgspec.Struct, frozen=True):
     """A message as text."""
 
     subject: str

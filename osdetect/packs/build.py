@@ -1,9 +1,10 @@
 """From a snapshot of a source to the files of a pack: selected, overlaid, with licences."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
+
+import msgspec
 
 from osdetect.errors import RuleError, Where
 from osdetect.packs.documents import PackRule, RuleFile, digest_of, read_documents, rule_files
@@ -23,8 +24,7 @@ _ATTRIBUTES = b"* -text\n"
 """For the user's own git: files of a pack keep their line ends, else they would seem edited."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """A pack as it will be on disk."""
 
     files: Mapping[str, bytes]

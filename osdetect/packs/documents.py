@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from osdetect.errors import RuleError
 from osdetect.packs.limits import Entry
@@ -27,8 +28,7 @@ class RuleKind(StrEnum):
     FILTER = "filter"
 
 
-@dataclass(frozen=True, slots=True)
-class PackRule:
+class PackRule(msgspec.Struct, frozen=True):
     """A document of a source that is a rule, a correlation rule or a filter."""
 
     kind: RuleKind
@@ -62,8 +62,7 @@ class PackRule:
         return tuple(str(one) for one in (listed if isinstance(listed, list) else [listed] if listed else []))
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFile:
+class RuleFile(msgspec.Struct, frozen=True):
     """A file with the rules in it."""
 
     entry: Entry

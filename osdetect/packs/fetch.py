@@ -1,10 +1,11 @@
 """A snapshot of any source."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+from msgspec.structs import replace
 
 from osdetect.errors import InputError
 from osdetect.packs.archive import read_archive

@@ -1,8 +1,9 @@
 """What is taken from a source, and what is not: a source is hostile until its files have passed here."""
 
 import unicodedata
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+
+import msgspec
 
 from osdetect.errors import InputError, RuleError, Where
 from osdetect.sigma.listing import SUFFIXES
@@ -26,8 +27,7 @@ _LICENCE_NAMES = ("license", "licence", "copying", "notice", "authors", "contrib
 _RULES_AS_LICENCE = (".py", ".go", ".js", ".sh", ".html")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A file of a source."""
 
     path: str
@@ -35,8 +35,7 @@ class Entry:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """What a source holds at one moment."""
 
     rules: tuple[Entry, ...]
@@ -67,18 +66,17 @@ def is_licence_file(path: str) -> bool:
     return name.lower().startswith(_LICENCE_NAMES)
 
 
-@dataclass(slots=True)
-class Gate:
+class Gate(msgspec.Struct):
     """Every file of a source goes through one of these: counted, its path looked at, its size bounded."""
 
     source: str
     entries: int = 0
     taken_bytes: int = 0
-    rules: list[Entry] = field(default_factory=list)
-    licences: list[Entry] = field(default_factory=list)
-    refused: list[RuleError] = field(default_factory=list)
-    _seen: set[str] = field(default_factory=set)
-    _folded: dict[str, str] = field(default_factory=dict)
+    rules: list[Entry] = msgspec.field(default_factory=list)
+    licences: list[Entry] = msgspec.field(default_factory=list)
+    refused: list[RuleError] = msgspec.field(default_factory=list)
+    _seen: set[str] = msgspec.field(default_factory=set)
+    _folded: dict[str, str] = msgspec.field(default_factory=dict)
     """Of each path that was taken and of the folders on it: as a file system sees it that does not tell capitals apart."""
 
     def count(self) -> None:

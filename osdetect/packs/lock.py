@@ -1,10 +1,10 @@
 """The lock file: for each pack where it came from, in which state, under which terms, and what of it was taken."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.errors import InputError, OsdetectError, Where
@@ -16,8 +16,7 @@ from osdetect.packs.source import Kind, Source, check_name, source_of
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True):
     """An overlay as it was applied."""
 
     id: str
@@ -31,8 +30,7 @@ class Applied:
     """Whether the source says something else by now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(msgspec.Struct, frozen=True):
     """An entry of the lock file."""
 
     name: str

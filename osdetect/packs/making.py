@@ -4,8 +4,10 @@ import difflib
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.errors import InputError, RuleError
 from osdetect.packs.build import Built, build
@@ -25,8 +27,7 @@ from osdetect.source import printable
 _DIFF_LINES = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a pack is to be made of."""
 
     name: str

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.errors import InputError
@@ -16,8 +16,7 @@ ADDED = "_overlay"
 """The folder of rules that only an overlay has."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldRule:
+class HeldRule(msgspec.Struct, frozen=True):
     """A rule of a pack."""
 
     id: str
@@ -26,8 +25,7 @@ class HeldRule:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """The files of a pack and the rules in them."""
 
     files: Mapping[str, str]

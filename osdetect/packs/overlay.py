@@ -1,10 +1,11 @@
 """Overlays: what a user says about rules of a pack. The files are the user's; nothing here writes to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from osdetect.errors import RuleError
 from osdetect.packs.documents import PackRule, digest_of, identity, logsource_in, read_documents
@@ -30,8 +31,7 @@ _KEPT = ("id", "author", "license")
 _KEYS = frozenset({"overlay", "id", "change", "remove", "why"})
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
+class Overlay(msgspec.Struct, frozen=True):
     """One document of an overlay."""
 
     action: Action

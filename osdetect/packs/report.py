@@ -1,7 +1,8 @@
 """What a command did to a pack, and in which state packs are."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from osdetect.errors import OsdetectError, RuleError
 from osdetect.packs.lock import Pack
@@ -16,8 +17,7 @@ class State(StrEnum):
     MISSING = "missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True):
     """An overlay whose rule is no longer what it was written for."""
 
     id: str
@@ -28,8 +28,7 @@ class Conflict:
     """What changed in the rule: the lines of a unified diff; none where it was gone, or is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What became of a pack."""
 
     pack: Pack
@@ -47,16 +46,14 @@ class Change:
     left_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """A pack that stays as it was, and why."""
 
     name: str
     error: OsdetectError
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """A pack with its state."""
 
     pack: Pack

@@ -1,9 +1,11 @@
 """Which rules of a source are taken."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
+
+import msgspec
+from msgspec.structs import fields
 
 from osdetect.errors import UsageError
 from osdetect.packs.documents import PackRule, RuleKind
@@ -11,8 +13,7 @@ from osdetect.sigma.filters import ANY
 from osdetect.vocabulary import Level
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """What a rule must be: one of the values of each kind that has some. Nothing given: every rule."""
 
     product: tuple[str, ...] = ()

@@ -1,10 +1,11 @@
 """What a user names as a source: what kind it is, and what of it may be asked for."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
 
 from osdetect.errors import InputError, UsageError
 from osdetect.source import printable
@@ -26,8 +27,7 @@ class Kind(StrEnum):
     ARCHIVE = "archive"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """Where a pack comes from."""
 
     kind: Kind

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.errors import InputError, OsdetectError, UsageError
 from osdetect.packs import making
@@ -16,8 +18,7 @@ from osdetect.packs.selection import Selection
 from osdetect.packs.source import Kind, Source, check_name, name_of, source_of
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True):
     """What an update does."""
 
     ref: str = ""

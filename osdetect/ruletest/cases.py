@@ -1,9 +1,10 @@
 """Tests led to the rules that they are for: a file of tests says what the rules of the file beside it must do."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import msgspec
 
 from osdetect.errors import RuleError, Where
 from osdetect.sigma import Rule, RuleSet
@@ -15,8 +16,7 @@ Origin = Literal["osdetect", "sigmahq", "panther"]
 """The layout that a test was written in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """One test of one rule."""
 
     rule: str
@@ -32,8 +32,7 @@ class Case:
     """How many of the records must match, if one must: a recorded event may stand among others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cases:
+class Cases(msgspec.Struct, frozen=True):
     """What the files of tests came to."""
 
     cases: tuple[Case, ...]
@@ -42,8 +41,7 @@ class Cases:
     files: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(msgspec.Struct, frozen=True):
     """A rule or a correlation that a test can be for."""
 
     id: str

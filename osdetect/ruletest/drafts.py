@@ -1,8 +1,9 @@
 """Files of tests for rules that have none: what would be written, and what cannot be made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from osdetect.ruletest.cases import Case, file_of_tests
 from osdetect.ruletest.generating import Made, make_tests
@@ -13,8 +14,7 @@ from osdetect.sigma import Rule, RuleSet
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """The tests for the rules of one file."""
 
     file: Path

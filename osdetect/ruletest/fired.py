@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from osdetect.cloudtrail import BadRecord, Digest, FoundFile, LeftOut, iter_files, read_file
 from osdetect.errors import InputError, OsdetectError, RecordError, Where
@@ -13,8 +14,7 @@ from osdetect.sigma import Rule
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
+class Fired(msgspec.Struct, frozen=True):
     """What the rules matched in some files."""
 
     records: int

@@ -1,9 +1,10 @@
 """Tests made from a rule's tree: a record that matches, a near miss for each predicate, and what else its mutants need."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, assert_never
+
+import msgspec
 
 from osdetect.expr import All, AnyOf, Expr, Leaf, Not, evaluate, leaves, render
 from osdetect.expr.evaluate import holds
@@ -22,8 +23,7 @@ _POOL = 40
 _LONG = 160
 
 
-@dataclass(frozen=True, slots=True)
-class MadeTest:
+class MadeTest(msgspec.Struct, frozen=True):
     """A test as it was made."""
 
     why: str
@@ -31,8 +31,7 @@ class MadeTest:
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """The tests that were made for a rule; the first is the base."""
 
     rule: Rule

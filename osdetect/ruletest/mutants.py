@@ -2,10 +2,11 @@
 
 import ipaddress
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
+import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from osdetect.expr import (
     All,
@@ -36,8 +37,7 @@ MAX_MUTANTS = 500
 """Mutants of one rule; a list of thousands of values would make as many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
+class Mutant(msgspec.Struct, frozen=True):
     """A rule's tree with one thing changed."""
 
     kind: Kind
@@ -46,8 +46,7 @@ class Mutant:
     tree: Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Mutants:
+class Mutants(msgspec.Struct, frozen=True):
     """The mutants of a rule, each of another meaning as far as simplifying tells."""
 
     mutants: tuple[Mutant, ...]
@@ -167,8 +166,7 @@ def _leaf(leaf: Leaf[str]) -> Iterator[Mutant]:
         yield Mutant(one.kind, text, Leaf(leaf.field, one.test))
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(msgspec.Struct, frozen=True):
     """A test changed."""
 
     kind: Kind

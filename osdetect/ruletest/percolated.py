@@ -4,9 +4,9 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.cluster import Cluster, every_page, index_action, refresh
@@ -28,8 +28,7 @@ _PAGE = 5_000
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Percolator:
+class Percolator(msgspec.Struct, frozen=True):
     """Rules in a rules index of their own."""
 
     cluster: Cluster

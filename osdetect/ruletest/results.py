@@ -1,9 +1,10 @@
 """What became of each case, and of each rule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from osdetect.errors import RuleError
 from osdetect.ruletest.cases import Case
@@ -21,8 +22,7 @@ class Status(StrEnum):
     """The cluster refused the rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """A case with what became of it."""
 
     case: Case
@@ -49,8 +49,7 @@ class Result:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
+class Tested(msgspec.Struct, frozen=True):
     """A rule and what its tests came to."""
 
     rule: str
@@ -60,8 +59,7 @@ class Tested:
     passed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(msgspec.Struct, frozen=True):
     """What a run came to."""
 
     results: tuple[Result, ...]

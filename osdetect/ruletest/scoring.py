@@ -1,8 +1,9 @@
 """The mutation score: how many small changes of a rule its tests would notice."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.expr import Expr, evaluate
 from osdetect.ruletest.cases import Case
@@ -15,8 +16,7 @@ Tree = Expr[str]
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Survivor:
+class Survivor(msgspec.Struct, frozen=True):
     """A mutant that no test notices."""
 
     mutant: Mutant
@@ -28,8 +28,7 @@ class Survivor:
     """The record of a test, or one made, that `record` is closest to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(msgspec.Struct, frozen=True):
     """What a rule's tests notice."""
 
     rule: str

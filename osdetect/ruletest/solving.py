@@ -1,9 +1,10 @@
 """Records for which a tree holds, or two trees differ: found by trying values, and always checked by evaluation."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations, islice, product
 from typing import Any, assert_never
+
+import msgspec
 
 from osdetect.expr import ANYWHERE, All, AnyOf, Expr, Leaf, Not, SameAs, evaluate, leaves, simplify
 from osdetect.expr.explanation import lacking
@@ -21,8 +22,7 @@ _KEYWORD_AT = "requestParameters.description"
 """Where a keyword is put, which may stand anywhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(msgspec.Struct, frozen=True):
     """The values to try in each field that some trees ask for."""
 
     values: Mapping[str, tuple[Any, ...]]

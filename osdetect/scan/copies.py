@@ -9,7 +9,8 @@ the id that `osdetect load` gives such a record.
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from osdetect.scan.marks import Marks
 from osdetect.scan.plan import IDENTITY_WIDTH, Identified, file_of, place_of, record_of
@@ -19,17 +20,16 @@ _TOGETHER = 50_000
 """Records that are compared at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copies:
+class Copies(msgspec.Struct, frozen=True):
     """Which alerts are left out, and which go under another id."""
 
     files: frozenset[int] = frozenset()
     """Files with the same bytes as one before."""
-    records: Mapping[int, Marks] = field(default_factory=dict)
+    records: Mapping[int, Marks] = msgspec.field(default_factory=dict)
     """By file, records that say the same as one before."""
-    sharing: Mapping[int, Marks] = field(default_factory=dict)
+    sharing: Mapping[int, Marks] = msgspec.field(default_factory=dict)
     """By file, records that say something else than one before, which has the same eventID."""
-    names: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[int, str] = msgspec.field(default_factory=dict)
     """By place, the event ids of those."""
 
     def has(self, place: int) -> bool:

@@ -3,9 +3,10 @@
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 from osdetect.cloudtrail import FoundFile, LeftOut, iter_files
 from osdetect.errors import InputError, RecordError, Where
@@ -23,8 +24,7 @@ _LARGE = 8 << 20
 _COPY = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class ScanFiles:
+class ScanFiles(msgspec.Struct, frozen=True):
     """What is behind the paths."""
 
     files: tuple[SourceFile, ...]

@@ -1,14 +1,14 @@
 """Sets of record numbers, a bit for each: there may be millions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(slots=True)
-class Marks:
+class Marks(msgspec.Struct):
     """Some records of one file."""
 
-    bits: bytearray = field(default_factory=bytearray)
+    bits: bytearray = msgspec.field(default_factory=bytearray)
 
     def add(self, number: int) -> None:
         """Take a record in."""

@@ -1,7 +1,6 @@
 """One file, read and judged window by window."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,7 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
     """Of the file, since the last."""
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(msgspec.Struct):
     """What is known of the file so far."""
 
     records: int = 0

@@ -1,8 +1,9 @@
 """What a scan did: every file and every record is in exactly one of its counts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.errors import RecordError
 from osdetect.scan.alerts import written_time
@@ -10,8 +11,7 @@ from osdetect.scan.plan import ScanRule, Tally
 from osdetect.vocabulary import Level
 
 
-@dataclass(frozen=True, slots=True)
-class RuleAlerts:
+class RuleAlerts(msgspec.Struct, frozen=True):
     """The alerts of one rule."""
 
     id: str
@@ -40,8 +40,7 @@ class RuleAlerts:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ScanReport:
+class ScanReport(msgspec.Struct, frozen=True):
     """The counts of a scan.
 
     files = read + copies + digests + refused + unread; read holds partial.

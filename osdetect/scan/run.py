@@ -3,13 +3,14 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
 from osdetect.cloudtrail import Limits
 from osdetect.scan.alerts import renamed
@@ -47,8 +48,7 @@ _PATIENCE = 0.5
 """Seconds that may be spent on looking into copies and rows after the scan was stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScanOptions:
+class ScanOptions(msgspec.Struct, frozen=True):
     """What is asked for."""
 
     since: int = 0
@@ -57,7 +57,7 @@ class ScanOptions:
     """Events at this time or later are left out."""
     documents: bool = False
     """Whether all alerts will be asked for (`Found.documents`), not only the first and the counts."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = msgspec.field(default_factory=Limits)
 
 
 class Found:
@@ -129,8 +129,7 @@ class Found:
         return nsmallest(limit, rows())
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(msgspec.Struct, frozen=True):
     """Who does it, and with what."""
 
     files: ScanFiles

@@ -7,10 +7,11 @@ one seed of hashes, because what they count by hash is put together. The scannin
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from osdetect.errors import OsdetectError, OutputError
 from osdetect.scan.copied import Process, copied
@@ -33,15 +34,13 @@ class NoRoom(ScanFailed):
     """A worker could not write what it found; what was told before is good."""
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class Died(msgspec.Struct, frozen=True):
     """A worker process ended before its task did."""
 
     how: str
 
 
-@dataclass(slots=True)
-class _Worker:
+class _Worker(msgspec.Struct):
     process: Process
     pipe: Connection
     task: Task | None = None

@@ -1,15 +1,15 @@
 """One API call: what was asked, and what came back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 Json: TypeAlias = "str | int | bool | Mapping[str, Json] | Sequence[Json] | None"
 JsonObject: TypeAlias = Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A call of the AWS API, apart from who made it, when and where.
 
     `service` is the first label of eventSource ("ec2" for ec2.amazonaws.com). Texts in `parameters`, `response`
@@ -27,7 +27,7 @@ class Call:
     """errorMessage; empty takes AWS's wording for a denied call."""
     data_event: bool = False
     """True for calls on the content of resources (eventCategory "Data")."""
-    extra: JsonObject = field(default_factory=dict)
+    extra: JsonObject = msgspec.field(default_factory=dict)
     """Further top level elements, such as additionalEventData."""
     told_by_service: bool = False
     """True for what a service of AWS tells without anybody's call (eventType "AwsServiceEvent")."""

@@ -5,8 +5,9 @@ aside for documentation: 192.0.2.0/24 and 2001:db8::/32 are the company, 198.51.
 intruder. Key and principal ids spell what they are.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 MAIN_ACCOUNT = "111122223333"
 """The organisation's management account, where the people are."""
@@ -19,8 +20,7 @@ GLOBAL_REGION = "us-east-1"
 """Where global services (IAM, Organizations, sign-in) are recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class IamUser:
+class IamUser(msgspec.Struct, frozen=True):
     """An IAM user. In the console it has a session; with an access key it has none."""
 
     name: str
@@ -31,8 +31,7 @@ class IamUser:
     mfa: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RoleSession:
+class RoleSession(msgspec.Struct, frozen=True):
     """A session of a role."""
 
     role: str
@@ -46,8 +45,7 @@ class RoleSession:
     """True when the instance metadata service handed the session out."""
 
 
-@dataclass(frozen=True, slots=True)
-class FederatedUser:
+class FederatedUser(msgspec.Struct, frozen=True):
     """A federation session that an IAM user issued (GetFederationToken)."""
 
     name: str
@@ -55,30 +53,26 @@ class FederatedUser:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class AwsService:
+class AwsService(msgspec.Struct, frozen=True):
     """A service of AWS that acts by itself."""
 
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class RootUser:
+class RootUser(msgspec.Struct, frozen=True):
     """An account's root user; `key` is that of its console session, empty where it has none yet."""
 
     account: str
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NobodyKnown:
+class NobodyKnown(msgspec.Struct, frozen=True):
     """Whoever typed a user name that the account does not have. CloudTrail hides what was typed."""
 
     account: str
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(msgspec.Struct, frozen=True):
     """Somebody whom an outside identity provider vouches for, before a role is given."""
 
     kind: str
@@ -92,8 +86,7 @@ class Visitor:
 Principal: TypeAlias = IamUser | RoleSession | FederatedUser | AwsService | RootUser | NobodyKnown | Visitor
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """A principal with the addresses and the clients that it uses; one of each is taken for a call."""
 
     principal: Principal

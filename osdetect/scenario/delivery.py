@@ -8,10 +8,11 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from random import Random
+
+import msgspec
 
 from osdetect.scenario.call import Json
 from osdetect.scenario.identities import utc_text
@@ -24,16 +25,14 @@ _DELAY = timedelta(minutes=5)
 """About how long after the last call of its hour a file is delivered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One file: its name under the bucket, and its bytes."""
 
     path: PurePosixPath
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LogFile:
+class LogFile(msgspec.Struct, frozen=True):
     """One log file with what its digest tells of it."""
 
     delivery: Delivery

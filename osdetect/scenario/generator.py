@@ -2,13 +2,14 @@
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from random import Random
 from typing import TypeAlias
+
+import msgspec
 
 from osdetect.errors import UsageError
 from osdetect.scenario.background import background
@@ -24,8 +25,7 @@ DAYS = 2
 _Timed: TypeAlias = tuple[datetime, dict[str, Json]]
 
 
-@dataclass(frozen=True, slots=True)
-class ScenarioSummary:
+class ScenarioSummary(msgspec.Struct, frozen=True):
     """What `generate` wrote."""
 
     folder: Path

@@ -3,9 +3,10 @@
 Source: AWS CloudTrail user guide, "CloudTrail record contents for management, data, and network activity events".
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from random import Random
+
+import msgspec
 
 from osdetect.scenario.call import Call, Json
 from osdetect.scenario.cast import Actor, AwsService, IamUser
@@ -19,8 +20,7 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 _ENCODED = frozenset({"Client.UnauthorizedOperation"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a call was recorded."""
 
     account: str

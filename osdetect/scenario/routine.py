@@ -1,6 +1,6 @@
 """The table of ordinary work: who calls what, and how often."""
 
-from dataclasses import dataclass
+import msgspec
 
 from osdetect.scenario.call import Call, JsonObject
 from osdetect.scenario.cast import (
@@ -19,8 +19,7 @@ from osdetect.scenario.cast import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(msgspec.Struct, frozen=True):
     """A kind of ordinary work. One of its actors makes one of its calls."""
 
     weight: int

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.resources import folder
@@ -75,8 +75,7 @@ def successor(tag: str) -> str:
     return str(_names()["replaced"].get(found[1].upper(), "")) if found else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tactic:
+class Tactic(msgspec.Struct, frozen=True):
     """A tactic as a tag may name it."""
 
     tag: str
@@ -87,8 +86,7 @@ class Tactic:
     """For a tactic that ATT&CK gave up: the tags of those that took its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Technique:
+class Technique(msgspec.Struct, frozen=True):
     """A technique, or one that there was."""
 
     id: str

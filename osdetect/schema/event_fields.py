@@ -1,16 +1,16 @@
 """What the event index knows of each field, read from `mappings/events.template.json`: the one place that says it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
 from osdetect.resources import folder
 
 
-@dataclass(frozen=True, slots=True)
-class EventFields:
+class EventFields(msgspec.Struct, frozen=True):
     """The fields that stored events can be searched by."""
 
     keywords: frozenset[str]

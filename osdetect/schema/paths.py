@@ -6,12 +6,12 @@ tree: a node has an edge for each key that may come next, dotted keys too, becau
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class _Edge:
+
+class _Edge(msgspec.Struct, frozen=True):
     """What a key leads to: the path that ends there, and the node for those that go on; None where there is none."""
 
     path: str | None
@@ -21,8 +21,7 @@ class _Edge:
 _Node = Mapping[str, _Edge]
 
 
-@dataclass(frozen=True, slots=True)
-class PathTree:
+class PathTree(msgspec.Struct, frozen=True):
     """A set of paths, made ready for the walk."""
 
     root: _Node

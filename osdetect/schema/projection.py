@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
+import msgspec
 import orjson
 
 from osdetect.expr import (
@@ -152,8 +153,7 @@ Reading = Callable[[Any], tuple[str | None, tuple[str, ...]]]
 """Of one value: the term that it is sent as, if any rule asks for it, and the tokens of the tests that it passes."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(msgspec.Struct, frozen=True):
     """A projection made ready to run: one walk over the event, one reading for each value found."""
 
     paths: PathTree

@@ -6,11 +6,11 @@ files name actions, never groups of actions: what a group holds differs from ver
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
+import msgspec
 import orjson
 
 from osdetect.resources import folder
@@ -30,16 +30,14 @@ _OF_THE_CLUSTER = (
 """Actions that the plugin asks a role's cluster permissions for, whatever index they are about."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexRights:
+class IndexRights(msgspec.Struct, frozen=True):
     """Actions that are allowed on the indices of these patterns."""
 
     patterns: tuple[str, ...]
     actions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(msgspec.Struct, frozen=True):
     """What one kind of user may do."""
 
     word: str

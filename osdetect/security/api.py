@@ -1,9 +1,10 @@
 """The security plugin's REST API (OpenSearch docs, "Security API"); AWS's OpenSearch Service has it at the same path."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from osdetect.cluster import Basic, Cluster
 from osdetect.cluster.translate import reason_of
@@ -13,8 +14,7 @@ _PATH = "/_plugins/_security/api"
 ROLES, MAPPINGS, USERS = "roles", "rolesmapping", "internalusers"
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityApi:
+class SecurityApi(msgspec.Struct, frozen=True):
     """Reads and writes roles, role mappings and internal users."""
 
     cluster: Cluster

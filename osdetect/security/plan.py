@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from osdetect.errors import ClusterRefused
 from osdetect.schema.roles import Role, mark_of
 from osdetect.security.api import MAPPINGS, ROLES, USERS, SecurityApi
@@ -21,13 +23,12 @@ class Step(StrEnum):
     NONE = "unchanged"
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What is wanted beside the roles themselves."""
 
-    users: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    users: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     """Role name to names of users that are to have it."""
-    backend_roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    backend_roles: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     """Role name to roles of the directory, or ARNs of AWS, that are to have it."""
     password_folder: Path | None = None
     """Make an internal user for each role, with its password in a file here."""

@@ -1,8 +1,9 @@
 """How our roles stand in a cluster."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.errors import ClusterRefused
 from osdetect.schema.roles import Role
@@ -10,8 +11,7 @@ from osdetect.security.api import MAPPINGS, ROLES, SecurityApi
 from osdetect.security.plan import Step, role_change
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """One role in the cluster."""
 
     name: str

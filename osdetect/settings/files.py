@@ -4,11 +4,11 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from platformdirs import user_config_path
 
 from osdetect.errors import UsageError
@@ -25,8 +25,7 @@ _TYPES: Mapping[Kind, tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """What a file says of one setting."""
 
     setting: Setting
@@ -37,8 +36,7 @@ class Said:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFile:
+class SettingsFile(msgspec.Struct, frozen=True):
     """A settings file that was read and checked."""
 
     path: Path
@@ -119,8 +117,7 @@ def _no_values(error: Exception) -> str:
     return str(error) if isinstance(error, tomllib.TOMLDecodeError) else type(error).__name__
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(msgspec.Struct, frozen=True):
     path: Path
     text: str
     of_project: bool

@@ -1,8 +1,9 @@
 """Every setting: its name, its kind, and where it may stand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 PREFIX = "OSDETECT_"
 
@@ -16,8 +17,7 @@ class Kind(StrEnum):
     TEXTS = "a list of texts"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One setting: `url` in a file, `OSDETECT_URL` in the environment."""
 
     name: str

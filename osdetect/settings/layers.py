@@ -2,8 +2,9 @@
 
 import difflib
 import os
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from osdetect.errors import UsageError
 from osdetect.settings.files import Said, SettingsFile, project_file, read, user_file
@@ -25,8 +26,7 @@ class Origin(StrEnum):
         return list(Origin).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A setting's value, and who said it."""
 
     setting: Setting
@@ -44,8 +44,7 @@ class Found:
         return bool(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(msgspec.Struct, frozen=True):
     """The settings files as they are now, and the profile that is chosen."""
 
     project: SettingsFile | None

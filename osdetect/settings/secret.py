@@ -2,9 +2,10 @@
 
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from osdetect.errors import UsageError
 from osdetect.settings.layers import Found, Layers
@@ -12,8 +13,7 @@ from osdetect.settings.layers import Found, Layers
 _LARGEST = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """A secret that is read when it is needed: a token's file may be written anew while we run."""
 
     name: str

@@ -6,9 +6,9 @@ and says of what it cannot read what its own rules are called.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
+import msgspec
 from sigma.rule import SigmaDetections
 
 from osdetect.expr import All, AnyOf, Gap, Leaf, Not, Wildcard
@@ -102,8 +102,7 @@ _NAME = re.compile(r"[\w-]+")
 _PATTERN = re.compile(r"[\w*-]+")
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     """Reads one condition from left to right: `not` binds closer than `and`, and that closer than `or`."""
 
     tokens: tuple[tuple[str, int], ...]

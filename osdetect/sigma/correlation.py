@@ -1,9 +1,10 @@
 """Correlation rules: read, and led to the rules that they name (Sigma correlation rules specification 2.1)."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from osdetect.errors import RuleError
 from osdetect.expr import All, AnyOf, Expr, Leaf, Not, fold, simplify
@@ -45,8 +46,7 @@ def read_correlation(document: "Document") -> Correlation:
     return read(document)
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """A correlation whose references name rules."""
 
     correlation: Correlation
@@ -58,8 +58,7 @@ class Resolved:
     """What it means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True):
     """What became of a set of correlations; each is in exactly one of the three."""
 
     correlations: tuple[Resolved, ...]
@@ -193,8 +192,7 @@ class _Called:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Linked:
+class _Linked(msgspec.Struct, frozen=True):
     """A correlation with the ids that its references mean."""
 
     correlation: Correlation

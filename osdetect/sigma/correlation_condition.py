@@ -7,9 +7,9 @@ correlation, and `percentile`.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, get_args
 
+import msgspec
 import sigma.exceptions as theirs
 from sigma.correlations import (
     CorrelationConditionAND,
@@ -41,8 +41,7 @@ _FIELDS: Mapping[Measure, tuple[int, int]] = {
 _AT: Path = ("correlation", "condition")
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """What a window must meet."""
 
     measure: Measure

@@ -5,8 +5,9 @@ correlation section is read here (docs/pysigma-defects.md says why).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from osdetect.sigma.correlation_condition import Condition, read_condition
 from osdetect.sigma.correlation_rule import (

@@ -1,9 +1,10 @@
 """A correlation rule as its document says it (Sigma correlation rules specification 2.1)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from osdetect.errors import Where
 from osdetect.expr import Expr, to_json
@@ -40,24 +41,21 @@ MEASURES: Mapping[CorrelationType, Measure] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """What a correlation calls a rule, and where it stands."""
 
     text: str
     where: Where
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(msgspec.Struct, frozen=True):
     """A name for a field that the rules' events have in different places."""
 
     name: str
     paths: tuple[tuple[Reference, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Correlation:
+class Correlation(msgspec.Struct, frozen=True):
     """One Sigma correlation rule, as its document says it; `resolve` finds the rules that it names."""
 
     id: str

@@ -6,12 +6,12 @@ with line and column.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
 
+import msgspec
 import sigma.exceptions as theirs
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaDetections, SigmaRule
 from sigma.types import SigmaString, sigma_type
@@ -286,8 +286,7 @@ def _check_value(document: Document, path: Path, field: str, names: Sequence[str
         _check_regex(document, path, names, value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True):
     """Values that a modifier takes."""
 
     types: tuple[type, ...]

@@ -4,8 +4,9 @@ A filter's condition must hold as well where a rule matches, so that filters usu
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic
+
+import msgspec
 
 from osdetect.errors import RuleError, Where
 from osdetect.expr import Expr, evaluate
@@ -23,8 +24,7 @@ ANY: Final = "any"
 """Names every rule that the filter's log source covers (Sigma filters specification 2.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """One Sigma filter."""
 
     id: str
@@ -49,16 +49,14 @@ class Filter:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True):
     """A filter, and the ids of the rules that it became part of."""
 
     filter: Filter
     rules: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Filtered(Generic[R_co]):
+class Filtered(msgspec.Struct, Generic[R_co], frozen=True):
     """Rules with their filters."""
 
     rules: tuple[R_co, ...]

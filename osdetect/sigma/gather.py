@@ -4,8 +4,9 @@ It asks of a rule no more than a `Member` has, so that it works on compiled rule
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeAlias
+
+import msgspec
 
 from osdetect.errors import RuleError
 from osdetect.sigma.correlation import Correlation, resolve
@@ -16,8 +17,7 @@ Names: TypeAlias = tuple[str, ...]
 """What a document may be called by: its id, name and title, those that it has."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileResult(Generic[R_co]):
+class FileResult(msgspec.Struct, Generic[R_co], frozen=True):
     """What one file held; a function of its text and of the options."""
 
     rules: tuple[R_co, ...] = ()

@@ -1,9 +1,10 @@
 """What reading rules depends on besides their files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
+
+import msgspec
 
 
 class Pipeline(Protocol):
@@ -27,13 +28,12 @@ class Pipeline(Protocol):
 NO_PLACEHOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
+class ReadOptions(msgspec.Struct, frozen=True):
     """How rules are read."""
 
     every_log_source: bool = False
     """Read rules for every log source; otherwise only those for AWS CloudTrail, and the others are counted."""
-    placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_PLACEHOLDERS)
+    placeholders: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: NO_PLACEHOLDERS)
     """The values of each placeholder (`%name%`, with the modifier `expand`)."""
     pipeline: Pipeline | None = None
 

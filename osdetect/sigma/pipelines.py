@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import sigma.exceptions as theirs
 from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
@@ -149,8 +150,7 @@ def load_pipelines(names_or_files: Sequence[str]) -> Pipeline:
     return Pipeline(tuple(one.name for one in loaded), digest, json_text, steps)
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
+class _Loaded(msgspec.Struct, frozen=True):
     name: str
     steps: ProcessingPipeline
     content: str

@@ -1,10 +1,10 @@
 """A rule that pySigma has read, read again by us: its selections from its file, its condition as pySigma has it now."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from sigma.rule import SigmaRule
 
 from osdetect.errors import RuleError

@@ -7,9 +7,10 @@ device sends it: an event with one field, `message`.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from osdetect.errors import InputError, RuleError, Where
 from osdetect.sigma.text_file import read_text
@@ -19,8 +20,7 @@ _ATTRIBUTES = "#attributes"
 _SUFFIXES = (".json", ".raw")
 
 
-@dataclass(frozen=True, slots=True)
-class Regression:
+class Regression(msgspec.Struct, frozen=True):
     """The events kept for a rule."""
 
     rule: str

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
 from osdetect.errors import RuleError, Where
 from osdetect.expr import All, Expr, simplify, to_json
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from osdetect.sigma.correlation import Resolved
 
 
-@dataclass(frozen=True, slots=True)
-class LogSource:
+class LogSource(msgspec.Struct, frozen=True):
     """What a rule is for (Sigma rules specification, "Log Source"); empty where the rule says nothing."""
 
     category: str = ""
@@ -84,8 +84,7 @@ R = TypeVar("R", bound=Member)
 R_co = TypeVar("R_co", bound=Member, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One Sigma detection rule. Texts are as the author wrote them; nothing is filled in later."""
 
     id: str
@@ -154,8 +153,7 @@ def hash_of(content: Mapping[str, object]) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSet(Generic[R_co]):
+class RuleSet(msgspec.Struct, Generic[R_co], frozen=True):
     """What a set of rule files held; each document is in exactly one of the first four."""
 
     rules: tuple[R_co, ...]

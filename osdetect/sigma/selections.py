@@ -3,8 +3,9 @@
 The tree of a `Rule` is simplified and knows no names; a page about the rule shows what was written.
 """
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.expr import Expr
 from osdetect.sigma.detection import NO_SELECTIONS, of_refusal, read_selection
@@ -15,8 +16,7 @@ from osdetect.sigma.yaml_text import Document
 _AT = ("detection",)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """The parts of a detection under the names that their author gave them."""
 
     conditions: tuple[str, ...]

@@ -7,9 +7,9 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 from sigma.conditions import ConditionAND
 from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
@@ -72,8 +72,7 @@ class Refusal(Exception):  # internal: detection.py turns it into a RuleError wi
         self.cure = cure
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Where a value stands."""
 
     field: str

@@ -1,8 +1,9 @@
 """The custom attribute `osdetect` of a rule or a filter (Sigma rules specification, "Custom attributes")."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from osdetect.tuning import UNTUNED, Tuning, settings
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:  # nobody who takes rules from the cache needs YAML
 ATTRIBUTE = "osdetect"
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionWords:
+class ExceptionWords(msgspec.Struct, frozen=True):
     """What makes a filter an exception: who answers for it, why, and until when."""
 
     owner: str

@@ -1,12 +1,13 @@
 """Tests of rules, as they are written beside them in `*.tests.yml` (docs/rule-tests.md)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import msgspec
 
 from osdetect.errors import RuleError, Where
 from osdetect.sigma.record_changes import NoSuchPlace, Record, changed, without
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 Place: TypeAlias = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenTest:
+class WrittenTest(msgspec.Struct, frozen=True):
     """One test: the records, and whether the rule must match."""
 
     why: str
@@ -36,8 +36,7 @@ class WrittenTest:
     layout: Literal["osdetect", "panther"] = "osdetect"
 
 
-@dataclass(frozen=True, slots=True)
-class TestsFile:
+class TestsFile(msgspec.Struct, frozen=True):
     """What a file of tests holds."""
 
     __test__ = False  # nothing that pytest collects

@@ -6,9 +6,9 @@ keeps its line and column.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import yaml
 
 from osdetect.errors import RuleError
@@ -23,8 +23,7 @@ Path = tuple[str | int, ...]
 Position = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """One YAML document: its data, and where each key and list item stands."""
 
     source: SourceText

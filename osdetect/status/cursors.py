@@ -1,17 +1,17 @@
 """Every cursor and lease that a namespace has in the state index, as stored there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.documents.state import DETECT, Lease
 from osdetect.follow import stored_cursors
 
 
-@dataclass(frozen=True, slots=True)
-class CursorSeen:
+class CursorSeen(msgspec.Struct, frozen=True):
     """A cursor."""
 
     id: str

@@ -1,10 +1,11 @@
 """Whether a cluster is fit for detection: one check after the other, each with its cause and cure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.errors import ClusterError
@@ -29,8 +30,7 @@ class Verdict(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One check's result."""
 
     check: str
@@ -43,8 +43,7 @@ class Finding:
         return {"check": self.check, "verdict": self.verdict.value, "said": self.said, "cure": self.cure}
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(msgspec.Struct, frozen=True):
     """A template or pipeline that osdetect ships, and what stands at its place."""
 
     name: str
@@ -54,8 +53,7 @@ class Installed:
     current: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(msgspec.Struct, frozen=True):
     """What is examined."""
 
     cluster: Cluster

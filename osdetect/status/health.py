@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
+
+import msgspec
 
 from osdetect.errors import UsageError
 from osdetect.source import printable
@@ -67,8 +68,7 @@ class Well(Protocol):
         """Why nothing should rely on it yet; empty when it may."""
 
 
-@dataclass(frozen=True, slots=True)
-class AllWell:
+class AllWell(msgspec.Struct, frozen=True):
     """Well while each of its parts is; the first that is not is named."""
 
     parts: Mapping[str, Health]

@@ -5,9 +5,10 @@ began with that mark, so whoever notices, and however often, writes the same one
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.errors import ClusterRefused
@@ -23,8 +24,7 @@ SHORTEST_S = 60.0
 """And never fewer seconds than these."""
 
 
-@dataclass(frozen=True, slots=True)
-class PassMark:
+class PassMark(msgspec.Struct, frozen=True):
     """The last pass over a target that was made to its end."""
 
     namespace: str

@@ -1,10 +1,11 @@
 """How far the judging of each shard is behind: in events, counted, and in seconds."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.documents.state import DETECT, Lease
@@ -12,8 +13,7 @@ from osdetect.follow import Shard, only
 from osdetect.status.cursors import CursorSeen
 
 
-@dataclass(frozen=True, slots=True)
-class ShardLag:
+class ShardLag(msgspec.Struct, frozen=True):
     """How far one shard is behind."""
 
     index: str

@@ -1,10 +1,11 @@
 """What a cluster says of the detection over one target: all of it in one report, with what is wrong by name."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.documents.state import DETECT
@@ -21,8 +22,7 @@ RECENT = timedelta(hours=24)
 """Dead letters of this time count as losses; older ones are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(msgspec.Struct, frozen=True):
     """The live release, and which of its rules do not run."""
 
     name: str
@@ -32,8 +32,7 @@ class Release:
     unreadable: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
+class Gaps(msgspec.Struct, frozen=True):
     """What detection has not seen, or cannot see."""
 
     without_cursor: tuple[str, ...]
@@ -44,8 +43,7 @@ class Gaps:
     """Cursors whose index is not there any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What counts as wrong, besides losses; 0: no limit."""
 
     lag_s: float = 0.0
@@ -53,8 +51,7 @@ class Limits:
     heartbeat_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(msgspec.Struct, frozen=True):
     """The report."""
 
     namespace: str

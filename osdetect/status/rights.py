@@ -4,8 +4,9 @@ A write goes to a name that would have to be an alias, and is none: refused, but
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.cluster.translate import reason_of
@@ -24,24 +25,21 @@ from osdetect.vocabulary import (
 _ANY_REFUSAL = (400, 403, 404)
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True):
     """A right that the user lacks."""
 
     what: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """How a user stands to one role."""
 
     tried: int
     missing: tuple[Missing, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Try:
+class _Try(msgspec.Struct, frozen=True):
     what: str
     method: str
     path: str

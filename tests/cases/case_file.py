@@ -2,12 +2,12 @@
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import msgspec
 import yaml
 
 from osdetect.sigma import ReadOptions
@@ -21,8 +21,7 @@ _KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(msgspec.Struct, frozen=True):
     """What a rule of an accepted case becomes."""
 
     tree: str
@@ -31,8 +30,7 @@ class Expected:
     """indexed, token or every event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(msgspec.Struct, frozen=True):
     """An event, and what it shows."""
 
     event: Mapping[str, Any]
@@ -43,16 +41,14 @@ class Probe:
     """Whether the event index does not take it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """What is said of a text that is refused."""
 
     said: str
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """One case: a rule file, and what becomes of it."""
 
     file: str

@@ -1,13 +1,14 @@
 """The cases in this folder, each run four ways: tree as text, `evaluate`, percolation, and the search query."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import msgspec
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from osdetect import expr
 from osdetect.cluster import Cluster, Connection
@@ -106,8 +107,7 @@ def test_a_refusal_names_reason_and_place(title: str, tmp_path: Path) -> None:
     assert str(tmp_path) not in told  # the place is told once
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """What the node answered for all cases at once."""
 
     compiled: tuple[Compiled, ...]

@@ -4,17 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from osdetect.cli.main import run
 from tests.faults.proxy import FaultProxy
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(msgspec.Struct, frozen=True):
     """What a command came to."""
 
     status: int

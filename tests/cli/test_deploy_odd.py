@@ -2,9 +2,9 @@
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from osdetect.vocabulary import ExitCode
@@ -15,8 +15,7 @@ COMMAND = "\x1b]0;mine\x07\x1b[31m"
 """What a terminal would obey."""
 
 
-@dataclass(frozen=True)
-class Live:
+class Live(msgspec.Struct, frozen=True):
     """A cluster with one rule deployed."""
 
     url: str

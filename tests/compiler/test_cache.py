@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from osdetect.compiler import compile_rule, compile_texts
 from osdetect.compiler.cache import Cache

@@ -3,14 +3,15 @@
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import orjson
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Connection
 from osdetect.compiler import Compiled, compile_rule
@@ -47,8 +48,7 @@ EVENTS: tuple[dict[str, Any], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What a mutated text came to."""
 
     text: str

@@ -3,10 +3,10 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
@@ -20,8 +20,7 @@ CRON = DOCKER / "cron" / "osdetect"
 _PROGRAM = "/opt/osdetect/bin/osdetect "
 
 
-@dataclass(frozen=True, slots=True)
-class Entrypoint:
+class Entrypoint(msgspec.Struct, frozen=True):
     """A command line as it stands in a file, with what its environment says beside it."""
 
     place: str

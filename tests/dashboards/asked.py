@@ -5,10 +5,10 @@ The two share only the text of the saved object: the request goes to a real node
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import orjson
 
 INTERVAL = "1h"
@@ -29,8 +29,7 @@ def pattern_of(saved: Mapping[str, Any]) -> str:
     return next(str(ref["id"]) for ref in saved["references"] if ref["type"] == "index-pattern")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A condition of a saved query."""
 
     field: str

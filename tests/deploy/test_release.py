@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.compiler.compiled_file import CompiledRule

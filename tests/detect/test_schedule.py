@@ -1,9 +1,9 @@
 """When passes run, by a clock that the test moves: no test here waits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from osdetect.detect.schedule import LONGEST_PAUSE_S, Ended, PassStopped, Schedule, keep_passing
@@ -12,17 +12,16 @@ from osdetect.errors import ClusterRefused, ClusterUnavailable, UsageError
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@dataclass
-class World:
+class World(msgspec.Struct):
     """A clock, a stop and a detector whose passes take their time and fail as planned."""
 
     passes_until_stop: int
     take_s: float = 1.0
     fail: Callable[[int], Exception | None] = lambda _number: None
     now: datetime = NOON
-    begun: list[float] = field(default_factory=list)
-    pauses: list[float] = field(default_factory=list)
-    ended: list[float] = field(default_factory=list)
+    begun: list[float] = msgspec.field(default_factory=list)
+    pauses: list[float] = msgspec.field(default_factory=list)
+    ended: list[float] = msgspec.field(default_factory=list)
     asked: bool = False
 
     def wait(self, seconds: float) -> bool:

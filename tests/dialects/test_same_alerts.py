@@ -2,11 +2,11 @@
 
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -28,8 +28,7 @@ OF_THE_TREE = ("hash", "ruleset")
 """What an alert says of the deployed tree, which names the dialect's fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What one dialect came to."""
 
     rules: frozenset[str]

@@ -1,13 +1,13 @@
 """Stored documents: the alert and its mapping, cursors, and stored rules read back as the hostile input they are."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Connection
 from osdetect.compiler import compile_rule

@@ -7,14 +7,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+
+class Asked(msgspec.Struct, frozen=True):
     """A request as it arrived."""
 
     method: str
@@ -22,37 +22,33 @@ class Asked:
     """Without its query."""
     query: str
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Their names in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """Answer this; the cluster never sees the request."""
 
     status: int
     body: Any
     content_type: str = "application/json; charset=UTF-8"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Further ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """Close the connection without an answer; with `after`, only when the cluster has done what was asked."""
 
     after: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Delay:
+class Delay(msgspec.Struct, frozen=True):
     """Wait, then go on as usual."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class BusyItems:
+class BusyItems(msgspec.Struct, frozen=True):
     """In a bulk request, keep these items from the cluster and answer 429 for each of them."""
 
     numbers: frozenset[int]

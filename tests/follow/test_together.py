@@ -1,10 +1,10 @@
 """What any of several queries finds, asked by one request: each document once, none left out, or an error."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 
 from osdetect.cluster import Cluster
@@ -17,8 +17,7 @@ INDEX = "followed"
 DOCUMENTS = 60
 
 
-@dataclass
-class Always:
+class Always(msgspec.Struct):
     """Asks for the same whatever there is, and keeps what it was told."""
 
     queries: list[dict[str, Any]]

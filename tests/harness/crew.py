@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tests.harness.plan import Plan, Stroke
 
@@ -66,8 +67,7 @@ class Forker:
         self._process.stdout.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """A worker that ended though nobody had killed it."""
 
     pid: int

@@ -4,8 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tests.faults.material import ask
 from tests.faults.proxy import FaultProxy
@@ -23,8 +24,7 @@ CATCH_UP_S = 240.0
 """Since the node was last killed, for this episode or another. A machine that many share is slow; one that is stuck is stuck."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How an episode went."""
 
     plan: Plan

@@ -3,10 +3,11 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+
+import msgspec
 
 from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster
@@ -42,8 +43,7 @@ _AGENTS = ("aws-cli/2.17", "SQLMap/1.8", "curl/8", "Boto3/1.34")
 _ADDRESSES = ("198.51.100.7", "203.0.113.9", "cloudtrail.amazonaws.com")
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(msgspec.Struct, frozen=True):
     """The rules by the definition of their meaning, and the releases that hold them."""
 
     trees: tuple[tuple[str, Expr[str]], ...]
@@ -79,8 +79,7 @@ def _tuned(folder: Path, rules: Sequence[str]) -> Path:
     return folder
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """An event as a writer sends it."""
 
     id: str

@@ -1,9 +1,11 @@
 """What happens in an episode, drawn from a seed: the same seed gives the same plan."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.detect.costs import Method
 
@@ -54,8 +56,7 @@ class Stroke(StrEnum):
     PAUSE = "SIGSTOP"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """Harm to the `nth` request of a kind, counted over all workers."""
 
     asks: Asks
@@ -63,8 +64,7 @@ class Fault:
     harm: Harm
 
 
-@dataclass(frozen=True, slots=True)
-class Blow:
+class Blow(msgspec.Struct, frozen=True):
     """A stroke when a place is reached for the `nth` time, counted over all workers."""
 
     point: str
@@ -72,8 +72,7 @@ class Blow:
     stroke: Stroke
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """An episode."""
 
     seed: int

@@ -2,8 +2,9 @@
 
 import threading
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from tests.faults.material import ask
 from tests.harness.plan import Plan
@@ -31,15 +32,14 @@ def install_stream_template(url: str) -> None:
     ask(url, "PUT", f"/_index_template/{STREAM_TEMPLATE}", body)
 
 
-@dataclass(slots=True)
-class Target:
+class Target(msgspec.Struct):
     """Where writers write. `lock` is held while the index is written to or replaced."""
 
     kind: str
     name: str
     uuid: str
     """Of the index, or the name where indices follow each other."""
-    lock: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    lock: AbstractContextManager[Any] = msgspec.field(default_factory=nullcontext)
 
 
 class Targets:

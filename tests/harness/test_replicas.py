@@ -3,12 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from osdetect.cluster import create_action, every_page
 from osdetect.errors import ClusterError

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from tests.faults.material import ask, connect, deployed, documents, put_records, record

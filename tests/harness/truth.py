@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from osdetect.documents.alert import alert_id
 from tests.faults.material import ACCOUNT
@@ -14,14 +15,13 @@ Pair = tuple[str, str]
 _ABSENT: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(msgspec.Struct):
     """A document: what may stand there now, as the rules that match it, and what ever may have."""
 
     identity: str
     key: str
-    now: set[frozenset[str]] = field(default_factory=lambda: {_ABSENT})
-    ever: set[frozenset[str]] = field(default_factory=set)
+    now: set[frozenset[str]] = msgspec.field(default_factory=lambda: {_ABSENT})
+    ever: set[frozenset[str]] = msgspec.field(default_factory=set)
 
 
 class Truth:

@@ -5,7 +5,8 @@ None of this is in the product: it is what the harness must catch.
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.detect import judge, lanes

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tests.faults.material import ACCOUNT, ask
 from tests.harness.crew import Ended
@@ -13,8 +14,7 @@ from tests.harness.truth import Pair, Truth
 _SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """Everything that is not as promised, empty when all is well; and how much was looked at."""
 
     missed: tuple[Pair, ...]
@@ -71,8 +71,7 @@ class Verdict:
             yield f"worker {one.pid} ended by itself with status {one.status}; the log ends:\n{one.said}"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """An alert as it is stored."""
 
     index: str

@@ -5,10 +5,11 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from tests.harness.material import Event, Judge, event, restamped
 from tests.harness.plan import Plan
@@ -19,8 +20,7 @@ _GIVE_UP_S = 90.0
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True)
-class _Action:
+class _Action(msgspec.Struct, frozen=True):
     operation: str
     target: Target
     uuid: str

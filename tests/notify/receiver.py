@@ -3,14 +3,14 @@
 import json
 import ssl
 import threading
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Got:
+
+class Got(msgspec.Struct, frozen=True):
     """A request."""
 
     path: str
@@ -27,8 +27,7 @@ class Got:
         return self.headers["idempotency-key"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What to answer."""
 
     status: int = 200

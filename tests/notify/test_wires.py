@@ -10,7 +10,6 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -21,6 +20,7 @@ import msgspec
 import pytest
 from aiosmtpd import smtp
 from aiosmtpd.controller import Controller
+from msgspec.structs import replace
 
 from osdetect.notify.message import Message, example, trial
 from osdetect.notify.outcome import Later, Never, Outcome, Sent, asked_pause_s, of_status

@@ -3,9 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from osdetect.compiler import Compiled, compile_rule
 from osdetect.errors import RuleError
@@ -63,8 +64,7 @@ def reason(refusal: RuleError) -> str:
     return _NAMES.sub("...", refusal.what)
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(msgspec.Struct, frozen=True):
     """A row of the table."""
 
     files: int
@@ -78,7 +78,7 @@ class Counts:
 
     def to_json(self) -> dict[str, Any]:
         """As kept in `rules.json`."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__struct_fields__}
 
 
 def counted(results: Iterable[FileResult[Rule]], kinds: Mapping[str, str]) -> Counts:

@@ -9,10 +9,10 @@ network device sends it, is an event with one field, `message`.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 import yaml
@@ -28,8 +28,7 @@ from osdetect.sigma import ReadOptions, Rule, read_rules
 Event = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Regression:
+class Regression(msgspec.Struct, frozen=True):
     """What SigmaHQ keeps for a rule."""
 
     events: tuple[Event, ...]

@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from osdetect.cli.main import run
 from tests.packs.material import DRL, Repository, rule
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(msgspec.Struct, frozen=True):
     """What a command came to."""
 
     status: int

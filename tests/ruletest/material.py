@@ -5,9 +5,10 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from osdetect.cli.main import run
 
@@ -54,8 +55,7 @@ def rule_with_tests(
     return file
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """What a command left behind."""
 
     code: int

@@ -1,8 +1,8 @@
 """Columns of the percolated document, the fields of the event index, and ATT&CK names."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -39,8 +39,7 @@ def test_a_token_is_a_function_of_field_and_test() -> None:
     assert EVERY_EVENT not in {token(leaf) for leaf in leaves}
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(msgspec.Struct, frozen=True):
     tree: Expr[str]
     columns: tuple[str, ...] = ()
     presence: tuple[str, ...] = ()

@@ -3,17 +3,17 @@
 import base64
 import json
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from osdetect.node import RunningNode
 from osdetect.node.probe import Answer, Probe
 from osdetect.node.security import Secrets
 
 
-@dataclass(frozen=True, slots=True)
-class SecuredNode:
+class SecuredNode(msgspec.Struct, frozen=True):
     """The node that the tests of security share; one user for each of our roles, called as the role."""
 
     node: RunningNode
@@ -62,8 +62,7 @@ class SecuredNode:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Pipe:
+class Pipe(msgspec.Struct, frozen=True):
     """A secured node with a rule, an event and an alert on it, each made under its own role."""
 
     node: SecuredNode

@@ -7,10 +7,10 @@ import copy
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from osdetect.cluster import Cluster, Connection
@@ -131,8 +131,7 @@ ELSEWHEN: Mapping[str, Mapping[str, str]] = {
 """Rights that are needed only when something happens that a test cannot order, and what that is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
+class Right(msgspec.Struct, frozen=True):
     """One thing that a role may do."""
 
     action: str
@@ -177,8 +176,7 @@ def test_a_role_without_a_right_has_all_others() -> None:
             assert left == every - {right}
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(msgspec.Struct):
     """Does all that a role is for, from the same state each time."""
 
     osdetect: Osdetect

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import typer
 
@@ -21,13 +21,12 @@ RULES, LIVE, LOG, CHANNELS, SHORT = "{rules}", "{live}", "{log}", "{channels}", 
 DASHBOARDS, SITE, TESTED = "{dashboards}", "{site}", "{tested}"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """A command line, and the roles that it is for."""
 
     line: tuple[str, ...]
     roles: frozenset[str]
-    exits: frozenset[int] = field(default=frozenset({ExitCode.OK}))
+    exits: frozenset[int] = msgspec.field(default=frozenset({ExitCode.OK}))
     """With which it may end under those."""
 
 

@@ -5,10 +5,10 @@ import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from osdetect.node.certificates import Certificates, make_certificates
@@ -19,8 +19,7 @@ from tests.security.material import SecuredNode
 WRONG = "this-is-not-the-password"
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(msgspec.Struct, frozen=True):
     """What is wrong, and what is to be said."""
 
     changed: Mapping[str, str]

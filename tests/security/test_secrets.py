@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -46,12 +46,11 @@ BROKEN_DASHBOARDS = (
 """The same, where Dashboards is asked."""
 
 
-@dataclass(slots=True)
-class Watch:
+class Watch(msgspec.Struct):
     """Remembers the command line of every process that was seen, until it is stopped."""
 
-    seen: set[bytes] = field(default_factory=set)
-    done: threading.Event = field(default_factory=threading.Event)
+    seen: set[bytes] = msgspec.field(default_factory=set)
+    done: threading.Event = msgspec.field(default_factory=threading.Event)
 
     def look(self) -> None:
         while not self.done.wait(0.02):

@@ -1,9 +1,9 @@
 """Rule files that mean harm: what each says, and what reading it must come to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import yaml
 
 HEAD = "title: T\nid: 6f0b2a0e-2a35-4f3c-9a5e-0d6c1b7f3a11\nlogsource: {product: aws, service: cloudtrail}\n"
@@ -11,8 +11,7 @@ READ = "read"
 """In the place of a refusal: the rule is read and compiled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hostile:
+class Hostile(msgspec.Struct, frozen=True):
     """A file's content, and a part of what it is refused with."""
 
     content: Callable[[], str | bytes]

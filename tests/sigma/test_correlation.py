@@ -1,12 +1,12 @@
 """Correlation rules: what is read, what is refused and where, and the rules that references lead to."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from osdetect.errors import RuleError
 from osdetect.expr import render

@@ -1,10 +1,10 @@
 """The tests of one field, decided for whole columns of values: each distinct value once."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from osdetect.expr.engine.memory import Memory
@@ -20,15 +20,13 @@ _SETS = 4_096
 """Sets of tests that hold together; a field has a few."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Held:
+class Held(msgspec.Struct, frozen=True, eq=False):
     """The tests of a field that hold, by their places. Remembered ones are told apart by identity, which is fast."""
 
     places: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A field and its distinct tests."""
 
     path: str

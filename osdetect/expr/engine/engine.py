@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -339,8 +338,7 @@ class _Whole:
         return event
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     """What came of a piece; `places`, if they are known, say where all its records stand."""
 
     piece: Piece

@@ -6,9 +6,11 @@ values of which few pass a test, and that none does is seen of many records at o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from osdetect.expr.engine.column import Held
 from osdetect.expr.engine.memory import Memory
@@ -28,15 +30,13 @@ _FEWER = 0.6
 _REMEMBERED = 8_192
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Together:
+class _Together(msgspec.Struct, frozen=True, eq=False):
     """The tests that hold of the steady fields, in the order of these; told apart by identity."""
 
     held: tuple[Held | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(msgspec.Struct, frozen=True):
     """How records of one shape are looked up."""
 
     outcomes: Outcomes

@@ -7,9 +7,9 @@ run in one pass over the text (RE2's Set), which also for a single one is severa
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import re2
 
 from osdetect.expr.engine.networks import networks_of
@@ -35,8 +35,7 @@ Found = Callable[[str], Iterable[int]]
 Places = Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class MultiPattern:
+class MultiPattern(msgspec.Struct, frozen=True):
     """Tests of one value, each with a name, made ready to be decided together."""
 
     names: tuple[str, ...]
@@ -182,8 +181,7 @@ class MultiPattern:
                 yield from find(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wildcards:
+class _Wildcards(msgspec.Struct, frozen=True):
     """Wildcards that are all cased or all not."""
 
     cased: bool

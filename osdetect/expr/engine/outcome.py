@@ -6,8 +6,9 @@ smaller tree on the other fields. Events that pass the same tests of their hot f
 
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, assert_never
+
+import msgspec
 
 from osdetect.expr.engine.closures import Decide, closure
 from osdetect.expr.engine.column import Column, Held
@@ -30,8 +31,7 @@ _TRUE: Expr[str] = All(())
 _FALSE: Expr[str] = AnyOf(())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, eq=False):
     """What is known of the rules once the hot fields are."""
 
     ids: tuple[str, ...] = ()
@@ -48,8 +48,7 @@ NOTHING = Outcome()
 """No rule holds, none is undecided."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcomes:
+class Outcomes(msgspec.Struct, frozen=True):
     """The outcome for each combination of what holds, made when it first comes."""
 
     ids: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 import msgspec
@@ -22,8 +21,7 @@ _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """A JSON list of records, and where in the whole text that stands which is behind its bracket."""
 
     text: bytes | memoryview

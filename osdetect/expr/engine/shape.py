@@ -6,7 +6,6 @@ there is the point: a name with dots in it ("userIdentity.type") would be found 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -27,8 +26,7 @@ Fetch = tuple[str, Get, bool]
 """What a value is put into the event as, how it is got from the record read, and whether as undecoded bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """How records are read for a set of paths."""
 
     decode: Callable[[bytes | memoryview], Sequence[Any]]
@@ -48,7 +46,7 @@ class Shape:
     """How the fields that are told of each match are got."""
     names: Mapping[str, frozenset[str]]
     """By the path of each object that is read ("" for the record) the names that may stand in it."""
-    _fetches: dict[tuple[str, ...], tuple[Fetch, ...] | None] = field(default_factory=dict)
+    _fetches: dict[tuple[str, ...], tuple[Fetch, ...] | None] = msgspec.field(default_factory=dict)
 
     @staticmethod
     def of(hot: Sequence[str], read: Iterable[str], names: Names, tell: Sequence[str] = ()) -> "Shape":

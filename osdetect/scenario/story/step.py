@@ -1,7 +1,8 @@
 """What one step of the attack is."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from osdetect.scenario.call import Call
 from osdetect.scenario.cast import GLOBAL_REGION, MAIN_ACCOUNT, Actor
@@ -11,8 +12,7 @@ MAIN = Place(MAIN_ACCOUNT, GLOBAL_REGION)
 """Where a step takes place unless it says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One step: who does what, when and where, and the rule that is written to see it."""
 
     title: str

@@ -1,16 +1,16 @@
 """One turn of the exercise, and the steps that turns make."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from osdetect.scenario.call import Call
 from osdetect.scenario.cast import TESTER, Actor
 from osdetect.scenario.story.step import Step
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """What the tester does, and the rule that is to notice it; when, the place in the row says."""
 
     title: str
