@@ -112,7 +112,12 @@ def _folds() -> dict[int, int]:
 @lru_cache(maxsize=1)
 def capitals() -> dict[int, int]:
     """Every code point that `fold_case` changes, and what to."""
-    return {point: ord(low) for point in range(_CASED) if (low := fold_case(chr(point))) != chr(point)}
+    # Few of the blocks of 256 that Unicode is laid out in have any: those are passed over at once.
+    blocks = (range(first, first + 0x100) for first in range(0, _CASED, 0x100))
+    cased = [block for block in blocks if (text := "".join(map(chr, block))) != text.lower()]
+    return {
+        point: ord(low) for block in cased for point in block if (low := fold_case(chr(point))) != chr(point)
+    }
 
 
 @lru_cache(maxsize=4_000)
