@@ -89,7 +89,11 @@ def summary(report: ScanReport) -> Iterator[str]:
 
 
 def print_found(found: Found, refused: int, other_sources: int, limit: int) -> None:
-    """Counts, rules and the first alerts, for people."""
+    """Counts, rules and the first alerts, for people.
+
+    Raises:
+        OutputError: an alert cannot be shown, because its record could not be read again.
+    """
     report = found.report
     for line in summary(report):
         write_line(line)
@@ -104,9 +108,15 @@ def print_found(found: Found, refused: int, other_sources: int, limit: int) -> N
     shown = found.top(limit)
     if shown:
         print_table("", _HEADER, [(_level(row[0]), *row[1:]) for row in map(_row, shown)])
-    if len(shown) < report.alerts:
-        write_line(
-            f"... and {report.alerts - len(shown):,} more: --limit 0 shows all, --output json, ndjson or csv writes all"
+    wanted = min(limit or report.alerts, report.alerts)
+    more = report.alerts - (len(shown) if report.stopped else wanted)
+    if more:
+        write_line(f"... and {more:,} more: --limit 0 shows all, --output json, ndjson or csv writes all")
+    if len(shown) < wanted and not report.stopped:
+        raise OutputError(
+            f"{wanted - len(shown):,} alerts cannot be shown, though they are counted",
+            cause="their files were changed or deleted since they were judged, or the process that read them again died",
+            cure="run the command again",
         )
 
 

@@ -11,6 +11,7 @@ from osdetect.scan.rows import WIDTH, Rows
 SHOWN = 100
 """Unreadable records that are named; all are counted."""
 NO_TALLY = Tally(0, UNDATED, -1)
+_ALONE = "scan it alone; if memory is short, use fewer --jobs"
 
 
 class Gathered:
@@ -78,6 +79,17 @@ class Gathered:
             what = f"record {note.record} cannot be read"
             self.bad_notes.append(RecordError(what, cause=note.reason, where=where))
 
+    def not_compared(self, file: SourceFile, how: str) -> None:
+        """A worker died over the question which records of the file are there more than once."""
+        error = RecordError(
+            "alerts of this file may be there more than once: the worker process that compared its records died",
+            cause=how,
+            cure=_ALONE,
+            where=Where(file.name),
+        )
+        self.partial.append(error)
+        self.revived += 1
+
     def died(self, task: Read, how: str) -> tuple[Read, ...]:
         """A worker died over a task: what is to be done again, each file by itself.
 
@@ -93,7 +105,7 @@ class Gathered:
             error = RecordError(
                 f"the file was {read}: the worker process that read it died",
                 cause=how,
-                cure="scan it alone; if memory is short, use fewer --jobs",
+                cure=_ALONE,
                 where=Where(file.name),
             )
             (self.partial if events else self.refused).append(error)

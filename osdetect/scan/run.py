@@ -229,17 +229,22 @@ def _copies(gathered: Gathered, work: _Work, *, hurry: bool) -> Copies:
     same = frozenset(gathered.same)
     found = suspects(gathered.rows, same)
     files = work.files.files
-    asked: list[Task] = [Identify(files[file], records) for file, records in found.items()]
-    answers = (
+
+    def answers(asked: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+        for task, answer in work.ask(asked, hurry=hurry):
+            if isinstance(answer, Died) and isinstance(task, Identify | Name):
+                gathered.not_compared(task.file, answer.how)
+            yield task, answer
+
+    identified = (
         (task.file.number, answer)
-        for task, answer in work.ask(asked, hurry=hurry)
+        for task, answer in answers([Identify(files[file], records) for file, records in found.items()])
         if isinstance(answer, Identified) and isinstance(task, Identify)
     )
-    copies = settle(same, answers)
-    asked = [Name(files[file], records) for file, records in copies.sharing.items()]
+    copies = settle(same, identified)
     names = {
         place_of(task.file.number, record): event_id
-        for task, answer in work.ask(asked, hurry=hurry)
+        for task, answer in answers([Name(files[file], records) for file, records in copies.sharing.items()])
         if isinstance(answer, Named) and isinstance(task, Name)
         for record, event_id in answer.records
     }

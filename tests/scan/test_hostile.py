@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from osdetect.cli.scan_output import print_found
+from osdetect.errors import OutputError
 from osdetect.scan import ScanFailed, ScanOptions, Workers, workers
-from tests.scan.material import alerts, delivery, placed, put, put_records, record, scanning
+from osdetect.scan.worker import Worker
+from tests.scan.material import alerts, delivery, placed, put, put_records, quiet, record, scanning
 
 MIB = 1 << 20
 
@@ -214,6 +217,36 @@ def test_a_worker_that_is_killed_costs_at_most_the_file_it_read(tmp_path: Path) 
     assert "the worker process that read it died" in loss.what
     assert "killed by signal 9" in loss.cause
     assert report.revived == 1
+
+
+def _die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_over_what_is_shown_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_records(tmp_path / "a.json", [record(1)])
+    monkeypatch.setattr(Worker, "_described", _die)
+    with scanning(tmp_path) as found, pytest.raises(OutputError, match="2 alerts cannot be shown") as told:
+        print_found(found, refused=0, other_sources=0, limit=100)
+    assert "the process that read them again died" in told.value.cause
+    shown = capsys.readouterr().out
+    assert "2 alerts" in shown
+    assert "more: --limit 0 shows all" not in shown
+
+
+def test_a_worker_that_dies_over_what_is_there_twice_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_records(tmp_path / "a.json", [record(1)])
+    put_records(tmp_path / "b.json", [record(1), quiet(2)])
+    monkeypatch.setattr(Worker, "_identified", _die)
+    with scanning(tmp_path) as found:
+        losses = found.report.losses
+        assert {placed(alert)[0] for alert in alerts(found)} == {"a.json", "b.json"}
+    assert {Path(loss.where.file).name for loss in losses if loss.where} == {"a.json", "b.json"}
+    assert all("may be there more than once" in loss.what and "signal 9" in loss.cause for loss in losses)
 
 
 def test_workers_that_do_not_live_end_the_scan_with_an_error(
