@@ -227,8 +227,42 @@ def test_what_is_known_outlasts_a_new_name(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(firsts) < 3 * 102  # once for each way of grouping, not for each name
 
 
+def test_networks_and_ends_of_texts_are_asked_of_ever_new_values() -> None:
+    rules: Rules = [
+        *RULES,
+        ("net", Leaf("ip", Cidr("10.0.0.0/8"))),
+        ("six", Leaf("ip", Cidr("2001:db8::/32"))),
+        ("end", Leaf("userAgent", Regex("^curl/[0-9]+$"))),
+    ]
+    chance = random.Random(9)
+    begins = ["203.0.113.", "110.1.2.", "10.1.2.", "2001:0DB8::", "2001:db9::", "\u0661\u0660.1.2."]
+    agents = ["curl/", "a curl/", "wget/"]
+    records = [
+        orjson.dumps(
+            {
+                "eventName": chance.choice(["CreateUser", "Open", "List"]),
+                "ip": f"{chance.choice(begins)}{number}",
+                "userAgent": f"{chance.choice(agents)}{number}",
+            }
+        )
+        for number in range(9_000)
+    ]
+    engine, plain = Engine.of(rules), Engine.of(rules, compiled=False)
+    found: set[str] = set()
+    for at in range(0, len(records), 100):
+        text = delivery(*records[at : at + 100])
+        judged = engine.match_records(text)
+        assert judged == plain.match_records(text)
+        assert judged is not None
+        found.update(*judged.rules)
+    assert {"net", "six", "end"} <= found
+    assert engine._keyed is not None
+    columns = engine._keyed.grouping.outcomes.columns
+    assert {columns[number].path for number in engine._keyed.grouping.rare} >= {"ip", "userAgent"}
+
+
 def test_where_a_key_does_not_say_enough_there_is_none() -> None:
-    rules: Rules = [("net", Leaf("ip", Cidr("10.0.0.0/8"))), ("not", Not(Leaf("name", Equals("x"))))]
+    rules: Rules = [("net", Leaf("ip", Cidr("0.0.0.0/1"))), ("not", Not(Leaf("name", Equals("x"))))]
     engine = Engine.of(rules)
     records = [b'{"ip":"10.%d.%d.1","name":"x"}' % (n // 250, n % 250) for n in range(20_000)]
     for at in range(0, len(records), 500):

@@ -1,5 +1,6 @@
 """Many tests decided together are decided as each is alone."""
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from osdetect.expr import Boolean, Cidr, Compare, Equals, Gap, Number, Regex, Wildcard
 from osdetect.expr.engine.multi_pattern import MultiPattern
+from osdetect.expr.engine.networks import literals_of
 from osdetect.expr.predicates import ValueTest, predicate
 
 _LETTERS = 'aAbB*?\\/"%. 1\n\u0130ßΣς\U0001f600\0'
@@ -32,6 +34,8 @@ regexes = [
     "ß",
     "😀+",
     r"\x00",
+    "^aB",
+    r"(?i)\bAb$",
 ]
 tests: st.SearchStrategy[ValueTest] = st.one_of(
     st.builds(Equals, texts, st.booleans()),
@@ -137,3 +141,51 @@ def test_one_name_may_stand_for_several_tests() -> None:
 @pytest.mark.parametrize("value", [None, "", "x", 0, True, {}])
 def test_no_tests_hold_for_nothing(value: object) -> None:
     assert MultiPattern.of([]).decide(value) == ()
+
+
+networks = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
+    lambda address: st.integers(0, address.max_prefixlen).map(
+        lambda length: ipaddress.ip_network((address, length), strict=False)
+    )
+)
+
+
+@given(networks, st.data())
+def test_an_address_has_one_of_its_network_s_literals_in_it(
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network, data: st.DataObject
+) -> None:
+    literals = literals_of(Cidr(str(network)))
+    address = network[data.draw(st.integers(0, network.num_addresses - 1))]
+    written = {str(address), address.exploded, str(address).upper(), f"{address}%eth0"}
+    for text in written:
+        if predicate(Cidr(str(network)))(text):
+            assert not literals or any(literal in text.lower() for literal in literals)
+    if network.version == 4 and network.prefixlen >= 4:
+        assert literals
+
+
+@settings(max_examples=200)
+@given(st.lists(tests, max_size=8), texts)
+def test_a_text_that_passes_a_test_has_a_clue_in_it(listed: list[ValueTest], text: str) -> None:
+    together = MultiPattern.of(_named(listed))
+    found = [place for place, test in enumerate(listed) if predicate(test)(text)]
+    if (
+        together.clues is not None
+        and text.isascii()
+        and not (together.free and any(True for _ in together.free(text)))
+    ):
+        assert not found or any(clue in text.lower() for clue in together.clues)
+
+
+@pytest.mark.parametrize(
+    ("test", "clues"),
+    [
+        (Cidr("10.0.0.0/8"), ("10.",)),
+        (Cidr("0.0.0.0/0"), None),
+        (Regex("^aws-cli/"), ("aws-cli/",)),
+        (Regex("root$"), ("root",)),
+        (Regex("^.$"), None),
+    ],
+)
+def test_networks_and_anchored_patterns_have_clues(test: ValueTest, clues: tuple[str, ...] | None) -> None:
+    assert MultiPattern.of([("t", test)]).clues == clues

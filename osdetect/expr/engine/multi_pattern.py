@@ -7,12 +7,13 @@ run in one pass over the text (RE2's Set), which also for a single one is severa
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 import re2
 
-from osdetect.expr.engine.networks import networks_of
+from osdetect.expr.engine.networks import literals_of, networks_of
 from osdetect.expr.lookaround import conjuncts
 from osdetect.expr.nodes import Boolean, Cidr, Equals, Regex, Wildcard
 from osdetect.expr.predicates import Predicate, ValueTest, predicate
@@ -94,7 +95,11 @@ class MultiPattern(msgspec.Struct, frozen=True):
         literals = dict.fromkeys((*equal, *map(fold_case, equal_cased)))
         literals.update(dict.fromkeys(fold_case(text) for one in of_wildcards for text in one.literals))
         free = [(place, test) for place, test in regexes if _is_free(test)]
-        told = len(literals) <= _MOST_CLUES and "" not in literals and not (networks or others or anchored)
+        of_anchored = _hints([test for _, test in regexes if not _is_free(test)])
+        of_networks = [literals_of(test) for _, test in networks]
+        literals.update(dict.fromkeys(chain(of_anchored or (), *of_networks)))
+        unclear = others or of_anchored is None or not all(of_networks)
+        told = len(literals) <= _MOST_CLUES and "" not in literals and not unclear
         return MultiPattern(
             tuple(name for name, _ in tests),
             equal,
