@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import msgspec
 
-from osdetect.cluster import Cluster, Version, every_page
+from osdetect.cluster import Cluster, Version, every_page, refresh
 from osdetect.documents.alert import in_order
 from osdetect.vocabulary import ALERTS_PREFIX
 
@@ -185,4 +185,4 @@ def _stands_for_something(cluster: Cluster, pattern: str) -> bool:
 
 def _refresh(cluster: Cluster, pattern: str) -> None:
     """Make all alerts searchable; who may only read sees the last second's a second later."""
-    cluster.request("POST", f"/{pattern}/_refresh", params=_ANY, accept=(403,))
+    refresh(cluster, pattern, params=_ANY, accept=(403,))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, refresh
 from osdetect.documents.state import DETECT, Lease
 from osdetect.follow import Shard, only
 from osdetect.status.cursors import CursorSeen
@@ -94,7 +94,7 @@ def _lag(cluster: Cluster, shard: Shard, cursor: CursorSeen | None, now: datetim
 def _unjudged(cluster: Cluster, shard: Shard, after: int) -> tuple[int, float | None]:
     """How many events are waiting, and when the first of them came, in seconds since 1970."""
     index = quote(shard.index, safe="")
-    cluster.request("POST", f"/{index}/_refresh", accept=(404,))  # what is not visible cannot be counted
+    refresh(cluster, shard.index, accept=(404,))  # what is not visible cannot be counted
     body = {
         "size": 0,
         "track_total_hits": True,

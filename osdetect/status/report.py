@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, refresh
 from osdetect.documents.state import DETECT
 from osdetect.errors import RuleError
 from osdetect.follow import Shard
@@ -208,7 +208,7 @@ def _uuids(cluster: Cluster, names: set[str]) -> set[str]:
 
 def _last_runs(cluster: Cluster, namespace: str, size: int) -> tuple[dict[str, Any], ...]:
     options = {"ignore_unavailable": "true", "allow_no_indices": "true"}
-    cluster.request("POST", f"/{RUNS_PREFIX}*/_refresh", params=options)
+    refresh(cluster, f"{RUNS_PREFIX}*", params=options)
     body = {
         "size": size,
         "query": {"term": {"run.namespace": namespace}},
