@@ -231,7 +231,7 @@ def _write(
     *,
     verbose: bool,
 ) -> None:
-    failures: list[OutputError] = []
+    failures: list[OsdetectError] = []
     if timeline is not None:
         try:
             shown.write_timeline(found, timeline)
@@ -250,7 +250,7 @@ def _write(
     try:
         with shown.to_standard_output():
             writer[output]()
-    except OutputError as failure:
+    except (OutputError, shown.NotShown) as failure:
         failures.append(failure)
     if output in (ScanFormat.NDJSON, ScanFormat.CSV):
         for line in shown.summary(found.report):

@@ -14,7 +14,7 @@ from osdetect.cli.output import csv_rows, error_json, print_refusals, print_tabl
 from osdetect.errors import OsdetectError, OutputError
 from osdetect.scan import Found, ScanReport
 from osdetect.scan.alerts import written_time
-from osdetect.vocabulary import Level
+from osdetect.vocabulary import ExitCode, Level
 
 COLOURS = {
     Level.CRITICAL: "bold red",
@@ -45,6 +45,12 @@ _TIMELINE = (
     "rule id",
     "alert id",
 )
+
+
+class NotShown(OsdetectError):
+    """Alerts that are counted are missing in what is shown."""
+
+    exit_code = ExitCode.LOSS
 
 
 def print_losses(report: ScanReport, losses: Sequence[OsdetectError], *, all_of_them: bool) -> None:
@@ -92,7 +98,7 @@ def print_found(found: Found, refused: int, other_sources: int, limit: int) -> N
     """Counts, rules and the first alerts, for people.
 
     Raises:
-        OutputError: an alert cannot be shown, because its record could not be read again.
+        NotShown: some alerts are not, because their records could not be read again.
     """
     report = found.report
     for line in summary(report):
@@ -113,7 +119,7 @@ def print_found(found: Found, refused: int, other_sources: int, limit: int) -> N
     if more:
         write_line(f"... and {more:,} more: --limit 0 shows all, --output json, ndjson or csv writes all")
     if len(shown) < wanted and not report.stopped:
-        raise OutputError(
+        raise NotShown(
             f"{wanted - len(shown):,} alerts cannot be shown, though they are counted",
             cause="their files were changed or deleted since they were judged, or the process that read them again died",
             cure="run the command again",

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from osdetect.cli.scan_output import print_found
-from osdetect.errors import OutputError
+from osdetect.cli.scan_output import NotShown, print_found
 from osdetect.scan import ScanFailed, ScanOptions, Workers, workers
 from osdetect.scan.worker import Worker
 from tests.scan.material import alerts, delivery, placed, put, put_records, quiet, record, scanning
@@ -228,7 +227,7 @@ def test_a_worker_that_dies_over_what_is_shown_is_told(
 ) -> None:
     put_records(tmp_path / "a.json", [record(1)])
     monkeypatch.setattr(Worker, "_described", _die)
-    with scanning(tmp_path) as found, pytest.raises(OutputError, match="2 alerts cannot be shown") as told:
+    with scanning(tmp_path) as found, pytest.raises(NotShown, match="2 alerts cannot be shown") as told:
         print_found(found, refused=0, other_sources=0, limit=100)
     assert "the process that read them again died" in told.value.cause
     shown = capsys.readouterr().out
