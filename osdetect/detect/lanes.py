@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 from zlib import crc32
@@ -24,7 +25,17 @@ from osdetect.detect.storing import Storing
 from osdetect.documents.state import Owed
 from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterError
-from osdetect.follow import Follower, Held, Waiting, Wanted, make_visible, missing_shards, reached, shards_of
+from osdetect.follow import (
+    Follower,
+    Held,
+    Shard,
+    Waiting,
+    Wanted,
+    make_visible,
+    missing_shards,
+    reached,
+    shards_of,
+)
 
 LIVE_S = 2.0
 """What is owed is paid for so long at most before it is seen whether something new came."""
@@ -48,6 +59,24 @@ class Progress:
     def finish(self) -> None:
         """All are."""
         self._tell(self._total, self._total)
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What is watched, as far as it was written at one moment."""
+
+    shards: tuple[Shard, ...]
+    visible: Future[None]
+    """Done when searches see all of it."""
+
+    @staticmethod
+    def look(cluster: Cluster, target: str) -> "Target":
+        """As far as it is written now.
+
+        Raises:
+            ClusterError: the shards could not be listed.
+        """
+        shards = shards_of(cluster, target)
+        return Target(shards, in_background(partial(make_visible, cluster, shards)))
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -108,32 +137,39 @@ class Pass:
         self.not_judged: tuple[ClusterError, ...] = ()
         """Shards that cannot be read."""
 
-    def make(self) -> None:
+    def make(self, first: Target, stands: Callable[[], bool]) -> None:
         """Judge what is new; pay what is owed; between, look for what is new again.
+
+        An event that came after a deploy meets what was deployed.
+
+        Args:
+            first: the target as it was before the rules were read.
+            stands: whether those rules are live yet; if not, what is new and what is owed yet are for the next pass.
 
         Raises:
             ClusterError: the cluster could not be asked; what was done stays done.
         """
-        owing = self._live()
+        owing = self._live(first)
         while owing:
             until = time.monotonic() + LIVE_S
             paid = [self._pay(one, until) for one in owing if time.monotonic() < until]
             if not any(paid):
                 break
-            owing = self._live()
+            target = Target.look(self._work.cluster, self._work.options.watched())
+            if not stands():
+                break
+            owing = self._live(target)
         self._work.progress.finish()
 
-    def _live(self) -> tuple[Waiting, ...]:
+    def _live(self, target: Target) -> tuple[Waiting, ...]:
         """Judge what is new in each shard; those that owe something then."""
-        cluster, target = self._work.cluster, self._work.options.watched()
-        shards = shards_of(cluster, target)
-        missing = in_background(lambda: tuple(missing_shards(cluster, target, shards)))
+        cluster, watched, shards = self._work.cluster, self._work.options.watched(), target.shards
+        missing = in_background(lambda: tuple(missing_shards(cluster, watched, shards)))
         left = in_background(partial(self._follower.left_behind, shards))
-        visible = in_background(partial(make_visible, cluster, shards))
         # Each worker begins at a place of its own.
         at = crc32(self._follower.worker.encode()) % max(1, len(shards))
         looked = self._follower.look(shards[at:] + shards[:at])
-        visible.result()
+        target.visible.result()
         self.not_judged = missing.result()
         for one in left.result():
             self._follower.hold(one, self._finish)

@@ -10,7 +10,7 @@ from functools import partial
 
 from osdetect.cluster import Cluster
 from osdetect.cluster.background import in_background
-from osdetect.detect.lanes import Pass, Progress, Work
+from osdetect.detect.lanes import Pass, Progress, Target, Work
 from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_shards, read_release
@@ -52,6 +52,7 @@ class Detector:
             ClusterUnavailable: the cluster went away; what was done stays done, the rest is for the next run.
         """
         checked = in_background(partial(require_templates, self._cluster))
+        target = Target.look(self._cluster, self._options.watched())
         release, finder = self._rules()
         checked.result()
         started = self._clock()
@@ -66,7 +67,7 @@ class Detector:
         )
         taken, lost = self._follower.taken, self._follower.lost
         made = Pass(work, self._follower)
-        made.make()
+        made.make(target, self._stands)
         report = RunReport(
             id=run_id,
             ruleset=release.name,
@@ -92,6 +93,10 @@ class Detector:
             release = read_release(self._cluster, stands[0].index)
             self._live = stands, release, Finder(self._cluster, release, self._options.method)
         return self._live[1], self._live[2]
+
+    def _stands(self) -> bool:
+        """Whether the release that was read last is live and was not written to since."""
+        return self._live is not None and self._live[0] == live_shards(self._cluster)
 
 
 def store_run(

@@ -254,3 +254,56 @@ def test_rules_that_no_shard_can_give_at_present_are_not_taken_for_none(
     with connect(proxy.url) as waking, pytest.raises(ClusterUnavailable, match="cannot be read at present"):
         detected(waking)
     assert detected(cluster).rules == 1
+
+
+def test_an_event_that_came_after_a_deploy_meets_what_was_deployed(
+    cluster: Cluster, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    """The worst moment: when one of the two is read, what the cluster holds or by which rules it is judged."""
+    (tmp_path / "before").mkdir()
+    (tmp_path / "after").mkdir()
+    deployed(cluster, tmp_path / "before", "{eventName: CreateThing}")
+    put_records(cluster, INDEX, [record(1, eventName="Other")])
+    looks: list[str] = []
+
+    def between(asked: Asked) -> Fault | None:
+        if asked.path.endswith("/_stats/docs"):
+            looks.append(asked.path)
+            if len(looks) == 2:
+                deployed(cluster, tmp_path / "after", "{eventName: CreateThing}", HIT)
+                put_records(cluster, INDEX, [_hit(2)])
+        return None
+
+    proxy.choose = between
+    with connect(proxy.url) as other:
+        detected(other)
+    assert len({path.split("/")[1] for path in looks[:2]}) == 2
+    detected(cluster)
+    assert [alert["rule"]["id"] for alert in documents(cluster.url, ALERTS).values()] == [rule_id(2)]
+
+
+def test_so_does_one_that_came_while_a_flood_was_stored(
+    cluster: Cluster, proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("osdetect.detect.flood.MOST", 700)
+    (tmp_path / "before").mkdir()
+    (tmp_path / "after").mkdir()
+    deployed(cluster, tmp_path / "before", HIT)
+    put_records(cluster, INDEX, [_hit(number) for number in range(1, 1_201)])
+    looks: list[str] = []
+
+    def between(asked: Asked) -> Fault | None:
+        if asked.path.endswith("-t-*/_stats/docs"):
+            looks.append(asked.path)
+            if len(looks) == 2:  # the flood was put off and is being paid
+                deployed(cluster, tmp_path / "after", HIT, "{eventName: LateThing}")
+                put_records(cluster, INDEX, [record(2_000, eventName="LateThing")])
+        return None
+
+    proxy.choose = between
+    with connect(proxy.url) as other:
+        assert detected(other).put_off
+    assert len(looks) == 2
+    detected(cluster)
+    rules = [alert["rule"]["id"] for alert in documents(cluster.url, ALERTS).values()]
+    assert (rules.count(rule_id(1)), rules.count(rule_id(2))) == (1_200, 1)
