@@ -1,6 +1,6 @@
-"""The detection loop on events with at most 5 alerts for 100 of them, with every visible AWS rule: against plain bulk requests and single documents.
+"""The detection loop on events with at most 5 alerts for 100 of them (`--hits`), with every visible AWS rule: against plain bulk requests and single documents.
 
-    python benchmarks/loop.py [--records N] [--batches N] [--warm N] [--heap MB] [--growth]
+    python benchmarks/loop.py [--records N] [--batches N] [--warm N] [--hits SHARE] [--heap MB] [--growth]
 
 On one embedded node, in one run, when bulk requests and backlogs have warmed it up (Java compiles for some ten passes): plain bulk
 requests store the events, two under way; then `Detector` judges them, from a fresh cursor each time, as a backlog (each way of finding candidates, and the cheapest), in live batches of 1,000 and 10,000 (each stored,
@@ -56,13 +56,13 @@ GROWTH_BATCH = 10_000
 GROWTH_BATCHES = 10
 
 
-def made_records(count: int, rules: Sequence[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Ordinary records, with at most `HITS` alerts for each."""
+def made_records(count: int, rules: Sequence[tuple[str, Any]], share: float) -> Iterator[dict[str, Any]]:
+    """Ordinary records, with at most this share of an alert for each."""
     engine = Engine.of(rules)
     kept = hits = 0
     for record in scenario.iter_records(seed=7, background_count=count * 10):
         if found := engine.match(record):
-            if hits + len(found) > HITS * (kept + 1):
+            if hits + len(found) > share * (kept + 1):
                 continue
             hits += len(found)
         kept += 1
@@ -216,13 +216,14 @@ def main() -> int:
     parser.add_argument(
         "--warm", type=int, default=4, help="times that all is stored and judged before it is measured"
     )
+    parser.add_argument("--hits", type=float, default=HITS, help="alerts for each event, at most")
     parser.add_argument("--heap", type=int, default=2048, help="of the node, in MB")
     parser.add_argument("--growth", action="store_true", help="also by more and more rules")
     given = parser.parse_args()
     public = shared_rules()
     compiled = compile_rules([public] if public else []).compiled
     stored = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in compiled]
-    records = list(made_records(given.records, [(one.id, one.tree) for one in stored]))
+    records = list(made_records(given.records, [(one.id, one.tree) for one in stored], given.hits))
     profile = Profile.THROUGHPUT
     node = start(NodeOptions(name=NODE, ephemeral=True, profile=profile, heap_mb=given.heap))
     try:
