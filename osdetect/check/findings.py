@@ -53,7 +53,7 @@ class Subject(msgspec.Struct, frozen=True):
 
     document: Document
     rule: Rule | None
-    items: tuple[Item, ...] = msgspec.field(default=())
+    items: tuple[Item, ...] = ()
 
     @staticmethod
     def of(document: Document, rule: Rule | None) -> "Subject":

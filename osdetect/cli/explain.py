@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+import orjson
 import typer
 
 from osdetect.cli.options import Output
@@ -186,8 +187,6 @@ def _lines_of(compiled: Compiled) -> Iterator[str]:
 
 
 def _compact(query: Mapping[str, Any]) -> str:
-    import orjson  # noqa: PLC0415  # only here
-
     return printable(orjson.dumps(query).decode(), 4_000)
 
 

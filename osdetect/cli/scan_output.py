@@ -114,11 +114,10 @@ def print_found(found: Found, refused: int, other_sources: int, limit: int) -> N
     shown = found.top(limit)
     if shown:
         print_table("", _HEADER, [(_level(row[0]), *row[1:]) for row in map(_row, shown)])
-    wanted = min(limit or report.alerts, report.alerts)
-    more = report.alerts - (len(shown) if report.stopped else wanted)
-    if more:
+    wanted = len(shown) if report.stopped else min(limit or report.alerts, report.alerts)
+    if more := report.alerts - wanted:
         write_line(f"... and {more:,} more: --limit 0 shows all, --output json, ndjson or csv writes all")
-    if len(shown) < wanted and not report.stopped:
+    if len(shown) < wanted:
         raise NotShown(
             f"{wanted - len(shown):,} alerts cannot be shown, though they are counted",
             cause="their files were changed or deleted since they were judged, or the process that read them again died",

@@ -26,7 +26,7 @@ class Case(msgspec.Struct, frozen=True):
 
     line: tuple[str, ...]
     roles: frozenset[str]
-    exits: frozenset[int] = msgspec.field(default=frozenset({ExitCode.OK}))
+    exits: frozenset[int] = frozenset({ExitCode.OK})
     """With which it may end under those."""
 
 

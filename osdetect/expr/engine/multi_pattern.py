@@ -91,12 +91,12 @@ class MultiPattern(msgspec.Struct, frozen=True):
                 case _:
                     others.append((place, predicate(test)))
         of_wildcards = tuple(_Wildcards.of(cased, listed) for cased, listed in wildcards.items() if listed)
-        anchored = _regexes([(place, test) for place, test in regexes if not _is_free(test)])
+        free = [(place, test) for place, test in regexes if _is_free(test)]
+        anchored = [(place, test) for place, test in regexes if not _is_free(test)]
+        of_anchored = _hints([test for _, test in anchored])
+        of_networks = [literals_of(test) for _, test in networks]
         literals = dict.fromkeys((*equal, *map(fold_case, equal_cased)))
         literals.update(dict.fromkeys(fold_case(text) for one in of_wildcards for text in one.literals))
-        free = [(place, test) for place, test in regexes if _is_free(test)]
-        of_anchored = _hints([test for _, test in regexes if not _is_free(test)])
-        of_networks = [literals_of(test) for _, test in networks]
         literals.update(dict.fromkeys(chain(of_anchored or (), *of_networks)))
         unclear = others or of_anchored is None or not all(of_networks)
         told = len(literals) <= _MOST_CLUES and "" not in literals and not unclear
@@ -106,7 +106,7 @@ class MultiPattern(msgspec.Struct, frozen=True):
             equal_cased,
             of_wildcards,
             _regexes(free),
-            anchored,
+            _regexes(anchored),
             networks_of(networks) if networks else None,
             tuple(others),
             tuple(literals) if told else None,
