@@ -20,7 +20,7 @@ from osdetect.vocabulary import ExitCode
 from tests.alerts.material import alert, alert_id, put, put_numbers, stored
 from tests.cli.conftest import Osdetect, Ran, environment
 from tests.faults.material import ask, detected, put_records, record, rule_text
-from tests.faults.proxy import FaultProxy, Reply
+from tests.faults.proxy import NOT_REFRESHED, FaultProxy
 
 DEAD = "http://127.0.0.1:9"
 NAMED = {"OSDETECT_USER": "kim"}
@@ -44,8 +44,7 @@ def test_a_list_from_which_the_newest_alerts_may_be_missing_is_not_shown(
     cluster: Cluster, proxy: FaultProxy, osdetect: Osdetect
 ) -> None:
     put_numbers(cluster, range(3))
-    half = Reply(200, {"_shards": {"total": 1, "successful": 0, "failed": 1, "failures": []}})
-    proxy.choose = lambda asked: half if asked.path.endswith("/_refresh") else None
+    proxy.choose = lambda asked: NOT_REFRESHED if asked.path.endswith("/_refresh") else None
     ran = osdetect("alerts", "list", "--namespace", "t", "--url", proxy.url)
     assert (ran.status, ran.out) == (ExitCode.CLUSTER, "")
     assert "could be refreshed" in ran.err

@@ -15,13 +15,12 @@ from osdetect.detect import DetectOptions, Detector
 from osdetect.documents.match import is_lone
 from osdetect.errors import ClusterRefused, ClusterUnavailable
 from tests.faults.material import ask, connect, cursors, documents, put_records, record, rule_text
-from tests.faults.proxy import FaultProxy, Reply, refusal
+from tests.faults.proxy import NOT_REFRESHED, FaultProxy, Reply, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 OTHER = "osdetect-cloudtrail-t-2024.06"
 ALERTS = "osdetect-alerts-t-*"
 HIT = "{eventName: DeleteThing}"
-HALF = Reply(200, {"_shards": {"total": 1, "successful": 0, "failed": 1, "failures": []}})
 FORBIDDEN = refusal(403, "security_exception", "no permissions for [indices:admin/refresh]")
 
 
@@ -68,7 +67,7 @@ def _only_alert(cluster: Cluster) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "worker"), [(HALF, "first"), (FORBIDDEN, "second")], ids=["away", "refused"]
+    ("answer", "worker"), [(NOT_REFRESHED, "first"), (FORBIDDEN, "second")], ids=["away", "refused"]
 )
 def test_the_event_is_deleted(
     cluster: Cluster, interrupted: Callable[..., None], answer: Reply, worker: str
@@ -90,7 +89,7 @@ def test_there_are_more_than_a_page_of_them(
     monkeypatch.setattr("osdetect.detect.interrupted._PAGE", 2)
     hours = [record(n, eventName="DeleteThing", eventTime=f"2024-05-02T{n:02}:30:00Z") for n in range(2, 9)]
     put_records(cluster, INDEX, hours)
-    interrupted(HALF, matches=8)
+    interrupted(NOT_REFRESHED, matches=8)
     for event in list(documents(cluster.url, INDEX))[:4]:
         ask(cluster.url, "DELETE", f"/{INDEX}/_doc/{event}?refresh=true")
     counts = _detector(cluster, Clock(), "first")().counts
@@ -103,7 +102,7 @@ def test_there_are_more_than_a_page_of_them(
 
 
 def test_its_index_is_deleted(cluster: Cluster, interrupted: Callable[..., None]) -> None:
-    interrupted(HALF)
+    interrupted(NOT_REFRESHED)
     ask(cluster.url, "DELETE", f"/{INDEX}")
     put_records(cluster, OTHER, [record(2)])
     clock = Clock()
@@ -121,7 +120,7 @@ def test_its_index_is_deleted(cluster: Cluster, interrupted: Callable[..., None]
 
 
 def test_the_event_is_there(cluster: Cluster, interrupted: Callable[..., None]) -> None:
-    interrupted(HALF)
+    interrupted(NOT_REFRESHED)
     counts = _detector(cluster, Clock(), "first")().counts
     assert (counts.matches, counts.groups_created) == (1, 1)
     alert = _only_alert(cluster)

@@ -23,7 +23,7 @@ from tests.faults.material import (
     rule_id,
     rule_text,
 )
-from tests.faults.proxy import FaultProxy, Reply
+from tests.faults.proxy import NOT_REFRESHED, FaultProxy
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 ALERTS = "osdetect-alerts-t-*"
@@ -152,9 +152,10 @@ def test_a_refresh_that_missed_the_matches_is_an_outage_and_no_group_without_mat
 ) -> None:
     _live(cluster, tmp_path, "{suppress: {window: 1h}}")
     put_records(cluster, INDEX, [_hit(1)])
-    half = Reply(200, {"_shards": {"total": 1, "successful": 0, "failed": 1, "failures": []}})
     proxy.choose = lambda asked: (
-        half if asked.path.startswith("/osdetect-matches-") and asked.path.endswith("/_refresh") else None
+        NOT_REFRESHED
+        if asked.path.startswith("/osdetect-matches-") and asked.path.endswith("/_refresh")
+        else None
     )
     with connect(proxy.url) as other, pytest.raises(ClusterUnavailable, match="could be refreshed"):
         detected(other)

@@ -70,6 +70,8 @@ def refusal(status: int, kind: str, reason: str) -> Reply:
 
 
 TOO_MANY = refusal(429, "rejected_execution_exception", "rejected execution of coordinating operation")
+NOT_REFRESHED = Reply(200, {"_shards": {"total": 1, "successful": 0, "failed": 1, "failures": []}})
+"""To a refresh: taken, and the shard could not do it."""
 
 
 def on(path_end: str, faults: Sequence[Fault], *, method: str = "") -> Choose:

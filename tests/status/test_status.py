@@ -11,7 +11,7 @@ from osdetect.status.heartbeat import PassMark, mark_pass, raise_alarm, read_mar
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect
 from tests.faults.material import ask, documents, put_records, record
-from tests.faults.proxy import Asked, FaultProxy, Reply
+from tests.faults.proxy import NOT_REFRESHED, Asked, FaultProxy, Reply
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -60,10 +60,9 @@ def test_figures_from_which_the_newest_documents_may_be_missing_are_not_shown(
     put_records(cluster, INDEX, [record(1)])
     _detect(osdetect, cluster)
     put_records(cluster, INDEX, [record(2)])
-    half = Reply(200, {"_shards": {"total": 1, "successful": 0, "failed": 1, "failures": []}})
 
     def choose(asked: Asked) -> Reply | None:
-        return half if index in asked.path and asked.path.endswith("/_refresh") else None
+        return NOT_REFRESHED if index in asked.path and asked.path.endswith("/_refresh") else None
 
     with FaultProxy(cluster.url, choose) as proxy:
         done = osdetect("status", "-n", "t", "--url", proxy.url)
