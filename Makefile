@@ -39,6 +39,7 @@ bench: $(VENV)/dev.ready ## Measure everything (benchmarks/README.md)
 	$(BIN)/python benchmarks/compile.py
 	$(BIN)/python benchmarks/detect.py
 	$(BIN)/python benchmarks/loop.py --growth
+	$(BIN)/python benchmarks/ways.py
 	$(BIN)/python benchmarks/flood.py
 	$(BIN)/python benchmarks/catalog.py
 	$(BIN)/python benchmarks/deploy.py

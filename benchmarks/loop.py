@@ -34,8 +34,10 @@ from growth import grown_rules
 from records import Timed, shared_rules, timed
 
 from osdetect import scenario
+from osdetect.cli.main import collect_from_here
 from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster, Connection
+from osdetect.compiler.compiled_file import CompiledRule
 from osdetect.deploy import deploy
 from osdetect.detect import DetectOptions, Detector, Method, RunReport
 from osdetect.documents.event import event_document
@@ -69,6 +71,14 @@ def made_records(count: int, rules: Sequence[tuple[str, Any]], share: float) -> 
         yield record
         if kept == count:
             return
+
+
+def rules_and_records(count: int, share: float) -> tuple[Sequence[CompiledRule], list[dict[str, Any]]]:
+    """All rules there are for CloudTrail, and so many records with at most this share of an alert for each."""
+    public = shared_rules()
+    compiled = compile_rules([public] if public else []).compiled
+    stored = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in compiled]
+    return compiled, list(made_records(count, [(one.id, one.tree) for one in stored], share))
 
 
 def actions(index: str, records: Sequence[dict[str, Any]]) -> list[bytes]:
@@ -220,10 +230,8 @@ def main() -> int:
     parser.add_argument("--heap", type=int, default=2048, help="of the node, in MB")
     parser.add_argument("--growth", action="store_true", help="also by more and more rules")
     given = parser.parse_args()
-    public = shared_rules()
-    compiled = compile_rules([public] if public else []).compiled
-    stored = [StoredRule.from_source(one.id, orjson.loads(one.document)) for one in compiled]
-    records = list(made_records(given.records, [(one.id, one.tree) for one in stored], given.hits))
+    compiled, records = rules_and_records(given.records, given.hits)
+    collect_from_here()  # as the command does: to look for garbage among the records again and again is none of the loop's work
     profile = Profile.THROUGHPUT
     node = start(NodeOptions(name=NODE, ephemeral=True, profile=profile, heap_mb=given.heap))
     try:

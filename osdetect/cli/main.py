@@ -31,7 +31,7 @@ def main() -> NoReturn:
     """Run the command line and exit with its status."""
     end_where_it_stands()
     try:
-        status = run(ready=_collect_from_here)
+        status = run(ready=collect_from_here)
         sys.stdout.flush()
     except BrokenPipeError:
         status = _reader_gone()
@@ -41,7 +41,7 @@ def main() -> NoReturn:
     sys.exit(status)
 
 
-def _collect_from_here() -> None:
+def collect_from_here() -> None:
     """Leave alone what is there by now; look for garbage among the rest, more seldom than Python does by default.
 
     Events are plain trees without cycles: to look for garbage among them that often costs about a sixth of a pass (benchmarks/README.md).

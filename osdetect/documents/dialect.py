@@ -68,7 +68,11 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
 
     def has_none(self, event: Mapping[str, Any], facts: Iterable[str]) -> bool:
         """Whether it is plain that the event says nothing of any of them; False where that takes a closer look."""
-        return all(_plain(event, path) is _ABSENT for fact in facts for path in self.paths.get(fact, ()))
+        for fact in facts:
+            for path in self.paths.get(fact, ()):
+                if _plain(event, path) is not _ABSENT:
+                    return False
+        return True
 
     def texts(self, event: Mapping[str, Any]) -> dict[str, str]:
         """The `text` of each of `FACTS`."""
@@ -124,7 +128,7 @@ def _plain(event: Any, path: str) -> Any:
         if not isinstance(event, dict):
             return _UNCLEAR if isinstance(event, (list, Mapping)) else _ABSENT
         if step not in event:
-            return _UNCLEAR if any(key in event for key in dotted) else _ABSENT
+            return _ABSENT if event.keys().isdisjoint(dotted) else _UNCLEAR
         event = event[step]
     return event
 

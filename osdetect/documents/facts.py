@@ -47,20 +47,23 @@ class Facts:
         for place in self._places:
             here: Any = event
             for step, dotted in place.way:
-                inner = here.get(step) if isinstance(here, dict) else here
-                if inner is None and isinstance(here, dict) and any(key in here for key in dotted):
-                    inner = _UNCLEAR
-                here = inner
                 if not isinstance(here, dict):
                     break
+                inner = here.get(step)
+                if inner is None and not here.keys().isdisjoint(dotted):
+                    inner = _UNCLEAR
+                here = inner
             if isinstance(here, dict):
+                get = here.get
                 for fact, key in place.keys:
-                    value = here.get(key)
-                    if isinstance(value, str):
+                    value = get(key)
+                    if value is None:
+                        continue
+                    if value.__class__ is str:
                         found[fact] = value
                     elif isinstance(value, list):
                         found[fact] = slowly(event, fact)
-            elif here is _UNCLEAR or isinstance(here, (list, Mapping)):
+            elif here is not None and (here is _UNCLEAR or isinstance(here, (list, Mapping))):
                 for fact, _ in place.keys:
                     found[fact] = slowly(event, fact)
         for fact in self._elsewhere:

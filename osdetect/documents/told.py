@@ -19,6 +19,17 @@ _SHORT = 100
 _ERRORS = ("errorCode", "errorMessage")
 MAX_VALUE = 2_048
 """Characters of a value that an alert keeps; more are cut."""
+_AS_THEY_ARE = (
+    ("eventID", "event", "id", None),
+    ("eventName", "event", "action", None),
+    ("eventSource", "event", "provider", None),
+    ("awsRegion", "cloud", "region", None),
+    ("sourceIPAddress", "source", "address", None),
+    ("userAgent", "user_agent", "original", MAX_VALUE),
+    ("errorCode", "error", "code", None),
+    ("errorMessage", "error", "message", MAX_VALUE),
+)
+"""Facts that an alert has as the record has them: the object and the name of ECS, and how many characters at most."""
 
 
 class EventReference(msgspec.Struct, frozen=True):
@@ -91,7 +102,7 @@ def told(event: Mapping[str, Any], at: EventReference, run: RunReference, dialec
         happened=happened,
         month=_month(happened),
         timestamp=_iso(happened or ingested or run.now),
-        call={name: values for name, values in call.items() if values},
+        call=call,
         lag_ms=max(0, int((run.now - ingested).total_seconds() * 1000)) if ingested else None,
     )
 
@@ -110,35 +121,33 @@ def happened_at(event: Mapping[str, Any], dialect: Dialect) -> datetime | None:
     return _happened(dialect.text(event, "eventTime"), event)
 
 
-def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The texts, objects and lists that say something."""
-    return {name: value for name, value in values.items() if value}
-
-
 def _happened(event_time: str, event: Mapping[str, Any]) -> datetime | None:
     parsed = _instant(event_time) or _instant(_text(event.get("@timestamp")))
     return parsed.astimezone(UTC) if parsed else None
 
 
 def _call(event: Mapping[str, Any], said: Mapping[str, str], dialect: Dialect) -> dict[str, dict[str, Any]]:
-    account = said["recipientAccountId"] or said["userIdentity.accountId"]
+    """The objects that say something, each without what would be empty in it."""
     user, address = _user(said), said["sourceIPAddress"]
     ip = _ip(address)
+    account = said["recipientAccountId"] or said["userIdentity.accountId"]
+    identities = _identities(said, user)
     call: dict[str, dict[str, Any]] = {
-        "event": {
-            "id": said["eventID"],
-            "action": said["eventName"],
-            "provider": said["eventSource"],
-            "outcome": _outcome(event, said, dialect),
-        },
-        "cloud": {"account": {"id": account} if account else {}, "region": said["awsRegion"]},
+        "event": {},
+        "cloud": {"account": {"id": account}} if account else {},
         "user": user,
-        "source": {"ip": ip, "address": address},
-        "user_agent": {"original": said["userAgent"][:MAX_VALUE]},
-        "error": {"code": said["errorCode"], "message": said["errorMessage"][:MAX_VALUE]},
-        "related": {"user": _identities(said, user), "ip": [ip] if ip else []},
+        "source": {"ip": ip} if ip else {},
+        "user_agent": {},
+        "error": {},
+        "related": {"user": identities} if identities else {},
     }
-    return {name: _without_empty(values) for name, values in call.items()}
+    for fact, block, name, longest in _AS_THEY_ARE:
+        if text := said[fact]:
+            call[block][name] = text[:longest]
+    call["event"]["outcome"] = _outcome(event, said, dialect)
+    if ip:
+        call["related"]["ip"] = [ip]
+    return {name: values for name, values in call.items() if values}
 
 
 def _outcome(event: Mapping[str, Any], said: Mapping[str, str], dialect: Dialect) -> str:
@@ -162,7 +171,9 @@ def _user(said: Mapping[str, str]) -> dict[str, str]:
         or said["userIdentity.arn"].rpartition("/")[2]
         or said["userIdentity.invokedBy"]
     )
-    return _without_empty({"name": name, "id": said["userIdentity.principalId"]})
+    principal = said["userIdentity.principalId"]
+    user = {"name": name} if name else {}
+    return {**user, "id": principal} if principal else user
 
 
 def _identities(said: Mapping[str, str], user: Mapping[str, str]) -> list[str]:
@@ -212,4 +223,9 @@ def _iso(moment: datetime) -> str:
 
 
 def _month(happened: datetime | None) -> str:
-    return f"{happened.year:04}.{happened.month:02}" if happened else UNDATED
+    return _known_month(happened.year, happened.month) if happened else UNDATED
+
+
+@lru_cache(maxsize=4_096)
+def _known_month(year: int, month: int) -> str:
+    return f"{year:04}.{month:02}"

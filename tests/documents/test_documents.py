@@ -169,6 +169,8 @@ def test_the_identity_of_an_alert_is_rule_and_event() -> None:
     [
         ({"@timestamp": "2024-05-31T23:30:00-02:00"}, "2024.06"),
         ({"eventTime": "2024-05-31T23:30:00Z"}, "2024.05"),
+        ({"eventTime": "2006-01-01T00:30:00+02:00"}, "2005.12"),
+        ({"eventTime": "2099-12-31T23:30:00-02:00"}, "2100.01"),
         ({"eventTime": "soon"}, "undated"),
         ({}, "undated"),
     ],
