@@ -127,29 +127,38 @@ class Tuning(msgspec.Struct, frozen=True):
 UNTUNED = Tuning()
 
 
-def settings(given: object) -> Tuning:
-    """What a rule's author or a settings file says of it: `mode` and `suppress`.
+def settings(given: object, own: Tuning = UNTUNED) -> Tuning:
+    """What a rule's author or a settings file says of it: `mode` and `suppress`; what it does not say stays as it is.
+
+    Args:
+        given: what is said.
+        own: how the rule is tuned without it.
 
     Raises:
         ValueError: it says something else; the message is for people.
 
     >>> settings({"suppress": {"group_by": ["userIdentity.arn"], "window": "1h"}}).suppression
     Suppression(group_by=('userIdentity.arn',), window_s=3600)
+    >>> settings({"suppress": False}, Tuning(Mode.SHADOW, Suppression((), 60)))
+    Tuning(mode=<Mode.SHADOW: 'shadow'>, suppression=None, exceptions=())
     """
     if not isinstance(given, Mapping):
         raise ValueError("it must be a map")  # noqa: TRY004  # a fault of what was written, not of the program
     unknown = sorted(set(map(str, given)) - {"mode", "suppress", _OF_CHECK})
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not known; there are mode and suppress")
-    word = given.get("mode", Mode.ALERT.value)
+    word = given.get("mode", own.mode.value)
     # YAML reads a bare off as false
     word = Mode.OFF.value if word is False else word
     if word not in list(Mode):
         raise ValueError(f"mode is one of {', '.join(Mode)}, not {str(word)[:40]!r}")
-    return Tuning(Mode(word), _suppression(given["suppress"]) if "suppress" in given else None)
+    suppression = _suppression(given["suppress"]) if "suppress" in given else own.suppression
+    return replace(own, mode=Mode(word), suppression=suppression)
 
 
-def _suppression(given: object) -> Suppression:
+def _suppression(given: object) -> Suppression | None:
+    if given is False:  # a settings file has no other word that takes away what the rule says
+        return None
     if not isinstance(given, Mapping) or not set(given) <= {"group_by", "window"}:
         raise ValueError("suppress takes group_by and window")
     fields = given.get("group_by", [])

@@ -4,19 +4,21 @@ import tomllib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 import typer
-from msgspec.structs import replace
 
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_json, print_refusals, print_table, write_line
 from osdetect.compiler.compiled_file import CompiledRule
+from osdetect.deploy.releases import Deployable
 from osdetect.detect.tuned import Tuned, tuned_rules
 from osdetect.documents.event import check_namespace
-from osdetect.errors import RuleError, UsageError, Where
-from osdetect.tuning import Tuning, settings
+from osdetect.documents.stored_rule import StoredRule
+from osdetect.errors import UsageError, Where
+from osdetect.tuning import settings
 from osdetect.vocabulary import ExitCode
 
 TuningFile = Annotated[
@@ -62,11 +64,10 @@ def _row(one: Tuned, today: date) -> tuple[str, ...]:
 
 
 def tuned(compiled: Sequence[CompiledRule], file: Path | None) -> tuple[CompiledRule, ...]:
-    """The rules with what a settings file says of them; it wins over what they say themselves, exceptions stay.
+    """The rules with what a settings file says of them: what it says wins over what they say themselves, the rest stays.
 
     Raises:
-        UsageError: the file cannot be read.
-        RuleError: it says what cannot be used, or names no rule.
+        UsageError: the file cannot be read, says what cannot be used, or names no rule.
     """
     if file is None:
         return tuple(compiled)
@@ -77,13 +78,12 @@ def tuned(compiled: Sequence[CompiledRule], file: Path | None) -> tuple[Compiled
         name = rule.id if rule.id in said else rule.title
         if name in said:
             found.add(name)
-            own = rule.tuning
-            rules.append(rule.with_tuning(replace(said[name], exceptions=own.exceptions)))
+            rules.append(rule.with_tuning(settings(said[name], rule.tuning)))
         else:
             rules.append(rule)
     unknown = sorted(said.keys() - found)
     if unknown:
-        raise RuleError(
+        raise UsageError(
             f"no rule has the id or title {unknown[0][:100]!r}",
             cure="take it out of the file, or deploy the rule as well",
             where=_where(file, unknown[0]),
@@ -91,7 +91,8 @@ def tuned(compiled: Sequence[CompiledRule], file: Path | None) -> tuple[Compiled
     return tuple(rules)
 
 
-def _read(file: Path) -> dict[str, Tuning]:
+def _read(file: Path) -> dict[str, Any]:
+    """What the file says of each rule; `settings` takes it."""
     try:
         data = tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -104,15 +105,14 @@ def _read(file: Path) -> dict[str, Tuning]:
             f"{file} has no table of rules",
             cure='write [rules."TITLE OR ID"] and below it mode = "shadow" or suppress = {window = "1h"}',
         )
-    made: dict[str, Tuning] = {}
     for name, given in rules.items():
         try:
-            made[name] = settings(given)
+            settings(given)
         except ValueError as error:
-            raise RuleError(
+            raise UsageError(
                 f"the settings of {name[:100]!r} cannot be used", cause=str(error), where=_where(file, name)
             ) from None
-    return made
+    return rules
 
 
 def _where(file: Path, name: str) -> Where:
@@ -123,25 +123,29 @@ def _where(file: Path, name: str) -> Where:
     return Where(str(file), at, max(1, text.find(name) + 1), text)
 
 
-def require_unexpired(compiled: Sequence[CompiledRule]) -> None:
+def require_unexpired(rules: Sequence[Deployable]) -> None:
     """Refuse to deploy exceptions that do not apply any more: their alerts come back, and somebody should know before.
 
     Raises:
-        RuleError: an exception has expired; nothing was deployed.
+        UsageError: an exception has expired; nothing was deployed.
+        RuleError: a rule is not what was compiled.
     """
     today = datetime.now(UTC).date()
-    expired: dict[str, RuleError] = {}
-    for rule in compiled:
-        for one in rule.tuning.exceptions if b'"exceptions"' in rule.document else ():
+    expired: dict[str, UsageError] = {}
+    for rule in rules:
+        if b'"exceptions"' not in rule.document:  # a tree is built only of those that may have one
+            continue
+        stored = StoredRule.from_source(rule.id, orjson.loads(rule.document))
+        for one in stored.tuning.exceptions:
             if one.expires <= today:
                 expired.setdefault(
                     one.id,
-                    RuleError(
+                    UsageError(
                         f"the exception {one.title!r} of {one.owner} expired on {one.expires}",
-                        cause=f"it is for {rule.title!r}: {one.reason}",
+                        cause=f"it is for {stored.words['rule'].get('name', rule.id)!r}: {one.reason}",
                         cure="give it a later day if it is still right, or take it out",
                     ),
                 )
     if expired:
         print_refusals(tuple(expired.values()), all_of_them=True)
-        raise RuleError("nothing was deployed", cause=f"{len(expired)} exceptions have expired")
+        raise UsageError("nothing was deployed", cause=f"{len(expired)} exceptions have expired")

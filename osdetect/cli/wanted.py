@@ -97,8 +97,7 @@ def wanted_rules(
 
     Raises:
         InputError: there is nothing usable.
-        UsageError: options contradict each other.
-        RuleError: an exception has expired, or the tuning file cannot be used.
+        UsageError: options contradict each other, an exception has expired, or the tuning file cannot be used.
     """
     if bundle is not None:
         return _bundled(rules, options, bundle, sha256)
@@ -142,4 +141,5 @@ def _bundled(rules: Sequence[Path], options: FileOptions, bundle: Path, sha256: 
             cure="give what osdetect bundle said, or leave the option out",
         )
     read = read_bundle(bundle, sha256 or "")
+    require_unexpired(read.rules)
     return Wanted(read.rules, read.dialect, read.shards, read.commit, None)

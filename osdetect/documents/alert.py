@@ -22,6 +22,7 @@ _ORDER = (
     "osdetect.source.shard",
     "osdetect.source.seq_no",
     "rule.id",
+    "osdetect.id",  # an event's own alert and that of the group which it began agree in all of the above
 )
 
 

@@ -3,14 +3,14 @@
 import smtplib
 import socket
 import ssl
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import Any
 
+from osdetect.notify.in_time import InTime
 from osdetect.notify.message import Message
 from osdetect.notify.outcome import Later, Never, Outcome, Sent
 from osdetect.notify.settings import Mail
@@ -19,34 +19,20 @@ from osdetect.source import printable
 
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 _SAID = 300
+_Refused = dict[str, tuple[int, bytes]]
 
 
-class _InTime(smtplib.SMTP):
-    """A connection that ends in time: the time-out of a socket is for each read only."""
+class _Server(smtplib.SMTP):
+    """A connection that is cut when the time is over; with a context it has TLS from the first byte."""
 
-    alarm: threading.Timer | None = None
+    def __init__(self, host: str, port: int, in_time: InTime, context: ssl.SSLContext | None) -> None:
+        self._in_time, self._context = in_time, context
+        super().__init__(host, port, timeout=in_time.seconds)
 
-    def connect(
-        self,
-        host: str = "localhost",
-        port: int = 0,
-        source_address: Any = None,
-    ) -> tuple[int, bytes]:
-        """Set the alarm first: the greeting is read in here."""
-        self.alarm = threading.Timer(self.timeout, _cut, (self,))
-        self.alarm.daemon = True
-        self.alarm.start()
-        return super().connect(host, port, source_address)
-
-    def close(self) -> None:
-        """Let go of the alarm as well."""
-        if self.alarm is not None:
-            self.alarm.cancel()
-        super().close()
-
-
-class _ImplicitInTime(_InTime, smtplib.SMTP_SSL):
-    """The same with TLS from the first byte."""
+    def _get_socket(self, host: str, port: int, _timeout: float) -> socket.socket:
+        """As in smtplib, whose own class for TLS overrides the same."""
+        plain = self._in_time.dial(host, port)
+        return self._context.wrap_socket(plain, server_hostname=host) if self._context else plain
 
 
 def mail_sender(
@@ -62,8 +48,8 @@ def mail_sender(
     def send(message: Message) -> Outcome:
         written = mail(message, channel, template, clock())
         try:
-            with _connected(channel, password) as server:
-                refused = server.send_message(written)
+            with InTime(channel.timeout_s) as in_time:
+                refused = _sent(written, channel, password, in_time)
         except smtplib.SMTPRecipientsRefused as error:
             final = all(code >= 500 for code, _ in error.recipients.values())
             why = f"it refused all recipients: {_refused(error.recipients)}"
@@ -84,7 +70,7 @@ def mail(message: Message, channel: Mail, template: Template, now: datetime) -> 
     """The e-mail; a repetition has the same Message-ID, by which mailboxes and people know it."""
     words = template.words(message)
     made = EmailMessage(policy=SMTP)
-    made["Subject"] = words.subject
+    made["Subject"] = _undecodable(words.subject)
     made["From"] = channel.sender
     made["To"] = ", ".join(channel.to)
     made["Date"] = format_datetime(now)
@@ -95,14 +81,29 @@ def mail(message: Message, channel: Mail, template: Template, now: datetime) -> 
     return made
 
 
-def _connected(channel: Mail, password: str) -> smtplib.SMTP:
+def _undecodable(text: str) -> str:
+    """The text without the beginning of an encoded word (RFC 2047): `email` would decode it, and line breaks come out of it."""
+    return text.replace("=?", "= ?")
+
+
+def _sent(written: EmailMessage, channel: Mail, password: str, in_time: InTime) -> _Refused:
+    """Send it; which recipients were refused.
+
+    What the server says to the mail decides. What it says to our leaving is of no matter: a mail that it took is sent.
+    """
+    server = _connected(channel, password, in_time)
+    try:
+        return server.send_message(written)
+    finally:
+        with suppress(OSError, smtplib.SMTPException):
+            server.quit()
+        server.close()
+
+
+def _connected(channel: Mail, password: str, in_time: InTime) -> smtplib.SMTP:
     port = channel.port or _PORTS[channel.tls]
     context = ssl.create_default_context(cafile=channel.ca_file or None)
-    server: smtplib.SMTP
-    if channel.tls == "implicit":
-        server = _ImplicitInTime(channel.host, port, timeout=channel.timeout_s, context=context)
-    else:
-        server = _InTime(channel.host, port, timeout=channel.timeout_s)
+    server = _Server(channel.host, port, in_time, context if channel.tls == "implicit" else None)
     try:
         if channel.tls == "starttls":
             server.starttls(context=context)  # refuses a server that does not offer it
@@ -114,16 +115,7 @@ def _connected(channel: Mail, password: str) -> smtplib.SMTP:
     return server
 
 
-def _cut(server: smtplib.SMTP) -> None:
-    sock = server.sock
-    if sock is not None:
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it ended just now
-
-
-def _refused(recipients: dict[str, tuple[int, bytes]]) -> str:
+def _refused(recipients: _Refused) -> str:
     return "; ".join(f"{who}: {code} {_text(said)}" for who, (code, said) in recipients.items())
 
 

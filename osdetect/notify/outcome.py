@@ -66,7 +66,7 @@ def asked_pause_s(retry_after: str, now: datetime) -> float:
         return float(min(int(text[:12]), LONGEST_ASKED_S))
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a year, or a zone, that no machine counts up to
         return 0.0
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     return min(max(0.0, (when - now).total_seconds()), LONGEST_ASKED_S)

@@ -44,7 +44,7 @@ def _first_line(channel: str, name: str, file: str) -> str:
     try:
         with Path(file).open(encoding="utf-8") as opened:
             return opened.readline(_LARGEST)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8 in it, or a NUL in its name
         raise UsageError(
             f"the {name} of channel {channel} cannot be read",
             cause=f"{file}: {getattr(error, 'strerror', '') or error}",

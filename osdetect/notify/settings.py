@@ -13,10 +13,11 @@ import msgspec
 from osdetect.documents.event import check_namespace
 from osdetect.errors import InputError, UsageError
 from osdetect.notify.secret import revealed
+from osdetect.schema.attack import tactic_of_id, tactic_of_tag, technique_of_tag
 from osdetect.vocabulary import Level
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,31}")
-_TAG = re.compile(r"attack\.[a-z0-9_.-]+", re.IGNORECASE)
+_TACTIC_ID = re.compile(r"attack\.(ta\d{4})", re.IGNORECASE)
 SHORTEST_DIGEST_S = 60
 _LARGEST_FILE = 1 << 20
 
@@ -55,7 +56,9 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             "timeout_s is not from 0.1 to 300": not 0.1 <= self.timeout_s <= 300,
         }
         odd = (
-            f"{tag!r} is no ATT&CK tag; alerts keep no others" for tag in self.tags if not _TAG.fullmatch(tag)
+            f"{tag!r} names no tactic or technique of ATT&CK; alerts keep no other tags"
+            for tag in self.tags
+            if not _is_kept(tag)
         )
         return (*(said for said, wrong in found.items() if wrong), *odd)
 
@@ -181,7 +184,11 @@ class File(Channel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
 
     def problems(self) -> tuple[str, ...]:
         """What cannot be, in words."""
-        own = {"path is empty": not self.path, "max_mb is below 0": self.max_mb < 0}
+        own = {
+            "path is empty": not self.path,
+            "path holds a NUL, which no file's name has": "\0" in self.path,
+            "max_mb is below 0": self.max_mb < 0,
+        }
         return (*super().problems(), *(said for said, wrong in own.items() if wrong))
 
 
@@ -273,6 +280,14 @@ def _checked_url(name: str, url: str, allow_http: bool) -> str:
             cure="use https, or say allow_http = true",
         )
     return url
+
+
+def _is_kept(tag: str) -> bool:
+    """Whether there may be alerts whose tactics and techniques (`osdetect.notify.wanted`) have what the tag names."""
+    found = _TACTIC_ID.fullmatch(tag)
+    if found:
+        return tactic_of_id(found[1].upper()) is not None
+    return technique_of_tag(tag) is not None or tactic_of_tag(tag.replace("_", "-")) is not None
 
 
 def _is_address(text: str) -> bool:

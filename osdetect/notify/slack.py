@@ -41,8 +41,8 @@ def slack_sender(
 def payload(words: Words) -> dict[str, Any]:
     """What Slack is sent."""
     sections = [_block("section", text) for text in _parts(words.text)]
-    left = len(sections) - _SECTIONS
-    if left > 0:  # the last names the author of the rule
+    if len(sections) > _SECTIONS:  # the last names the author of the rule
+        left = len(sections) - (_SECTIONS - 1)  # one tells of it
         told = _block("section", f"({left} parts of this message are left out)")
         sections = [*sections[: _SECTIONS - 2], told, sections[-1]]
     return {

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -22,6 +23,8 @@ from osdetect.notify.words import Template
 
 _PREFIX = "whsec_"
 """In front of a key that is written in base64."""
+_PARTS = re.compile(r"[\s,;:\"']+")
+"""What is between the parts of an Authorization header: a receiver may repeat the token without `Bearer`."""
 
 
 def webhook_sender(
@@ -33,7 +36,8 @@ def webhook_sender(
         UsageError: its address or a secret is not there.
     """
     url, secrets, authorization = channel.address(name), channel.secrets(name), channel.authorization(name)
-    receiver = Receiver(url, channel.timeout_s, channel.ca_file, (*secrets, authorization))
+    hidden = (*secrets, authorization, *_PARTS.split(authorization))
+    receiver = Receiver(url, channel.timeout_s, channel.ca_file, hidden)
 
     def send(message: Message) -> Outcome:
         text = body(message, template)

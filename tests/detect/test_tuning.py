@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from osdetect.cli.rules import compile_rules
 from osdetect.cli.tuning import require_unexpired, tuned
+from osdetect.cli.wanted import FileOptions, wanted_rules
 from osdetect.cluster import Cluster
 from osdetect.deploy import deploy
+from osdetect.deploy.bundle import Bundle, encoded
 from osdetect.detect.tuned import tuned_rules
-from osdetect.errors import ClusterUnavailable, RuleError
+from osdetect.documents.dialect import RAW
+from osdetect.errors import ClusterUnavailable, UsageError
+from osdetect.tuning import Mode, Suppression, Tuning
 from tests.faults.material import (
     ask,
     connect,
@@ -182,7 +187,7 @@ def test_an_exception_withholds_and_counts_until_its_day(cluster: Cluster, tmp_p
 
 
 def test_an_expired_exception_stops_the_deploy(cluster: Cluster, tmp_path: Path) -> None:
-    with pytest.raises(RuleError, match="nothing was deployed"):
+    with pytest.raises(UsageError, match="nothing was deployed"):
         _live(cluster, tmp_path, more=EXCEPTION.format(expires="2020-01-01"))
     assert ask(cluster.url, "GET", "/_alias/osdetect-rules", accept=(404,)).get("error")
 
@@ -226,7 +231,59 @@ def test_settings_that_name_no_rule_are_refused_with_their_line(tmp_path: Path) 
     (tmp_path / "rule.yml").write_text(rule_text(1, HIT))
     file = tmp_path / "tuning.toml"
     file.write_text('[rules."Made-up rule 1"]\nmode = "shadow"\n\n[rules."No such rule"]\nmode = "off"\n')
-    with pytest.raises(RuleError, match="no rule has the id or title") as refused:
+    with pytest.raises(UsageError, match="no rule has the id or title") as refused:
         tuned(compile_rules([tmp_path]).compiled, file)
     assert refused.value.where is not None
     assert refused.value.where.line == 4
+
+
+def test_settings_that_cannot_be_used_are_refused_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(rule_text(1, HIT))
+    file = tmp_path / "tuning.toml"
+    file.write_text('\n[rules."Made-up rule 1"]\nmode = "loud"\n')
+    with pytest.raises(UsageError, match="mode is one of") as refused:
+        tuned(compile_rules([tmp_path]).compiled, file)
+    assert refused.value.where is not None
+    assert refused.value.where.line == 2
+
+
+_HOUR, _DAY = Suppression((), 3_600), Suppression(("userIdentity.arn",), 86_400)
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ('mode = "alert"', Tuning(Mode.ALERT, _HOUR)),
+        (
+            'suppress = { group_by = ["userIdentity.arn"], window = "1d" }',
+            Tuning(Mode.SHADOW, _DAY),
+        ),
+        ("suppress = false", Tuning(Mode.SHADOW)),
+        ('mode = "off"\nsuppress = false', Tuning(Mode.OFF)),
+        ("", Tuning(Mode.SHADOW, _HOUR)),
+    ],
+)
+def test_settings_change_only_what_they_name(tmp_path: Path, settings: str, wanted: Tuning) -> None:
+    attribute = "osdetect: {mode: shadow, suppress: {window: 1h}}\n"
+    (tmp_path / "rule.yml").write_text(rule_text(1, HIT) + attribute)
+    (tmp_path / "more.yml").write_text(EXCEPTION.format(expires="2099-01-01"))
+    file = tmp_path / "tuning.toml"
+    file.write_text(f'[rules."Made-up rule 1"]\n{settings}\n')
+    (rule,) = tuned(compile_rules([tmp_path]).compiled, file)
+    assert len(rule.tuning.exceptions) == 1
+    assert replace(rule.tuning, exceptions=()) == wanted
+
+
+def test_a_bundle_with_an_expired_exception_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rule.yml").write_text(rule_text(1, HIT))
+    (tmp_path / "more.yml").write_text(EXCEPTION.format(expires="2020-01-01"))
+    made = tmp_path / "rules.tar"
+    made.write_bytes(encoded(Bundle(compile_rules([tmp_path]).compiled, RAW)))  # when it was not expired yet
+    options = FileOptions([], "", None, every_log_source=False, tuning=None, shards=1, no_cache=False)
+    with pytest.raises(UsageError, match="nothing was deployed"):
+        wanted_rules([], options, lambda: pytest.fail("no cluster is needed"), bundle=made)
+    said = capsys.readouterr().err
+    assert "'The nightly backup' of cloud-team expired on 2020-01-01" in said
+    assert "it is for 'Made-up rule 1'" in said

@@ -1,6 +1,8 @@
 """A clean node with the templates, receivers on this machine, and channels that send to them."""
 
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,8 @@ from osdetect.cluster import Cluster
 from osdetect.deploy.mappings import install
 from tests.cli.conftest import nowhere, osdetect
 from tests.faults.material import connect
+from tests.notify.certificate import certificate
+from tests.notify.mailbox import Mailbox
 from tests.notify.receiver import Receiver
 
 __all__ = ["nowhere", "osdetect"]
@@ -28,3 +32,15 @@ def cluster(node_url: str) -> Iterator[Cluster]:
 def receiver() -> Iterator[Receiver]:
     with Receiver() as made:
         yield made
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(certificate(tmp_path))
+    return made

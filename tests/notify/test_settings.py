@@ -76,10 +76,18 @@ def test_a_good_file_is_read(settings: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("[channels.a]\nkind = 'stdout'\ndigest_s = 59", "digest_s is below 60"),
         ("[channels.a]\nkind = 'stdout'\nattempts = 0", "attempts"),
         ("[channels.a]\nkind = 'stdout'\ntimeout_s = 1e9", "timeout_s"),
-        ("[channels.a]\nkind = 'stdout'\ntags = ['cve.2024.1']", "no ATT&CK tag"),
+        ("[channels.a]\nkind = 'stdout'\ntags = ['cve.2024.1']", "names no tactic or technique"),
+        ("[channels.a]\nkind = 'stdout'\ntags = ['attack.g0016']", "'attack.g0016' names no tactic"),
+        (
+            "[channels.a]\nkind = 'stdout'\ntags = ['attack.persistance']",
+            "'attack.persistance' names no tactic",
+        ),
+        ("[channels.a]\nkind = 'stdout'\ntags = ['attack.ta9999']", "'attack.ta9999' names no tactic"),
+        ("[channels.a]\nkind = 'stdout'\ntags = ['attack.t1098', 'attack.t1098.999']", "'attack.t1098.999'"),
         ("[channels.a]\nkind = 'stdout'\nnamespace = 'A-B'", "namespace"),
         ("[channels.A]\nkind = 'stdout'", "cannot be a channel's name"),
         ("[channels.a]\nkind = 'file'\npath = ''", "path is empty"),
+        ('[channels.a]\nkind = "file"\npath = "a\\u0000b"', "path holds a NUL"),
         (f"{HOOK}secret = 'abc'", "secret"),
         (f"{MAIL}to = []", "to names nobody"),
         (f'{MAIL}to = ["kim@example.org\\nBcc: all@example.org"]', "no mail address"),
@@ -93,6 +101,15 @@ def test_a_bad_file_is_refused(settings: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:
         read_channels(settings, "default")
     assert said in f"{refused.value}"
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["attack.Persistence", "attack.initial_access", "attack.ta0003", "attack.T1098.001", "attack.t1086"],
+)
+def test_a_tag_that_an_alert_may_have_is_taken(settings: Path, tag: str) -> None:
+    settings.write_text(f"[channels.a]\nkind = 'stdout'\ntags = ['{tag}']")
+    assert read_channels(settings, "default")["a"].tags == (tag,)
 
 
 def test_a_file_without_channels_is_no_input(settings: Path) -> None:
@@ -120,6 +137,7 @@ def test_a_file_without_channels_is_no_input(settings: Path) -> None:
         (f"{HOOK}url_env = 'URL'", "twice"),
         (f"{HOOK}secret_env = 'NOT_SET'", "is empty"),
         (f"{HOOK}secret_file = '/no/such/file'", "cannot be read"),
+        (f'{HOOK}secret_file = "a\\u0000b"', "cannot be read"),
         (f"{HOOK}secret_file = '/a'\nsecret_env = 'B'", "twice"),
         (f"{HOOK}authorization_env = 'TWO_LINES'", "cannot be sent"),
         (f"{HOOK}ca_file = '/no/such/file'", "is not there"),

@@ -11,15 +11,11 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from aiosmtpd import smtp
-from aiosmtpd.controller import Controller
 from msgspec.structs import replace
 
 from osdetect.notify.message import Message, example, trial
@@ -29,6 +25,7 @@ from osdetect.notify.settings import File, Mail, Slack, Stdout, Webhook
 from osdetect.notify.slack import payload
 from osdetect.notify.words import Words
 from tests.notify.certificate import certificate
+from tests.notify.mailbox import Controller, Mailbox, free_port
 from tests.notify.receiver import Answer, Receiver
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -95,6 +92,28 @@ def test_an_answer_that_repeats_secrets_shows_none(
     assert outcome == Never("it answered 400: no: (not shown) at (not shown) \\x1b[31m")
 
 
+@pytest.mark.parametrize(
+    ("authorization", "answer", "wanted"),
+    [
+        ("Bearer T0KEN-1234", "invalid token T0KEN-1234", "invalid token (not shown)"),
+        ("Basic abcd:abcdef", "no: abcdef, abcd", "no: (not shown), (not shown)"),
+        ('Key id="kim-1", key="s3cret"', "s3cret is none of kim-1", "(not shown) is none of (not shown)"),
+    ],
+)
+def test_an_answer_that_repeats_parts_of_the_authorization_shows_none(
+    message: Message,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    authorization: str,
+    answer: str,
+    wanted: str,
+) -> None:
+    monkeypatch.setenv("TOKEN", authorization)
+    receiver.answers = [Answer(401, (), answer.encode())]
+    outcome = sender("soc", Webhook(url=receiver.url, authorization_env="TOKEN"), clock)(message)
+    assert outcome == Never(f"it answered 401: {wanted}")
+
+
 def test_a_receiver_that_drips_does_not_hold_us(message: Message) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
@@ -152,77 +171,13 @@ def test_slack_leaves_out_the_middle_of_what_is_too_long() -> None:
     made = payload(Words("s", "\n".join(["&" * 900] * 40 + ["Author: A"])))
     texts = [block["text"]["text"] for block in made["blocks"]]
     assert len(texts) == 11
-    assert "parts of this message are left out" in texts[-2]
+    assert texts[-2] == "(32 parts of this message are left out)", "of 41"
     assert texts[-1].endswith("Author: A")
 
 
-class _Mailbox:
-    """An SMTP server's handler that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.refuse: dict[str, str] = {}
-        self.encrypted: list[bool] = []
-
-    async def handle_RCPT(  # noqa: N802  # as aiosmtpd names it
-        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
-    ) -> str:
-        if address in self.refuse:
-            return self.refuse[address]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        self.encrypted.append(
-            session.ssl is not None or server.transport.get_extra_info("sslcontext") is not None
-        )
-        return "250 OK"
-
-
-class _Controller(Controller):
-    """On any free port."""
-
-    def __init__(self, handler: _Mailbox, context: ssl.SSLContext | None, **more: Any) -> None:
-        super().__init__(handler, hostname="127.0.0.1", port=_free_port(), **more)
-        self._context = context
-
-    def _trigger_server(self) -> None:
-        """Connect, so that `start` sees a server: theirs does not trust our certificate."""
-        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        with socket.create_connection((self.hostname, self.port), timeout=5) as taken:
-            if self.ssl_context is None:
-                assert taken.recv(100)
-                return
-            with trusting.wrap_socket(taken) as spoken:
-                assert spoken.recv(100)
-
-    def factory(self) -> smtp.SMTP:
-        return smtp.SMTP(self.handler, tls_context=self._context, hostname="127.0.0.1")
-
-
-def _free_port() -> int:
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        return int(reserved.getsockname()[1])
-
-
 @pytest.fixture
-def mailbox() -> _Mailbox:
-    return _Mailbox()
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificate(tmp_path))
-    return made
-
-
-@pytest.fixture
-def starttls(mailbox: _Mailbox, context: ssl.SSLContext) -> Iterator[int]:
-    controller = _Controller(mailbox, context)
+def starttls(mailbox: Mailbox, context: ssl.SSLContext) -> Iterator[int]:
+    controller = Controller(mailbox, context)
     controller.start()
     yield controller.port
     controller.stop()
@@ -238,7 +193,7 @@ def _mail(port: int, tmp_path: Path, **settings: Any) -> Mail:
 
 
 def test_mail_goes_over_starttls_and_its_headers_are_ours(
-    message: Message, mailbox: _Mailbox, starttls: int, tmp_path: Path
+    message: Message, mailbox: Mailbox, starttls: int, tmp_path: Path
 ) -> None:
     send = sender("soc", _mail(starttls, tmp_path), clock)
     assert send(message) == Sent()
@@ -257,9 +212,9 @@ def test_mail_goes_over_starttls_and_its_headers_are_ours(
 
 
 def test_mail_goes_over_implicit_tls(
-    message: Message, mailbox: _Mailbox, context: ssl.SSLContext, tmp_path: Path
+    message: Message, mailbox: Mailbox, context: ssl.SSLContext, tmp_path: Path
 ) -> None:
-    controller = _Controller(mailbox, None, ssl_context=context)
+    controller = Controller(mailbox, None, ssl_context=context)
     controller.start()
     try:
         outcome = sender("soc", _mail(controller.port, tmp_path, tls="implicit"), clock)(message)
@@ -270,10 +225,10 @@ def test_mail_goes_over_implicit_tls(
 
 
 def test_a_mail_server_without_tls_gets_nothing_unless_the_settings_say_so(
-    message: Message, mailbox: _Mailbox, tmp_path: Path
+    message: Message, mailbox: Mailbox, tmp_path: Path
 ) -> None:
     certificate(tmp_path)
-    controller = _Controller(mailbox, None)
+    controller = Controller(mailbox, None)
     controller.start()
     try:
         tls = sender("soc", _mail(controller.port, tmp_path), clock)(message)
@@ -303,7 +258,7 @@ def test_a_mail_server_without_tls_gets_nothing_unless_the_settings_say_so(
 )
 def test_refused_recipients(
     message: Message,
-    mailbox: _Mailbox,
+    mailbox: Mailbox,
     starttls: int,
     tmp_path: Path,
     refused: dict[str, str],
@@ -315,7 +270,7 @@ def test_refused_recipients(
 
 @pytest.mark.parametrize("host", ["a..b", "no-such-host.invalid", "127.0.0.1"])
 def test_a_mail_server_that_is_not_there_is_tried_again(message: Message, tmp_path: Path, host: str) -> None:
-    channel = msgspec.structs.replace(_mail(_free_port(), tmp_path, ca_file=""), host=host)
+    channel = msgspec.structs.replace(_mail(free_port(), tmp_path, ca_file=""), host=host)
     assert isinstance(sender("soc", channel, clock)(message), Later)
 
 
@@ -378,3 +333,4 @@ def test_what_answers_mean() -> None:
     assert asked_pause_s("Sun, 01 Mar 2026 12:01:30 GMT", NOW) == 90
     assert asked_pause_s("Sun, 01 Mar 2026 11:00:00 GMT", NOW) == 0
     assert [asked_pause_s(text, NOW) for text in ("", "soon", "-5", "9" * 30)] == [0, 0, 0, 6 * 3_600]
+    assert asked_pause_s("Mon, 01 Mar 99999999999999 12:00:00 GMT", NOW) == 0, "no calendar has it"
