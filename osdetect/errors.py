@@ -127,7 +127,7 @@ class ClusterRefused(ClusterError):
 
 
 class ClusterBusy(ClusterError):
-    """Another deploy is under way; nothing was changed."""
+    """Another deploy, or another worker of the same back-fill, is under way; nothing was changed."""
 
     exit_code = ExitCode.BUSY
 

@@ -44,6 +44,13 @@ def backfill(
     rate: Annotated[
         float, typer.Option("--rate", help="At most so many events a second; 0: as fast as it goes.", min=0.0)
     ] = 0.0,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Judge also what this job has judged before: for alerts that were deleted since.",
+        ),
+    ] = False,
     namespace: Namespace = NAMESPACE,
     target: Target = "",
     lease_s: LeaseS = 30.0,
@@ -54,8 +61,8 @@ def backfill(
 ) -> int:
     """Judge events of the past by the deployed rules; alerts that are there stay as they are.
 
-    Interrupted, it goes on from where it was when it is run again; several at once share the work. It waits while a live
-    detector is at work.
+    Interrupted, it goes on from where it was when it is run again; several at once share the work, and each ends when all is
+    judged. It waits while a live detector is at work.
 
     Examples: `osdetect backfill --from 2026-01-01 --to 2026-02-01` · `osdetect backfill --new-rules`
     """
@@ -69,6 +76,7 @@ def backfill(
         rules=tuple(rules or ()),
         new_rules=new_rules,
         events_per_s=rate,
+        again=again,
     )
     if options.start and options.end and options.start >= options.end:
         raise UsageError(

@@ -30,7 +30,7 @@ from osdetect.documents.event import check_namespace
 from osdetect.errors import ClusterUnavailable, OsdetectError, UsageError
 from osdetect.follow import this_worker
 from osdetect.status.health import Health, serving
-from osdetect.status.heartbeat import PERIODS, SHORTEST_S, PassMark, mark_pass
+from osdetect.status.heartbeat import PassMark, mark_pass, patience_s
 from osdetect.status.logs import Log, LogFormat, open_log
 from osdetect.status.metrics import Metrics
 from osdetect.vocabulary import ExitCode
@@ -163,8 +163,10 @@ def read_schedule(
 
 def health_of(schedule: Schedule) -> Health:
     """The health of what is to make passes by the schedule: some of them may be late."""
-    limit_s = PERIODS * (schedule.gap_s(_now()) + schedule.jitter_s)
-    return Health(max(SHORTEST_S, limit_s), time.monotonic)
+    now = _now()
+    first = schedule.first(now)
+    wait_s = (first - now).total_seconds() + schedule.jitter_s if first is not None else 0.0
+    return Health(patience_s(schedule.gap_s(now)), time.monotonic, wait_s)
 
 
 def seconds(text: str) -> int:
@@ -186,8 +188,9 @@ def run_once(
     detector: Detector,
     asked: Asked | None = None,
     on_batch: Callable[[], None] = lambda: None,
+    on_unfinished: Callable[[RunReport], object] = bool,
 ) -> RunReport:
-    """One pass, with a bar; it ends early, behind a batch, when `asked` says so.
+    """One pass, with a bar; it ends early, behind a batch, when `asked` says so, and then tells `on_unfinished` what it did.
 
     Raises:
         PassStopped: it ended early.
@@ -200,7 +203,7 @@ def run_once(
             if asked is not None and asked.asked and done < total:
                 raise PassStopped
 
-        return detector.make_pass(uuid.uuid4().hex, passed)
+        return detector.make_pass(uuid.uuid4().hex, passed, on_unfinished)
 
 
 def _once(
@@ -212,7 +215,7 @@ def _once(
 ) -> int:
     started = _now()
     try:
-        report = run_once(Detector(cluster, options, _now), asked)
+        report = run_once(Detector(cluster, options, _now), asked, on_unfinished=_say_unfinished)
     except PassStopped:
         return ExitCode.INTERRUPTED
     except ClusterUnavailable:
@@ -229,6 +232,17 @@ def _once(
     return status
 
 
+def _say_unfinished(report: RunReport) -> None:
+    counts = report.counts
+    if not report.idle:
+        alerts, lost = (
+            counts.alerts_created + counts.groups_created,
+            counts.deadlettered + counts.deadlettered_owed,
+        )
+        said = f"{counts.events:,} events judged, {alerts:,} new alerts, {lost:,} dead letters"
+        say(f"note: the pass was cut short: {said}; the next one goes on from there")
+
+
 class _Daemon(msgspec.Struct, frozen=True):
     """A detector that goes on until a signal comes."""
 
@@ -241,7 +255,6 @@ class _Daemon(msgspec.Struct, frozen=True):
     def run(self, listen: str | None, output: OutputFormat) -> int:
         """Passes until a signal comes: 0 after SIGTERM, 1 if something was lost meanwhile, 130 after Ctrl-C."""
         losses, metrics = Losses(), Metrics()
-        gap_s = self.schedule.gap_s(_now())
         health = health_of(self.schedule)
         shown = Shown(lambda report: _report(report, output))
         with serving(listen, health, metrics) if listen is not None else nullcontext("") as address:
@@ -260,7 +273,7 @@ class _Daemon(msgspec.Struct, frozen=True):
                         cluster,
                         self.options,
                         worker=this_worker(),
-                        gap_s=gap_s,
+                        schedule=self.schedule,
                         clock=_now,
                         log=self.log,
                         metrics=metrics,
@@ -285,7 +298,7 @@ class _Daemon(msgspec.Struct, frozen=True):
         try:
             return keep_passing(
                 self.schedule,
-                lambda: run_once(detector, self.asked, health.moved),
+                lambda: run_once(detector, self.asked, health.moved, watcher.pass_cut_short),
                 watcher=watcher,
                 stop=self.asked,
                 clock=_now,

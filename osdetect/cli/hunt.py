@@ -108,7 +108,7 @@ def hunt(
         made = Hunt(cluster, asked.release, asked.searches, options, RunReference(_RUN, datetime.now(UTC)))
         with progress_bar("Hunting") as tell:
             tally = _written(made, tell, output, limit)
-    losses = (*asked.losses, *_unjudged(made))
+    losses = (*asked.losses, *made.not_read, *_unjudged(made))
     for loss in losses[:LISTED]:
         print_error(loss, word="not judged")
     if len(losses) > LISTED:
@@ -150,6 +150,7 @@ def _numbers(made: Hunt, tally: _Tally) -> dict[str, Any]:
         "not_searched": list(made.unsearched),
         "shards": made.shards,
         "not_judged": len(made.unjudged),
+        "not_read": [str(why) for why in made.not_read],
     }
 
 
@@ -175,7 +176,7 @@ def _print(made: Hunt, tally: _Tally, limit: int) -> None:
 
 
 def _notes(made: Hunt, options: HuntOptions) -> Iterator[str]:
-    if not made.shards:
+    if not (made.shards or made.not_read):
         yield f"note: {printable(options.target)} stands for no index: load events, or give --namespace or --target"
     if made.unsearched:
         yield (

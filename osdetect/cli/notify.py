@@ -241,7 +241,7 @@ class _Going(msgspec.Struct, frozen=True):
         return ExitCode.INTERRUPTED if by is signal.SIGINT else self.ended.status()
 
     def _keep(self, work: ChannelWork) -> None:
-        watcher = _Watching(self.log, work.name, self.ended, self.healths[work.name])
+        watcher = _Watching(self.log, work.name, self.ended, self.healths[work.name], self.schedule)
         keep_passing(self.schedule, work.make_pass, watcher=watcher, stop=self.asked, clock=_now)
 
     def _failed(self, name: str, error: OsdetectError) -> None:
@@ -255,13 +255,14 @@ class _Watching(msgspec.Struct, frozen=True):
     channel: str
     ended: _Ended
     health: Health
+    schedule: Schedule
 
     def pass_started(self) -> None:
         """Nothing to say: most passes find nothing."""
 
     def pass_ended(self, report: Told, seconds: float) -> None:
         """A line if something was done, or could not be."""
-        self.health.passed()
+        self.health.passed(self.schedule.wait_s(_now()))
         self.ended.dead.extend(report.dead)
         if report.taken_in or report.messages or report.dead or report.unreached:
             lost = bool(report.dead or report.unreached)

@@ -123,6 +123,7 @@ def _show(found: Status, problems: tuple[str, ...]) -> None:
     for name, indices in (
         ("without a cursor", found.gaps.without_cursor),
         ("closed", found.gaps.closed),
+        ("with a shard without a primary", found.gaps.without_primary),
         ("deleted, with a cursor left", found.gaps.of_deleted),
     ):
         if indices:
@@ -143,7 +144,14 @@ def _row(one: ShardLag, found: Status) -> tuple[str, ...]:
         str(one.seq_no) if one.started else "none",
         str(one.checkpoint),
         f"{one.events:,}",
-        "" if one.seconds is None else f"{one.seconds:,.0f}",
+        _age(one),
         f"{one.owed_events:,}" if one.owed else "",
         at_work,
     )
+
+
+def _age(one: ShardLag) -> str:
+    """In seconds, as far as it is known."""
+    if one.seconds is None:
+        return "unknown" if one.ageless else ""
+    return f"{one.seconds:,.0f}" + (" or more" if one.ageless else "")

@@ -6,11 +6,12 @@ from datetime import datetime
 
 from osdetect.cluster import Cluster
 from osdetect.detect import DetectOptions, RunReport
+from osdetect.detect.schedule import Schedule
 from osdetect.errors import ClusterError, ClusterUnavailable
 from osdetect.follow import shards_of
 from osdetect.status.cursors import seen_cursors
 from osdetect.status.health import Health
-from osdetect.status.heartbeat import PassMark, mark_pass, raise_alarm, read_marks
+from osdetect.status.heartbeat import PassMark, mark_pass, patience_s, raise_alarm, read_marks
 from osdetect.status.lag import lags
 from osdetect.status.logs import Log
 from osdetect.status.metrics import Metrics
@@ -28,7 +29,7 @@ class Tended:
         options: DetectOptions,
         *,
         worker: str,
-        gap_s: float,
+        schedule: Schedule,
         clock: Callable[[], datetime],
         log: Log,
         metrics: Metrics,
@@ -41,14 +42,14 @@ class Tended:
             cluster: where.
             options: of the passes.
             worker: this process's name.
-            gap_s: the longest time between two passes that the schedule leaves; 0 for a single pass.
+            schedule: when passes are due.
             clock: gives the time, in UTC.
             log: where to tell what it finds.
             metrics: to be kept up to date.
             health: the same.
             count_lag: whether anybody reads how far the shards are behind: that costs requests.
         """
-        self._cluster, self._options, self._worker, self._gap_s = cluster, options, worker, gap_s
+        self._cluster, self._options, self._worker, self._schedule = cluster, options, worker, schedule
         self._clock, self._log, self._metrics, self._health = clock, log, metrics, health
         self._count_lag = count_lag
         self._looked = time.monotonic() - _LOOK_S
@@ -59,20 +60,26 @@ class Tended:
     def pass_ended(self, report: RunReport, seconds: float) -> None:
         """Leave the mark and bring all up to date. What fails here is told, and the next pass does it again."""
         now = self._clock()
-        self._health.passed()
+        wait_s = self._schedule.wait_s(now)
+        limit_s = wait_s + patience_s(self._schedule.gap_s(now))
+        self._health.passed(wait_s)
         self._metrics.pass_ended(report.to_json(), lost=report.lossy, seconds=seconds, ended=now.timestamp())
         self._metrics.repeated(self._cluster.repeated)
         namespace, target = self._options.namespace, self._options.watched()
         try:
-            mark_pass(self._cluster, PassMark(namespace, target, now, report.id, self._worker, self._gap_s))
+            mark_pass(self._cluster, PassMark(namespace, target, now, report.id, self._worker, limit_s))
             if self._count_lag:
                 cursors = seen_cursors(self._cluster, namespace)
                 self._metrics.shards(lags(self._cluster, shards_of(self._cluster, target), cursors, now))
-            if self._gap_s and time.monotonic() - self._looked >= _LOOK_S:
+            if time.monotonic() - self._looked >= _LOOK_S:
                 self._looked = time.monotonic()
                 self._look_at_others(now)
         except ClusterError as error:
             self._log.warning("pass not marked", what=error.what, cause=error.cause)
+
+    def pass_cut_short(self, report: RunReport) -> None:
+        """Count what was done."""
+        self._metrics.pass_cut_short(report.to_json())
 
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:  # noqa: ARG002  # as `Listener` says
         """Note it."""
@@ -82,10 +89,11 @@ class Tended:
 
     def _look_at_others(self, now: datetime) -> None:
         for mark in read_marks(self._cluster, self._options.namespace):
-            limit = mark.limit_s()
-            if mark.target == self._options.watched() or not mark.late(now, limit):
+            if mark.target == self._options.watched() or not mark.late(now, mark.limit_s):
                 continue
-            alert = raise_alarm(self._cluster, mark.namespace, mark.target, mark, limit_s=limit, now=now)
+            alert = raise_alarm(
+                self._cluster, mark.namespace, mark.target, mark, limit_s=mark.limit_s, now=now
+            )
             self._log.warning(
                 "another target is late",
                 late_target=mark.target,

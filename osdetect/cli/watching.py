@@ -22,6 +22,9 @@ class Listener(Protocol):
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:
         """The cluster went away."""
 
+    def pass_cut_short(self, report: RunReport) -> None:
+        """What was done by a pass that did not come to its end; `pass_failed` may follow."""
+
 
 class Logged(msgspec.Struct, frozen=True):
     """Writes what happens into the log."""
@@ -40,6 +43,12 @@ class Logged(msgspec.Struct, frozen=True):
         (self.log.warning if report.lossy else self.log.info)(
             "pass ended", **told, rules_unreadable=len(report.unreadable), seconds=round(seconds, 3)
         )
+
+    def pass_cut_short(self, report: RunReport) -> None:
+        """A line with all counts, if anything was done."""
+        if not report.idle:
+            told = {name: value for name, value in report.to_json().items() if name != "rules_unreadable"}
+            (self.log.warning if report.lossy else self.log.info)("pass cut short", **told)
 
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:
         """A line with the cause and the pause."""
@@ -64,6 +73,9 @@ class Shown(msgspec.Struct, frozen=True):
         """The report."""
         self.show(report)
 
+    def pass_cut_short(self, report: RunReport) -> None:
+        """Nothing to show: the log says it."""
+
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:
         """Nothing to show: the log says it."""
 
@@ -81,8 +93,12 @@ class Losses:
         """One more, if something was lost."""
         self.passes += report.lossy
 
+    def pass_cut_short(self, report: RunReport) -> None:
+        """One more, if something was lost before it was cut short; the rest is judged by the next pass."""
+        self.passes += report.lossy
+
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:
-        """Nothing is lost: the next pass judges it."""
+        """Nothing to count: see `pass_cut_short`."""
 
 
 class Watching(msgspec.Struct, frozen=True):
@@ -104,3 +120,8 @@ class Watching(msgspec.Struct, frozen=True):
         """See `Listener`."""
         for one in self.listeners:
             one.pass_failed(error, seconds, pause_s)
+
+    def pass_cut_short(self, report: RunReport) -> None:
+        """See `Listener`."""
+        for one in self.listeners:
+            one.pass_cut_short(report)

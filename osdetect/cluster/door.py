@@ -13,7 +13,7 @@ from osdetect.cluster.connection import Connection
 from osdetect.cluster.credentials import Credentials
 from osdetect.cluster.reply import read_json
 from osdetect.cluster.tls import tls_context
-from osdetect.cluster.translate import from_connection, from_status, no_json
+from osdetect.cluster.translate import from_between, from_connection, from_status, no_json, says_not_there
 from osdetect.errors import ClusterRefused, OsdetectError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OLDEST = (2, 19)
 """The oldest OpenSearch that osdetect is tested for."""
+_NOT_THERE = 404
 _LINES = ("_bulk", "_msearch")
 """Requests whose body is JSON on lines."""
 
@@ -233,6 +234,8 @@ class Cluster:
             raise from_connection(error, self.url) from error
         except theirs.TransportError as error:
             status = error.status_code if isinstance(error.status_code, int) else 0
+            if status == _NOT_THERE and self.version and not says_not_there(error.info):
+                raise from_between(error.info, f"{method} {path}") from error
             if status in accept:
                 return error.info
             raise from_status(status, error.info, f"{method} {path}", sent=self._connection.sent) from error

@@ -69,6 +69,28 @@ def from_status(status: int, info: Any, asked: str, *, sent: str = "") -> Cluste
     )
 
 
+_OWN_WORDS = frozenset({"error", "status"})
+"""One of these is in each answer of OpenSearch's plugins that has a message."""
+
+
+def says_not_there(info: Any) -> bool:
+    """Whether a 404 is the cluster's own: a proxy that lost its way to the cluster answers so too, and nothing is deleted then.
+
+    A proxy answers text, or JSON with nothing but a message.
+    """
+    return isinstance(info, Mapping) and ("message" not in info or not _OWN_WORDS.isdisjoint(info))
+
+
+def from_between(info: Any, asked: str) -> ClusterError:
+    """The error for a 404 that is not the cluster's."""
+    return ClusterUnavailable(
+        f"something between here and the cluster answered 404 ({asked})",
+        cause=reason_of(info),
+        cure="see the proxy or load balancer in front of the cluster",
+        status=404,
+    )
+
+
 def from_connection(error: Exception, url: str) -> ClusterError:
     """The error for a request that got no HTTP answer."""
     import opensearchpy.exceptions as theirs  # noqa: PLC0415  # importing it costs half a second

@@ -1,7 +1,8 @@
 """History judged by deployed rules, beside the live loop: the same alerts with the same ids, from cursors of its own.
 
 A job is what is judged by which rules. Its cursors are its own, so it goes on where it was interrupted, several workers share
-it as they share the live loop, and the live cursors never move. It waits while a live worker is at work.
+it as they share the live loop, and the live cursors never move. It is done when all that was stored when it began is judged, by
+whichever worker: each ends then, and not before. It waits while a live worker is at work.
 """
 
 import hashlib
@@ -16,22 +17,23 @@ from msgspec.structs import replace
 from osdetect.cluster import Cluster
 from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
 from osdetect.detect.factored import Query
-from osdetect.detect.in_process import Candidate
+from osdetect.detect.hunt import Span, in_span, readable_shards
 from osdetect.detect.interrupted import go_on
 from osdetect.detect.lanes import Progress, Work, judge_batch
-from osdetect.detect.methods import Batch, Finder
+from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_index, previous_index, read_release
 from osdetect.detect.report import Counts, RunReport
 from osdetect.detect.run import require_templates, store_run
 from osdetect.documents.state import DETECT
-from osdetect.documents.told import RunReference, happened_at
-from osdetect.errors import UsageError
-from osdetect.follow import Held, Shard, Wanted, make_visible, shards_of
+from osdetect.documents.told import RunReference
+from osdetect.errors import ClusterBusy, UsageError
+from osdetect.follow import Held, Shard, Waiting, Wanted, shards_of
 
 _LOOK_S = 2.0
 """How often it is seen whether a live worker is at work."""
 _WAIT_S = 0.5
+"""Between two looks at a live worker, or at shards that other workers of the job hold."""
 _LONGEST_WAIT_S = 60.0
 """Waiting for a live worker ends after this; the next batch waits again."""
 
@@ -48,22 +50,18 @@ class BackfillOptions(msgspec.Struct, frozen=True):
     new_rules: bool = False
     """Only the rules that the release before the live one did not have, or had otherwise."""
     events_per_s: float = 0.0
-    """At most so many events a second; 0: as fast as it goes."""
+    """At most so many events a second by this worker; 0: as fast as it goes."""
+    again: bool = False
+    """Judge also what the job has judged before: it begins anew."""
 
-    def covers(self, happened: datetime | None) -> bool:
-        """Whether an event of that time is to be judged; one without a time only when all are."""
-        if self.start is None and self.end is None:
-            return True
-        if happened is None:
-            return False
-        return (self.start is None or happened >= self.start) and (self.end is None or happened < self.end)
+    @property
+    def span(self) -> Span:
+        """The events' own times."""
+        return Span(self.start, self.end)
 
     def query(self) -> Query | None:
         """A query for the events of that time, and of no known time, in an index with our mapping; None for all."""
-        bounds = {
-            **({"gte": self.start.isoformat()} if self.start else {}),
-            **({"lt": self.end.isoformat()} if self.end else {}),
-        }
+        bounds = self.span.bounds()
         return in_time(["@timestamp"], bounds, UNSTAMPED) if bounds else None
 
 
@@ -98,24 +96,24 @@ class Backfill:
         self._follower = detect.follower(cluster, f"backfill-{self.job}", clock)
         self._live = detect.follower(cluster, DETECT, clock)
         self._finder = Finder(cluster, self.release, detect.method)
-        self._looked = 0.0
+        self._looked = -_LOOK_S
         self.waited_s = 0.0
         """How long the live loop was let go first, in seconds."""
 
     def run(self, run_id: str, on_progress: Callable[[int, int], None]) -> RunReport:
-        """Judge what the job has not judged yet.
+        """Judge what the job has not judged yet, and wait for what other workers of the job are at.
 
         Args:
             run_id: the run's name; it goes into its alerts.
             on_progress: called with sequence numbers passed and sequence numbers to pass, over all shards.
 
         Raises:
+            ClusterBusy: the job is to begin anew while another worker is at it.
             ClusterError: the cluster could not be asked; run it again, it goes on from the same place.
         """
         require_templates(self._cluster)
         started = self._clock()
-        shards = shards_of(self._cluster, self._detect.watched())
-        make_visible(self._cluster, shards)
+        shards, not_judged = readable_shards(self._cluster, self._detect.watched())
         work = Work(
             cluster=self._cluster,
             options=self._detect,
@@ -125,9 +123,58 @@ class Backfill:
             clock=self._clock,
             progress=Progress(on_progress),
         )
-        waiting = [one for one in self._follower.look(shards) if one.behind]
-        work.progress.more(sum(one.behind for one in waiting))
-        counts, left = Counts(), 0
+        counts = self._begin_anew(shards) if self._options.again else Counts()
+        judged, left = self._to_the_end(work, shards)
+        report = RunReport(
+            id=run_id,
+            ruleset=self.release.name,
+            rules=len(self.release.rules),
+            rules_off=len(self.release.switched_off),
+            unreadable=self.release.unreadable,
+            shards=len(shards),
+            left_to_others=left,
+            put_off=(),
+            counts=counts + judged,
+            not_judged=not_judged,
+        )
+        store_run(self._cluster, self._detect, report, started, self._clock(), purpose="backfill")
+        return report
+
+    def _begin_anew(self, shards: tuple[Shard, ...]) -> Counts:
+        """Put the job's cursors before the first event; what was done of what their last workers left half done.
+
+        Raises:
+            ClusterBusy: another worker is at the job.
+        """
+        begun = [one for one in self._follower.look(shards) if one.version is not None]
+        counts = Counts()
+
+        def put_back(held: Held) -> None:
+            held.move(-1)
+
+        def go_on_putting_back(held: Held) -> None:
+            nonlocal counts
+            counts += go_on(self._cluster, self._detect.namespace, held, put_back)
+
+        for one in begun:  # before any is touched
+            self._refuse_if_busy(one)
+        for one in begun:
+            if not self._follower.hold(one, go_on_putting_back):
+                self._refuse_if_busy(*self._follower.look([one.shard]))
+        return counts
+
+    def _refuse_if_busy(self, waiting: Waiting) -> None:
+        lease = waiting.cursor.lease
+        if lease is not None and not self._follower.may_take(waiting):
+            raise ClusterBusy(
+                f"{lease.worker} is at this job: it cannot begin anew",
+                cause=f"it holds shard {waiting.shard.number} of {waiting.shard.index}",
+                cure="leave out --again to share its work; if it was killed, wait until its lease is over (twice --lease)",
+            )
+
+    def _to_the_end(self, work: Work, shards: tuple[Shard, ...]) -> tuple[Counts, int]:
+        """Judge what no other worker judges, until all is judged; and how many shards others ended."""
+        counts, others = Counts(), set[str]()
 
         def judge(held: Held) -> None:
             nonlocal counts
@@ -138,43 +185,46 @@ class Backfill:
             settled = go_on(self._cluster, self._detect.namespace, held, judge)
             counts += settled
 
-        for one in waiting:
-            left += not self._follower.hold(one, go_on_judging)
+        work.progress.more(sum(one.behind for one in self._follower.look(shards)))
+        while waiting := self._behind(shards):
+            ours = {one.cursor.id for one in waiting if self._follower.hold(one, go_on_judging)}
+            others = (others | {one.cursor.id for one in waiting}) - ours
+            if not ours:
+                self._sleep(_WAIT_S)
         work.progress.finish()
-        report = RunReport(
-            id=run_id,
-            ruleset=self.release.name,
-            rules=len(self.release.rules),
-            rules_off=len(self.release.switched_off),
-            unreadable=self.release.unreadable,
-            shards=len(shards),
-            left_to_others=left,
-            put_off=(),
-            counts=counts,
-        )
-        store_run(self._cluster, self._detect, report, started, self._clock(), purpose="backfill")
-        return report
+        return counts, len(others)
+
+    def _behind(self, shards: tuple[Shard, ...]) -> list[Waiting]:
+        """Those that are not judged as far as they were written when the job was begun by this worker."""
+        return [one for one in self._follower.look(shards) if one.behind]
 
     def _judge(self, work: Work, held: Held) -> Counts:
-        shard, counts = held.shard, Counts()
-        ours = searchable(self._cluster, shard.index)
-        query = self._options.query() if ours else None
-        began, judged = time.monotonic(), 0
-        for batch in self._finder.batches(Wanted(shard, held.cursor.seq_no, shard.checkpoint, query)):
-            counts += judge_batch(work, held, replace(batch, candidates=self._in_time(batch)), None)
-            if not self._move(work, held, batch.upto):
-                return counts
-            judged += batch.events
-            self._slow_down(judged, began)
+        counts, dialect = Counts(), self.release.dialect
+        for wanted in self._parts(held):
             self._let_live_go_first()
-        self._move(work, held, shard.checkpoint)
+            began, judged = time.monotonic(), 0
+            for batch in self._finder.batches(wanted):
+                candidates = in_span(batch.candidates, self._options.span, dialect)
+                counts += judge_batch(work, held, replace(batch, candidates=candidates), None)
+                if not self._move(work, held, batch.upto):
+                    return counts
+                judged += batch.events
+                self._slow_down(judged, began)
+                self._let_live_go_first()
+            if not self._move(work, held, wanted.upto):
+                return counts
         return counts
 
-    def _in_time(self, batch: Batch) -> Iterator[Candidate]:
-        dialect = self.release.dialect
-        return (
-            pair for pair in batch.candidates if self._options.covers(happened_at(pair[0].source, dialect))
-        )
+    def _parts(self, held: Held) -> Iterator[Wanted]:
+        """What is to be judged of the shard; with a rate, about a second's worth at a time: a batch may be far more."""
+        shard, after = held.shard, held.cursor.seq_no
+        query = self._options.query() if searchable(self._cluster, shard.index) else None
+        rate = self._options.events_per_s
+        numbers = max(1, int(rate)) if rate else shard.checkpoint - after
+        while after < shard.checkpoint:
+            upto = min(after + numbers, shard.checkpoint)
+            yield Wanted(shard, after, upto, query)
+            after = upto
 
     def _move(self, work: Work, held: Held, seq_no: int) -> bool:
         passed = seq_no - held.cursor.seq_no

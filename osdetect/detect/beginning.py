@@ -12,9 +12,9 @@ _TIMES = ("@timestamp", "eventTime")
 
 
 def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
-    """The sequence number before the shard's first event of that time or later; its checkpoint when there is none.
+    """The sequence number before the shard's first event of that time or later; its checkpoint when there is none up to there.
 
-    Events that stand behind it are judged whatever their time: one that comes late is not passed over.
+    What is above the checkpoint may be seen already, and events with smaller numbers not yet. Events that stand behind it are judged whatever their time: one that comes late is not passed over.
 
     Raises:
         UsageError: the index has no field of a date type that says when its events happened.
@@ -32,7 +32,7 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
     params = {**only(shard), "filter_path": "hits.hits._seq_no"}
     reply = cluster.request("POST", f"/{shard.index}/_search", params=params, body=body)
     hits = reply.get("hits", {}).get("hits", ())
-    return int(hits[0]["_seq_no"]) - 1 if hits else shard.checkpoint
+    return min(int(hits[0]["_seq_no"]) - 1, shard.checkpoint) if hits else shard.checkpoint
 
 
 def _time_field(cluster: Cluster, index: str) -> str:

@@ -129,7 +129,8 @@ def _counted(cluster: Cluster, index: str, groups: Sequence[Touched]) -> dict[st
             }
         },
     }
-    params = {"allow_partial_search_results": "false"}
+    # A replica may not have yet what a refresh made visible (OpenSearch docs, "Segment replication").
+    params = {"allow_partial_search_results": "false", "preference": "_primary"}
     reply = cluster.request("POST", f"/{index}/_search", params=params, body=body)
     return {
         bucket["key"]: Counted(

@@ -5,10 +5,8 @@ event of the span; the verdict on each is the detector's own (`judge`). So the m
 finds in the same events by the same rules: as many alerts, where no rule is in shadow or gathers matches into one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
@@ -18,18 +16,20 @@ from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
 from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.judge import Alert, Unjudged, Withheld, judge
+from osdetect.detect.lanes import Target
 from osdetect.detect.release import Release
 from osdetect.detect.searches import Searches
-from osdetect.documents.dialect import RAW
+from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.match import Why
 from osdetect.documents.told import RunReference, happened_at
-from osdetect.follow import Shard, StoredEvent, Together, Wanted, make_visible, pages, shards_of
+from osdetect.errors import ClusterError
+from osdetect.follow import Readable, Shard, StoredEvent, Together, Wanted, date_fields, pages
 from osdetect.tuning import Tuning
 from osdetect.vocabulary import UNDATED
 
 WINDOW = 200_000
 """Sequence numbers of one search: what it found is remembered to tell apart what several searches find."""
-_DATES = frozenset({"date", "date_nanos"})
+_SECOND = timedelta(seconds=1)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -48,11 +48,18 @@ class Span(msgspec.Struct, frozen=True):
 
     def bounds(self) -> dict[str, str]:
         """As a range query says it, and a second more at each end; empty where there is no bound."""
-        second = timedelta(seconds=1)
         return {
-            **({"gte": (self.since - second).isoformat()} if self.since else {}),
-            **({"lte": (self.until + second).isoformat()} if self.until else {}),
+            **({"gte": _moved(self.since, -_SECOND).isoformat()} if self.since else {}),
+            **({"lte": _moved(self.until, _SECOND).isoformat()} if self.until else {}),
         }
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    """A time and so much, as far as the calendar goes."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
 
 
 class HuntOptions(msgspec.Struct, frozen=True):
@@ -103,6 +110,8 @@ class Hunt:
         self.excepted = 0
         """Matches that an exception is for."""
         self.unjudged: list[Unjudged] = []
+        self.not_read: tuple[ClusterError, ...] = ()
+        """Indices that cannot be read now, or not whole: nothing of them is."""
 
     def alerts(self, on_progress: Callable[[int, int], None]) -> Iterator[Alert]:
         """What the rules would have alerted on, each once, shard by shard.
@@ -124,8 +133,7 @@ class Hunt:
         Raises:
             ClusterError: the events could not be read.
         """
-        shards = shards_of(self._cluster, self._options.target)
-        make_visible(self._cluster, shards)
+        shards, self.not_read = readable_shards(self._cluster, self._options.target)
         self.shards = len(shards)
         total = sum(shard.checkpoint + 1 for shard in shards)
         passed = 0
@@ -150,7 +158,7 @@ class Hunt:
         if ours:
             return in_time(["@timestamp"], bounds, UNSTAMPED), by_search
         said = dialect.paths.get("eventTime", ())
-        dates = _dates(self._cluster, index, (*said, "@timestamp"))
+        dates = date_fields(self._cluster, index, (*said, "@timestamp"))
         return (in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
 
     def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert | Withheld]:
@@ -165,9 +173,8 @@ class Hunt:
 
     def _judged(self, page: Sequence[StoredEvent]) -> Iterator[Alert | Withheld]:
         events = self._release.opened(page)
-        for verdict in judge(
-            self._in_span(self._engine.candidates(events)), self._release, self._options.namespace, self._run
-        ):
+        candidates = in_span(self._engine.candidates(events), self._options.span, self._release.dialect)
+        for verdict in judge(candidates, self._release, self._options.namespace, self._run):
             if isinstance(verdict, Unjudged):
                 self.unjudged.append(verdict)
             elif isinstance(verdict, (Alert, Withheld)) and self._first(verdict):
@@ -178,15 +185,6 @@ class Hunt:
                     self.undated += verdict.index.endswith(UNDATED)
                 yield verdict
 
-    def _in_span(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
-        for event, rule_id in candidates:
-            try:
-                moment = happened_at(event.source, self._release.dialect)
-            except RecursionError:  # as deep as that it cannot be judged either, which is then told
-                moment = None
-            if self._options.span.holds(moment):
-                yield event, rule_id
-
     def _first(self, match: Alert | Withheld) -> bool:
         """Whether it is new: the same record in two indices makes one match."""
         key = bytes.fromhex(match.id)
@@ -194,6 +192,31 @@ class Hunt:
             return False
         self._told.add(key)
         return True
+
+
+def readable_shards(cluster: Cluster, target: str) -> tuple[tuple[Shard, ...], tuple[ClusterError, ...]]:
+    """The shards of the target that can be read, all of them visible, and why its other indices cannot be.
+
+    Raises:
+        ClusterError: none can be.
+    """
+    looked, readable = Target.look(cluster, target), Readable(cluster)
+    hidden = dict(looked.hidden.result())
+    for shard in looked.shards:
+        if shard.index not in hidden and (why := readable.why_not(shard)) is not None:
+            hidden[shard.index] = why
+    return tuple(one for one in looked.shards if one.index not in hidden), tuple(hidden.values())
+
+
+def in_span(candidates: Iterable[Candidate], span: Span, dialect: Dialect) -> Iterator[Candidate]:
+    """Those of events of the span, and of events that could be."""
+    for event, rule_id in candidates:
+        try:
+            moment = happened_at(event.source, dialect)
+        except RecursionError:  # as deep as that it cannot be judged either, which is then told
+            moment = None
+        if span.holds(moment):
+            yield event, rule_id
 
 
 def _each_match(release: Release) -> Release:
@@ -208,15 +231,3 @@ def _each_match(release: Release) -> Release:
 def _windows(shard: Shard, query: Query | None) -> Iterator[Wanted]:
     for after in range(-1, shard.checkpoint, WINDOW):
         yield Wanted(shard, after, min(after + WINDOW, shard.checkpoint), query)
-
-
-def _dates(cluster: Cluster, index: str, paths: Sequence[str]) -> Sequence[str]:
-    """Those of the paths that the index has as dates: only there a range of times finds what it should."""
-    wanted = ",".join(quote(path, safe="@") for path in paths)
-    reply = cluster.request("GET", f"/{index}/_mapping/field/{wanted}", accept=(404,))
-    fields: Mapping[str, Any] = reply.get(index, {}).get("mappings", {})
-    return [
-        path
-        for path in dict.fromkeys(paths)
-        if any(one.get("type") in _DATES for one in fields.get(path, {}).get("mapping", {}).values())
-    ]

@@ -109,7 +109,8 @@ class Interrupted:
         }
         params = {"ignore_unavailable": "true", "allow_no_indices": "true"}
         refresh(self._cluster, self._pattern, params=params)
-        for hits in every_page(self._cluster, f"/{self._pattern}/_search", body, params=params):
+        asked = {**params, "preference": "_primary"}  # a replica may lag behind a refresh
+        for hits in every_page(self._cluster, f"/{self._pattern}/_search", body, params=asked):
             yield [(hit["_source"], hit["_index"]) for hit in hits]
 
 

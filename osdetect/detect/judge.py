@@ -9,7 +9,7 @@ import msgspec
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.release import Release
 from osdetect.documents.alert import alert_document, alert_id
-from osdetect.documents.match import Group, Why, group_of, match_document, match_index
+from osdetect.documents.match import Group, Why, gathered_id, group_of, match_document, match_index
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.documents.told import RunReference, Told, told
 from osdetect.expr import Evidence, Witness, evaluate, witness
@@ -112,7 +112,8 @@ def _match(
     group = group_of(rule.id, tuning.suppression, event.source, said.happened, namespace)
     alert["osdetect"] |= {"id": group.id, "suppression": group.to_json()}
     source = match_document(Why.GATHERED, rule.words["rule"], event.at, said.happened, run, group=group)
-    return Withheld(group.match_index, key, rule.id, source, seq_no, Why.GATHERED, group, alert)
+    match = gathered_id(key, group.id)
+    return Withheld(group.match_index, match, rule.id, source, seq_no, Why.GATHERED, group, alert)
 
 
 def _words(rule: StoredRule, release: Release) -> Mapping[str, Any]:

@@ -24,17 +24,17 @@ from osdetect.detect.report import Counts
 from osdetect.detect.storing import Storing
 from osdetect.documents.state import Owed
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterError
+from osdetect.errors import ClusterError, ClusterRefused
 from osdetect.follow import (
     Follower,
     Held,
     Shard,
     Waiting,
     Wanted,
-    make_visible,
-    missing_shards,
+    incomplete,
     reached,
     shards_of,
+    unseen,
 )
 
 LIVE_S = 2.0
@@ -65,8 +65,8 @@ class Target(msgspec.Struct, frozen=True):
     """What is watched, as far as it was written at one moment."""
 
     shards: tuple[Shard, ...]
-    visible: Future[None]
-    """Done when searches see all of it."""
+    hidden: Future[dict[str, ClusterError]]
+    """Done when searches see all of it, but for these indices, which cannot be searched now."""
 
     @staticmethod
     def look(cluster: Cluster, target: str) -> "Target":
@@ -76,7 +76,29 @@ class Target(msgspec.Struct, frozen=True):
             ClusterError: the shards could not be listed.
         """
         shards = shards_of(cluster, target)
-        return Target(shards, in_background(partial(make_visible, cluster, shards)))
+        return Target(shards, in_background(partial(_hidden, cluster, target, shards)))
+
+
+def _hidden(cluster: Cluster, target: str, shards: tuple[Shard, ...]) -> dict[str, ClusterError]:
+    """The indices that cannot be searched whole; the others are visible as far as they were written.
+
+    Raises:
+        ClusterError: none can.
+    """
+    missing = incomplete(cluster, target, shards)
+    # To refresh an index without a primary takes as long as the cluster waits for one.
+    asked = [shard for shard in shards if shard.index not in missing]
+    failed = unseen(cluster, asked)
+    if failed and failed.keys() == {shard.index for shard in asked}:
+        for error in failed.values():
+            if not _of_closed(error):
+                raise error
+    return {**missing, **failed}
+
+
+def _of_closed(error: ClusterError) -> bool:
+    """Whether it was refused because the index is closed."""
+    return "index_closed_exception" in error.cause
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -163,18 +185,19 @@ class Pass:
 
     def _live(self, target: Target) -> tuple[Waiting, ...]:
         """Judge what is new in each shard; those that owe something then."""
-        cluster, watched, shards = self._work.cluster, self._work.options.watched(), target.shards
-        missing = in_background(lambda: tuple(missing_shards(cluster, watched, shards)))
+        shards = target.shards
         left = in_background(partial(self._follower.left_behind, shards))
         # Each worker begins at a place of its own.
         at = crc32(self._follower.worker.encode()) % max(1, len(shards))
         looked = self._follower.look(shards[at:] + shards[:at])
-        target.visible.result()
-        self.not_judged = missing.result()
+        hidden = target.hidden.result()
         for one in left.result():
             self._follower.hold(one, self._finish)
         self.shards = len(shards)
-        work = [one for one in looked if one.has_work]
+        work = [one for one in looked if one.has_work and one.shard.index not in hidden]
+        unreadable = ((one.shard.index, self._work.finder.readable.why_not(one.shard)) for one in work)
+        hidden |= {index: why for index, why in unreadable if why is not None}
+        work = [one for one in work if one.shard.index not in hidden]
         self._flooded = False
         self._work.progress.more(sum(one.behind for one in work))
         for one in work:
@@ -182,10 +205,17 @@ class Pass:
                 if one.version is not None and not one.cursor.owed and self._follower.may_take(one):
                     # While the lease is taken: mostly nobody else wants it.
                     self._work.finder.begin(Wanted(one.shard, one.cursor.seq_no, one.shard.checkpoint))
-                self._hold(one, self._judge_new)
+                try:
+                    self._hold(one, self._judge_new)
+                except ClusterRefused as error:
+                    if not _of_closed(error):
+                        raise
+                    hidden[one.shard.index] = error  # closed since its shards were listed; the others go on
+        self.not_judged = tuple(hidden.values())
         if not (self._flooded or any(one.cursor.owed for one in work)):
             return ()
-        return tuple(one for one in self._follower.look(shards) if one.cursor.owed)
+        looked = self._follower.look(shards)
+        return tuple(one for one in looked if one.cursor.owed and one.shard.index not in hidden)
 
     def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
         """Do the work on the shard if it can be had; whether it was ours to the end."""
@@ -237,9 +267,12 @@ class Pass:
         return end if self._move(held, end, flood.owed(end)) else None
 
     def _beginning(self, held: Held) -> int:
-        """The sequence number to judge behind; that of a shard that was never judged follows from the options."""
+        """The sequence number to judge behind; that of a shard that was never judged follows from the options.
+
+        That a shard has a cursor says nothing: it is stored with the lease, before the begin is known.
+        """
         since, after = self._work.options.since, held.cursor.seq_no
-        if since is None or not held.fresh:
+        if since is None or after >= 0 or held.cursor.owed:
             return after
         begin = last_before(self._work.cluster, held.shard, since)
         if begin > after:

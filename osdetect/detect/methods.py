@@ -15,7 +15,7 @@ from osdetect.detect.release import Release
 from osdetect.detect.searches import Searches
 from osdetect.documents.dialect import RAW
 from osdetect.errors import ClusterError, ClusterRefused
-from osdetect.follow import FIRST_PAGE, StoredEvent, Together, Wanted, pages, reached
+from osdetect.follow import FIRST_PAGE, Readable, StoredEvent, Together, Wanted, pages, reached
 
 _FEWEST = 500
 """Sequence numbers for which no search is worth it."""
@@ -57,6 +57,7 @@ class Finder:
         self._searchable: dict[str, bool] = {}
         self._window, self._page = _FIRST_WINDOW, FIRST_PAGE
         self._begun: tuple[Wanted, Together | None] | None = None
+        self.readable = Readable(cluster)
 
     @property
     def evaluated_alone(self) -> int:

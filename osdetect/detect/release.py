@@ -7,7 +7,7 @@ import msgspec
 
 from osdetect.cluster import Cluster, every_page
 from osdetect.documents.dialect import RAW, Dialect
-from osdetect.documents.stored_rule import StoredRule
+from osdetect.documents.stored_rule import FORMAT, StoredRule
 from osdetect.errors import ClusterRefused, ClusterUnavailable, RuleError
 from osdetect.follow import Shard, StoredEvent, shards_of
 from osdetect.schema.projection import Projection
@@ -63,11 +63,13 @@ def read_release(cluster: Cluster, index: str) -> Release:
     """Read the rules for CloudTrail of a rules index.
 
     Raises:
-        ClusterRefused: it does not say for which events they are.
+        ClusterRefused: it does not say for which events they are, or its rules have a format that this version does not read:
+            to judge events by none would pass over them.
     """
     rules: dict[str, StoredRule] = {}
     unreadable: list[RuleError] = []
     for rule_id, source in stored_rules(cluster, index, ["rule", "threat", "detection"]):
+        _require_format(index, source)
         try:
             rules[rule_id] = StoredRule.from_source(rule_id, source)
         except RuleError as error:
@@ -97,7 +99,8 @@ def stored_rules(
         "_source": list(fields),
         "sort": [{"rule.id": "asc"}],
     }
-    for hits in every_page(cluster, f"/{index}/_search", body):
+    # A replica may lag behind a refresh.
+    for hits in every_page(cluster, f"/{index}/_search", body, params={"preference": "_primary"}):
         yield from ((hit["_id"], hit["_source"]) for hit in hits)
 
 
@@ -115,6 +118,16 @@ def _dialect(cluster: Cluster, index: str) -> Dialect:
             cure="deploy the rules again: osdetect deploy",
         )
     return found
+
+
+def _require_format(index: str, source: Mapping[str, Any]) -> None:
+    match source:
+        case {"detection": {"format": int(version)}} if version != FORMAT:
+            raise ClusterRefused(
+                f"the rules of {index} cannot be run by this version of osdetect",
+                cause=f"they have the format {version}, this osdetect reads {FORMAT}",
+                cure="run the version that deployed them, or deploy them again: osdetect deploy",
+            )
 
 
 def _unreadable(rule_id: str, error: RuleError) -> RuleError:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from osdetect.cluster import Cluster
+from osdetect.cluster import Cluster, refresh
 from osdetect.cluster.background import in_background
 from osdetect.detect.lanes import Pass, Progress, Target, Work
 from osdetect.detect.methods import Finder
@@ -17,7 +17,7 @@ from osdetect.detect.release import Release, live_shards, read_release
 from osdetect.detect.report import RunReport
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterRefused
+from osdetect.errors import ClusterRefused, ClusterUnavailable
 from osdetect.follow import Shard
 from osdetect.vocabulary import RUNS_PREFIX
 
@@ -40,12 +40,15 @@ class Detector:
         self._follower = options.follower(cluster, DETECT, clock)
         self._live: tuple[tuple[Shard, ...], Release, Finder] | None = None
 
-    def make_pass(self, run_id: str, on_progress: Tell) -> RunReport:
+    def make_pass(
+        self, run_id: str, on_progress: Tell, on_unfinished: Callable[[RunReport], object] = bool
+    ) -> RunReport:
         """Judge every event that is new since the last pass.
 
         Args:
             run_id: the run's name; it goes into its alerts.
             on_progress: called with sequence numbers passed and sequence numbers to pass, over all shards.
+            on_unfinished: told what was done by a pass that an error, or whatever `on_progress` raises, ends before its end.
 
         Raises:
             ClusterRefused: nothing is deployed, or a right is missing.
@@ -67,9 +70,23 @@ class Detector:
         )
         taken, lost = self._follower.taken, self._follower.lost
         made = Pass(work, self._follower)
-        made.make(target, self._stands)
-        report = RunReport(
-            id=run_id,
+        try:
+            made.make(target, self._stands)
+        except BaseException as error:
+            report = self._report(work, made, taken, lost)
+            on_unfinished(report)
+            if not isinstance(error, ClusterUnavailable):  # it takes no run then either
+                store_run(self._cluster, self._options, report, started, self._clock(), finished=False)
+            raise
+        report = self._report(work, made, taken, lost)
+        store_run(self._cluster, self._options, report, started, self._clock())
+        return report
+
+    def _report(self, work: Work, made: Pass, taken: int, lost: int) -> RunReport:
+        """What the pass did; `taken` and `lost` are the leases before it."""
+        release = work.release
+        return RunReport(
+            id=work.run.id,
             ruleset=release.name,
             rules=len(release.rules),
             rules_off=len(release.switched_off),
@@ -83,13 +100,13 @@ class Detector:
             passed_over=made.passed_over,
             not_judged=made.not_judged,
         )
-        store_run(self._cluster, self._options, report, started, self._clock())
-        return report
 
     def _rules(self) -> tuple[Release, Finder]:
         """The live release, read again only when another is live or the index was written to."""
         stands = live_shards(self._cluster)
         if self._live is None or self._live[0] != stands:
+            # A deploy that mends the live release may have written to it and not made that visible yet.
+            refresh(self._cluster, stands[0].index)
             release = read_release(self._cluster, stands[0].index)
             self._live = stands, release, Finder(self._cluster, release, self._options.method)
         return self._live[1], self._live[2]
@@ -107,6 +124,7 @@ def store_run(
     ended: datetime,
     *,
     purpose: str = DETECT,
+    finished: bool = True,
 ) -> None:
     """Keep what a run did; an idle run that found all in order is not kept.
 
@@ -117,6 +135,7 @@ def store_run(
         started: when it began.
         ended: when it ended.
         purpose: `detect` or `backfill`.
+        finished: whether it came to its end.
 
     Raises:
         ClusterError: it could not be stored.
@@ -133,7 +152,7 @@ def store_run(
             "ruleset": report.ruleset,
             "started": started.isoformat(),
             "ended": ended.isoformat(),
-            "outcome": "loss" if report.lossy else "complete",
+            "outcome": "loss" if report.lossy else "complete" if finished else "interrupted",
             "rules": report.rules,
             "rules_off": report.rules_off,
             "rules_unreadable": len(report.unreadable),

@@ -16,10 +16,12 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from osdetect.detect.crontab import crontab, untyped
 from osdetect.errors import ClusterUnavailable, UsageError
 
 Clock = Callable[[], datetime]
 FIRST_PAUSE_S = 1.0
+_TICKS = 20
 LONGEST_PAUSE_S = 15.0
 """Between two attempts at a cluster that is away; each pause is up to half shorter, by chance."""
 
@@ -50,7 +52,7 @@ class Schedule(msgspec.Struct, frozen=True):
     every_s: int = 0
     """Seconds from one pass to the next; the first is due at once. 0: by `cron`."""
     cron: str = ""
-    """Five fields as in crontab, in UTC; the first pass is due at the first time that they name."""
+    """Five fields as in crontab, in UTC; the first pass is due at the first time that they name (`osdetect.detect.crontab`)."""
     jitter_s: float = 0.0
     """Each pass is put off by up to so many seconds, by chance, so that many workers do not ask all at once."""
 
@@ -81,31 +83,38 @@ class Schedule(msgspec.Struct, frozen=True):
         >>> str(Schedule(cron="*/5 * * * *").after(noon, noon + timedelta(seconds=1)))
         '2026-03-01 12:05:00+00:00'
         """
-        from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415  # a single pass needs neither
-        from apscheduler.triggers.interval import IntervalTrigger  # noqa: PLC0415
+        from apscheduler.triggers.interval import IntervalTrigger  # noqa: PLC0415  # a single pass needs none
 
         just_after = now + timedelta(microseconds=1)
         if self.every_s:
-            trigger: Any = _untyped(IntervalTrigger)(
-                seconds=self.every_s, start_date=begun, timezone=begun.tzinfo
+            # A clock that was set back is behind the begin: the next period is one from now, and not when that comes again.
+            trigger: Any = untyped(IntervalTrigger)(
+                seconds=self.every_s, start_date=min(begun, now), timezone=begun.tzinfo
             )
         else:
             try:
-                trigger = _untyped(CronTrigger.from_crontab)(self.cron, timezone=begun.tzinfo)
+                trigger = crontab(self.cron, begun.tzinfo)
             except ValueError as error:
                 raise _no_cron(self.cron, str(error)) from None
         found: datetime | None = trigger.get_next_fire_time(None, just_after)
         return found
 
+    def wait_s(self, now: datetime) -> float:
+        """How long it is from `now` to the begin of the next pass, at most."""
+        if self.every_s:
+            return self.every_s + self.jitter_s
+        due = self.after(now, now)
+        return (due - now).total_seconds() + self.jitter_s if due is not None else 0.0
+
     def gap_s(self, now: datetime) -> float:
-        """The longest time from one tick to the next among the next few: what may go by without a pass."""
+        """The shortest time from one tick to the next among the next few: how often it is meant to pass."""
         if self.every_s:
             return float(self.every_s)
         ticks: list[datetime] = []
-        while len(ticks) < 50 and (tick := self.after(now, ticks[-1] if ticks else now)) is not None:
+        while len(ticks) < _TICKS and (tick := self.after(now, ticks[-1] if ticks else now)) is not None:
             ticks.append(tick)
         gaps = [(late - early).total_seconds() for early, late in pairwise(ticks)]
-        return max(gaps, default=0.0)
+        return min(gaps, default=0.0)
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -174,11 +183,6 @@ def keep_passing(
         watcher.pass_ended(report, (clock() - started).total_seconds())
         due = schedule.after(begun, clock())
     return Ended(passes, unfinished=False)
-
-
-def _untyped(thing: Any) -> Any:
-    """What APScheduler gives, which says nothing of its types."""
-    return thing
 
 
 def pause_s(failures: int, chance: Callable[[], float] = random.random) -> float:

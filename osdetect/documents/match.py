@@ -1,7 +1,7 @@
 """The match document: a match that makes no alert of its own, and the group that it may belong to.
 
-Its id is the one that its alert would have had, so that judging an event again adds nothing, and counts over these
-documents are exact after any replay.
+Its id is the one that its alert would have had, and of one that is gathered the group's in it: judging an event again adds nothing, counts
+over these documents are exact after any replay, and a rule whose tuning is changed gathers the same events into its new groups.
 """
 
 import hashlib
@@ -34,6 +34,16 @@ class Why(StrEnum):
     """Its rule is in shadow."""
     EXCEPTED = "excepted"
     """An exception is for it."""
+
+
+def gathered_id(alert: str, group: str) -> str:
+    """The id of a match that belongs to a group.
+
+    Args:
+        alert: the id of the alert that the match would have been.
+        group: the group's.
+    """
+    return hashlib.sha256(f"{alert}\0{group}".encode()).hexdigest()[:40]
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -58,8 +58,9 @@ class Lease(msgspec.Struct, frozen=True):
 class Cursor(msgspec.Struct, frozen=True):
     """All documents of the shard up to `seq_no` were dealt with, but for what is `owed`.
 
-    Purpose, namespace, index uuid and shard number are its identity: an index that is deleted and made again,
-    restored or shrunk has another uuid and starts at its beginning; ids of content make that harmless.
+    Purpose, namespace, index uuid and shard number are its identity: an index that is deleted and made again, restored under another
+    name or shrunk has another uuid and starts at its beginning; ids of content make that harmless. So it does when its sequence numbers
+    have another history (`of_history`).
     """
 
     purpose: str
@@ -73,6 +74,8 @@ class Cursor(msgspec.Struct, frozen=True):
     """The index's name, for people."""
     owed: tuple[Owed, ...] = ()
     lease: Lease | None = None
+    history: str = ""
+    """Of the sequence numbers, as OpenSearch calls it; empty: not known."""
 
     @property
     def id(self) -> str:
@@ -82,6 +85,14 @@ class Cursor(msgspec.Struct, frozen=True):
     def at(self, seq_no: int) -> "Cursor":
         """The same shard's cursor at another sequence number."""
         return replace(self, seq_no=seq_no)
+
+    def of_history(self, history: str) -> "Cursor":
+        """The cursor for sequence numbers of this history: at the beginning when its own are of another one."""
+        if not history or history == self.history:
+            return self
+        if not self.history:
+            return replace(self, history=history)
+        return replace(self, history=history, seq_no=-1, owed=())
 
     def to_source(self, updated: datetime) -> dict[str, Any]:
         """The document's `_source`; `updated` is the time of writing."""
@@ -99,6 +110,7 @@ class Cursor(msgspec.Struct, frozen=True):
                 "owed": [
                     {"rules": list(one.rules), "after": one.after, "upto": one.upto} for one in self.owed
                 ],
+                **({"history": self.history} if self.history else {}),
                 **({"lease": _lease_source(self.lease)} if self.lease else {}),
             },
         }
@@ -125,8 +137,10 @@ class Cursor(msgspec.Struct, frozen=True):
                 read = [_owed(one) for one in owed]
                 lease = Lease.stored(rest.get("lease"))
                 known = tuple(one for one in read if one is not None)
+                history = rest.get("history")
+                said = history if isinstance(history, str) else ""
                 if len(known) == len(read):
-                    return replace(self, seq_no=seq_no, owed=known, lease=lease)
+                    return replace(self, seq_no=seq_no, owed=known, lease=lease, history=said)
         return self
 
 

@@ -40,6 +40,8 @@ class EventReference(msgspec.Struct, frozen=True):
     id: str
     shard: int
     seq_no: int
+    routing: str = ""
+    """Its routing, if it was stored with one: then its id tells it apart within its shard only."""
 
     @property
     def ours(self) -> bool:
@@ -49,7 +51,9 @@ class EventReference(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         """What the place says of the event's identity: its id says account and event id if osdetect stored it."""
-        return self.id if self.ours else f"{self.index_uuid}/{self.id}"
+        if self.ours:
+            return self.id
+        return f"{self.index_uuid}/{self.id}" + (f"?{self.routing}" if self.routing else "")
 
 
 class RunReference(msgspec.Struct, frozen=True):

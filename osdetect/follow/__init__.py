@@ -7,6 +7,8 @@
     pages.py     the documents of one shard in a range of sequence numbers, in order, page by page
     together.py  those that any of several queries finds
     worker.py    this process's own name
+    readable.py  which indices keep their documents whole
+    dates.py     which fields of an index are dates
     points.py    named places at which tests stop or kill the process
 
 What is promised, and by what. A document is never passed by, because a cursor stays below the shard's global
@@ -16,11 +18,21 @@ be harmless when it is written again; alerts are, by their ids.
 """
 
 from osdetect.follow.cursors import stored_cursors
+from osdetect.follow.dates import date_fields
 from osdetect.follow.follower import Follower, Waiting
 from osdetect.follow.held import Held
 from osdetect.follow.pages import StoredEvent, Wanted, pages
 from osdetect.follow.points import reached
-from osdetect.follow.shards import Shard, make_visible, missing_shards, only, shards_of
+from osdetect.follow.readable import Readable
+from osdetect.follow.shards import (
+    Shard,
+    incomplete,
+    make_visible,
+    missing_shards,
+    only,
+    shards_of,
+    unseen,
+)
 from osdetect.follow.together import FIRST_PAGE, Asking, Together
 from osdetect.follow.worker import this_worker
 
@@ -29,11 +41,14 @@ __all__ = [
     "Asking",
     "Follower",
     "Held",
+    "Readable",
     "Shard",
     "StoredEvent",
     "Together",
     "Waiting",
     "Wanted",
+    "date_fields",
+    "incomplete",
     "make_visible",
     "missing_shards",
     "only",
@@ -42,4 +57,5 @@ __all__ = [
     "shards_of",
     "stored_cursors",
     "this_worker",
+    "unseen",
 ]

@@ -25,5 +25,6 @@ def stored_cursors(cluster: Cluster, namespace: str) -> Iterator[Mapping[str, An
         "seq_no_primary_term": True,
     }
     refresh(cluster, STATE_INDEX, accept=(404,))
-    for hits in every_page(cluster, f"/{STATE_INDEX}/_search", body, accept=(404,)):
+    primary = {"preference": "_primary"}  # a replica may lag behind a refresh
+    for hits in every_page(cluster, f"/{STATE_INDEX}/_search", body, params=primary, accept=(404,)):
         yield from hits

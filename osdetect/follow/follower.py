@@ -176,7 +176,6 @@ class Follower:
             cursor,
             version,
             self._clock,
-            fresh=waiting.version is None,
             interrupted=waiting.cursor.lease is not None,
         )
 
@@ -215,9 +214,9 @@ class Follower:
         for shard, cursor, found in zip(shards, fresh, stored, strict=True):
             if found.get("found"):
                 version = Version(found["_seq_no"], found["_primary_term"])
-                yield Waiting(shard, cursor.stored(found["_source"]), version)
+                yield Waiting(shard, cursor.stored(found["_source"]).of_history(shard.history), version)
             else:
-                yield Waiting(shard, cursor, None)
+                yield Waiting(shard, cursor.of_history(shard.history), None)
 
 
 def _parts(shards: Iterable[Shard]) -> Iterator[tuple[Shard, ...]]:

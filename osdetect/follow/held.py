@@ -28,12 +28,9 @@ class Held:
         version: Version,
         clock: Callable[[], datetime],
         *,
-        fresh: bool = False,
         interrupted: bool = False,
     ) -> None:
         self.shard = shard
-        self.fresh = fresh
-        """Nobody held it before: it had no cursor."""
         self.interrupted = interrupted
         """Who held it before did not let it go: what follows from the documents behind the cursor may be stored in part."""
         self.under_way = interrupted

@@ -17,6 +17,8 @@ from osdetect.follow.shards import Shard, only, still_there
 FIRST_PAGE = 1_000
 SMALLEST_PAGE = 50
 LARGEST_PAGE = 5_000
+_MOST = 10_000
+"""The most that a search gives (OpenSearch docs, `index.max_result_window`)."""
 PAGE_BYTES = 16 << 20
 """About how much of `_source` one page may hold; the next page's size follows from the last one's documents."""
 _UNKNOWN_BYTES = 16 << 10
@@ -55,6 +57,7 @@ class Hit(msgspec.Struct, gc=False, frozen=True):
     id: str = msgspec.field(name="_id")
     seq_no: int = msgspec.field(name="_seq_no")
     source: msgspec.Raw = msgspec.field(name="_source", default=msgspec.Raw(b"{}"))
+    routing: str = msgspec.field(name="_routing", default="")
 
 
 class _Hits(msgspec.Struct):
@@ -132,7 +135,11 @@ def _page(
     while True:
         try:
             page = _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE)
-            return page, size, time.monotonic() - began
+            if len(page) < size:
+                return page, size, time.monotonic() - began
+            if whole := whole_numbers(page):
+                return whole, len(whole), time.monotonic() - began
+            size = more_than(size, wanted.shard)
         except ClusterError as error:
             if isinstance(error, ClusterRefused) and error.status == _GONE:
                 return (), size, time.monotonic() - began
@@ -170,17 +177,41 @@ def _read(text: str, shard: Shard) -> Iterator[StoredEvent]:
 def read_hits(hits: Iterable[Hit], shard: Shard) -> Iterator[StoredEvent]:
     """The events of a search's hits in the shard."""
     for hit in hits:
-        yield StoredEvent(_at(shard, hit.id, hit.seq_no), bytes(hit.source))
+        yield StoredEvent(_at(shard, hit.id, hit.seq_no, hit.routing), bytes(hit.source))
 
 
 def read_objects(hits: Iterable[Mapping[str, Any]], shard: Shard) -> Iterator[StoredEvent]:
     """The same of hits that were read as JSON, for want of a text that could be kept."""
     for hit in hits:
-        yield StoredEvent(_at(shard, hit["_id"], hit["_seq_no"]), source=hit.get("_source", {}))
+        at = _at(shard, hit["_id"], hit["_seq_no"], hit.get("_routing", ""))
+        yield StoredEvent(at, source=hit.get("_source", {}))
 
 
-def _at(shard: Shard, key: str, seq_no: int) -> EventReference:
-    return EventReference(shard.index, shard.index_uuid, key, shard.number, seq_no)
+def _at(shard: Shard, key: str, seq_no: int, routing: str) -> EventReference:
+    return EventReference(shard.index, shard.index_uuid, key, shard.number, seq_no, routing)
+
+
+def whole_numbers(page: Sequence[StoredEvent]) -> tuple[StoredEvent, ...]:
+    """A full page without those of its last number: others may share it, and the next page is asked for behind what this one has.
+
+    In an index that was shrunk several documents of a shard have the same sequence number (OpenSearch docs, "Shrink index").
+    """
+    last = page[-1].at.seq_no
+    return tuple(event for event in page if event.at.seq_no < last)
+
+
+def more_than(size: int, shard: Shard) -> int:
+    """The size to ask for when all of a full page share one number.
+
+    Raises:
+        ClusterRefused: more of them share it than a search gives.
+    """
+    if size >= _MOST:
+        raise ClusterRefused(
+            f"{_MOST:,} documents of shard {shard.number} of {shard.index} share one sequence number",
+            cure="reindex it: its documents cannot be read one after another",
+        )
+    return min(_MOST, size * 4)
 
 
 def next_size(page: Sequence[StoredEvent], bytes_of_page: int = PAGE_BYTES) -> int:

@@ -23,6 +23,9 @@ class Shard(msgspec.Struct, frozen=True, order=True):
     number: int
     checkpoint: int
     """The global checkpoint: -1 when the shard never had an operation."""
+    history: str = ""
+    """Of its sequence numbers: another one when they may have begun anew, as of an index that was restored in its own place or
+    given a stale or empty primary. Its uuid stays the same then. Empty: not known."""
 
 
 def only(shard: Shard) -> dict[str, str]:
@@ -38,17 +41,18 @@ def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
 
     A target that stands for nothing yet has no shards.
     """
+    one = "indices.*.shards.*"
     params = {
         "level": "shards",
         "expand_wildcards": "open",
         "ignore_unavailable": "true",
-        "filter_path": "indices.*.uuid,indices.*.shards.*.routing,indices.*.shards.*.seq_no",
+        "filter_path": f"indices.*.uuid,{one}.routing,{one}.seq_no,{one}.commit.user_data.history_uuid",
     }
     reply = cluster.request(
         "GET", f"/{quote(target, safe='*,-._')}/_stats/docs", params=params, accept=(404,)
     )
     found = [
-        Shard(name, entry["uuid"], int(number), _checkpoint(copies))
+        Shard(name, entry["uuid"], int(number), _checkpoint(copies), _history(copies))
         for name, entry in reply.get("indices", {}).items()
         for number, copies in entry.get("shards", {}).items()
     ]
@@ -56,7 +60,12 @@ def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
 
 
 def missing_shards(cluster: Cluster, target: str, shards: Iterable[Shard]) -> Iterator[ClusterError]:
-    """Shards of the target that cannot be read now, for want of a primary.
+    """Shards of the target that cannot be read now, for want of a primary; see `incomplete`."""
+    yield from incomplete(cluster, target, shards).values()
+
+
+def incomplete(cluster: Cluster, target: str, shards: Iterable[Shard]) -> dict[str, ClusterError]:
+    """The target's indices of which a shard cannot be read now, for want of a primary, and which that is.
 
     Args:
         cluster: where.
@@ -76,15 +85,17 @@ def missing_shards(cluster: Cluster, target: str, shards: Iterable[Shard]) -> It
     path = f"/{quote(target, safe='*,-._')}/_settings/{names}"
     reply = cluster.request("GET", path, params=params, accept=(404,))
     there = {(shard.index_uuid, shard.number) for shard in shards}
+    found: dict[str, ClusterError] = {}
     for name, entry in sorted(reply.items()):
         settings = entry.get("settings", {}) if isinstance(entry, dict) else {}
         uuid, expected = settings.get("index.uuid", ""), int(settings.get("index.number_of_shards", 0))
         absent = [number for number in range(expected) if (uuid, number) not in there]
         if absent:
-            yield ClusterUnavailable(
+            found[name] = ClusterUnavailable(
                 f"shard {', '.join(map(str, absent))} of {name} has no primary",
                 cure="see the cluster's health: its events are judged when it is back",
             )
+    return found
 
 
 def make_visible(cluster: Cluster, shards: Iterable[Shard]) -> None:
@@ -94,8 +105,19 @@ def make_visible(cluster: Cluster, shards: Iterable[Shard]) -> None:
         ClusterUnavailable: a shard could not be refreshed; a search would pass over what it has not made visible.
         ClusterRefused: the cluster refused it.
     """
+    for error in unseen(cluster, shards).values():
+        raise error
+
+
+def unseen(cluster: Cluster, shards: Iterable[Shard]) -> dict[str, ClusterError]:
+    """The same for as many indices as can be; those that cannot, and why."""
+    failed: dict[str, ClusterError] = {}
     for index in sorted({shard.index for shard in shards}):
-        refresh(cluster, index, accept=(404,))  # deleted meanwhile
+        try:
+            refresh(cluster, index, accept=(404,))  # deleted meanwhile
+        except ClusterError as error:
+            failed[index] = error
+    return failed
 
 
 def still_there(cluster: Cluster, shard: Shard) -> bool:
@@ -111,5 +133,13 @@ def still_there(cluster: Cluster, shard: Shard) -> bool:
 
 
 def _checkpoint(copies: list[dict[str, Any]]) -> int:
-    primary = [copy for copy in copies if copy["routing"].get("primary")]
-    return int(primary[0]["seq_no"]["global_checkpoint"]) if primary else -1
+    primary = _primary(copies)
+    return int(primary["seq_no"]["global_checkpoint"]) if primary else -1
+
+
+def _history(copies: list[dict[str, Any]]) -> str:
+    return str(_primary(copies).get("commit", {}).get("user_data", {}).get("history_uuid", ""))
+
+
+def _primary(copies: list[dict[str, Any]]) -> dict[str, Any]:
+    return next((copy for copy in copies if copy["routing"].get("primary")), {})

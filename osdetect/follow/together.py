@@ -23,9 +23,11 @@ from osdetect.follow.pages import (
     Hit,
     StoredEvent,
     Wanted,
+    more_than,
     next_size,
     read_hits,
     read_objects,
+    whole_numbers,
 )
 from osdetect.follow.shards import Shard, only, still_there
 
@@ -85,6 +87,8 @@ class _Round(msgspec.Struct, frozen=True):
     """The answers to one request, or to that and the one before that told what to ask."""
 
     asked: tuple[_Asked, ...]
+    size: int
+    """Of the pages that were asked for."""
     seconds: float
     events: int = 0
     """Documents of the range, if they were counted."""
@@ -125,38 +129,48 @@ class Together:
         Raises:
             ClusterError: a search could not be made.
         """
-        seen: set[int] = set()
+        seen: set[tuple[int, str]] = set()
         queries = 1
         while self._coming is not None:
             answer = self._coming.result()
             queries = max(queries, len(answer.asked))
             self.seconds += answer.seconds
             self._coming = None
-            full = [one for one in answer.asked if len(one.page) == self.page]
+            full = tuple(one for one in answer.asked if len(one.page) == answer.size)
             sizes = [next_size(one.page, PAGE_BYTES // queries) for one in answer.asked if one.page]
             self.page = min(sizes, default=self.page)
             if full:
-                behind = tuple(_Asked(one.query, one.page[-1].at.seq_no) for one in full)
+                behind = self._behind(full, answer.size)
                 self._coming = in_background(
                     partial(_answered, self._cluster, self.wanted, behind, self.page)
                 )
             for one in answer.asked:
-                fresh = tuple(event for event in one.page if event.at.seq_no not in seen)
-                seen.update(event.at.seq_no for event in fresh)
+                fresh = tuple(event for event in one.page if (event.at.seq_no, event.at.id) not in seen)
+                seen.update((event.at.seq_no, event.at.id) for event in fresh)
                 if fresh:
                     yield fresh
+
+    def _behind(self, full: tuple[_Asked, ...], size: int) -> tuple[_Asked, ...]:
+        """What is to be asked yet: behind the last number of which nothing can be missing; the page grows where there is none."""
+        behind = []
+        for one in full:
+            whole = whole_numbers(one.page)
+            if not whole:
+                self.page = max(self.page, more_than(size, self.wanted.shard))
+            behind.append(_Asked(one.query, whole[-1].at.seq_no if whole else one.after))
+        return tuple(behind)
 
 
 def _begun(cluster: Cluster, wanted: Wanted, asking: Asking, size: int) -> _Round:
     began = time.monotonic()
     ((events, values, _),) = _searched(cluster, wanted.shard, [_counting(wanted, asking.field)])
     if not events:
-        return _Round((), time.monotonic() - began)
+        return _Round((), size, time.monotonic() - began)
     asked = tuple(_Asked(query, wanted.after) for query in asking.of(values))
     found = _found(cluster, wanted, asked, size)
     if not still_there(cluster, wanted.shard):
-        return _Round((), time.monotonic() - began)
-    return _Round(found, time.monotonic() - began, events)
+        return _Round((), size, time.monotonic() - began)
+    return _Round(found, size, time.monotonic() - began, events)
 
 
 def _answered(cluster: Cluster, wanted: Wanted, asked: tuple[_Asked, ...], size: int) -> _Round:
@@ -164,7 +178,7 @@ def _answered(cluster: Cluster, wanted: Wanted, asked: tuple[_Asked, ...], size:
     found = _found(cluster, wanted, asked, size)
     if any(one.page for one in found) and not still_there(cluster, wanted.shard):
         found = ()
-    return _Round(found, time.monotonic() - began)
+    return _Round(found, size, time.monotonic() - began)
 
 
 def _found(cluster: Cluster, wanted: Wanted, asked: tuple[_Asked, ...], size: int) -> tuple[_Asked, ...]:

@@ -163,7 +163,11 @@ def _shards(patient: Patient) -> Iterator[Finding]:
 
 
 def _disks(patient: Patient) -> Iterator[Finding]:
-    found = _setting(patient.cluster, "cluster", "routing", "allocation", "disk", "watermark") or {}
+    layers = _layers(patient.cluster)
+    found = {
+        mark: _held(layers, "cluster", "routing", "allocation", "disk", "watermark", mark)
+        for mark in _WATERMARKS
+    }
     reply = patient.cluster.request(
         "GET", "/_nodes/stats/fs", params={"filter_path": "nodes.*.name,nodes.*.fs.total"}
     )
@@ -204,9 +208,19 @@ def _clauses(patient: Patient) -> Iterator[Finding]:
 
 
 def _setting(cluster: Cluster, *path: str) -> Any:
+    return _held(_layers(cluster), *path)
+
+
+def _layers(cluster: Cluster) -> Sequence[Any]:
+    """The cluster's settings, those first that hold before the others."""
     reply = cluster.request("GET", "/_cluster/settings", params={"include_defaults": "true"})
-    for layer in ("transient", "persistent", "defaults"):
-        found: Any = reply.get(layer, {})
+    return [reply.get(layer, {}) for layer in ("transient", "persistent", "defaults")]
+
+
+def _held(layers: Sequence[Any], *path: str) -> Any:
+    """What the first layer says that says something of it; None when none does."""
+    for layer in layers:
+        found = layer
         for name in path:
             found = found.get(name) if isinstance(found, dict) else None
         if found is not None:

@@ -19,15 +19,16 @@ Page = tuple[int, str, bytes]
 class Health:
     """Is told of passes; says whether they succeed in time. A pass at work counts as long as its batches go on."""
 
-    def __init__(self, limit_s: float, monotonic: Seconds) -> None:
+    def __init__(self, limit_s: float, monotonic: Seconds, wait_s: float = 0.0) -> None:
         """See the class.
 
         Args:
-            limit_s: how long may go by without a batch or a pass that ended well.
+            limit_s: how long may go by without a batch or a pass that ended well, when a pass is due.
             monotonic: gives seconds that only grow.
+            wait_s: how long it is to the first pass.
         """
         self._limit_s, self._monotonic = limit_s, monotonic
-        self._moved = monotonic()
+        self._moved = monotonic() + wait_s
         self._passed = False
         self._failure = ""
 
@@ -35,9 +36,9 @@ class Health:
         """A batch was judged."""
         self._moved = self._monotonic()
 
-    def passed(self) -> None:
-        """A pass ended well."""
-        self._moved, self._passed, self._failure = self._monotonic(), True, ""
+    def passed(self, wait_s: float = 0.0) -> None:
+        """A pass ended well, and it is so long to the next one."""
+        self._moved, self._passed, self._failure = self._monotonic() + wait_s, True, ""
 
     def failed(self, reason: str) -> None:
         """A pass was ended by the cluster."""

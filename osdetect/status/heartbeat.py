@@ -18,10 +18,19 @@ from osdetect.vocabulary import ALERTS_PREFIX, STATE_INDEX, Level
 RULE_ID = "6f1f4bd0-57c5-4f0a-9d1b-0c4f7d2a8e31"
 """The rule that such alerts are of; osdetect's own, it is in no release."""
 RULE_NAME = "osdetect: detection is late"
-PERIODS = 3
-"""Periods that may go by without a pass before a worker calls a target late."""
-SHORTEST_S = 60.0
+_PERIODS = 2
+"""Periods that may go by after a pass was due before a target is late."""
+_SHORTEST_S = 60.0
 """And never fewer seconds than these."""
+
+
+def patience_s(gap_s: float) -> float:
+    """How long a pass may be overdue, in seconds, where passes are meant to be `gap_s` apart.
+
+    >>> patience_s(10), patience_s(300)
+    (60.0, 600)
+    """
+    return max(_SHORTEST_S, _PERIODS * gap_s)
 
 
 class PassMark(msgspec.Struct, frozen=True):
@@ -32,12 +41,8 @@ class PassMark(msgspec.Struct, frozen=True):
     ended: datetime
     run_id: str
     worker: str
-    gap_s: float
-    """The longest time that its schedule leaves between two passes; 0: it had no schedule."""
-
-    def limit_s(self) -> float:
-        """How old the mark may become; 0: as old as it likes."""
-        return max(SHORTEST_S, PERIODS * self.gap_s) if self.gap_s else 0.0
+    limit_s: float
+    """How old the mark may become by its schedule; 0: as old as it likes."""
 
     def late(self, now: datetime, limit_s: float) -> bool:
         """Whether it is older than that."""
@@ -55,7 +60,7 @@ def mark_pass(cluster: Cluster, mark: PassMark) -> bool:
             "ended": mark.ended.isoformat(),
             "run": mark.run_id,
             "worker": mark.worker,
-            "gap_s": mark.gap_s,
+            "limit_s": mark.limit_s,
         },
     }
     # The time is the version: marks only move forward (OpenSearch docs, "Index document", version_type).
@@ -84,11 +89,11 @@ def read_marks(cluster: Cluster, namespace: str) -> tuple[PassMark, ...]:
 def _mark(source: Any) -> PassMark | None:
     match source.get("pass"):
         case {"namespace": str(namespace), "target": str(target), "ended": str(ended)} as said:
-            when, gap = moment(ended), said.get("gap_s")
+            when, limit = moment(ended), said.get("limit_s")
             if when is not None:
-                gap_s = float(gap) if isinstance(gap, (int, float)) else 0.0
+                limit_s = float(limit) if isinstance(limit, (int, float)) else 0.0
                 run, worker = str(said.get("run", "")), str(said.get("worker", ""))
-                return PassMark(namespace, target, when, run, worker, gap_s)
+                return PassMark(namespace, target, when, run, worker, limit_s)
         case _:
             pass
     return None

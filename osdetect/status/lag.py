@@ -1,6 +1,6 @@
 """How far the judging of each shard is behind: in events, counted, and in seconds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -9,8 +9,11 @@ import msgspec
 
 from osdetect.cluster import Cluster, refresh
 from osdetect.documents.state import DETECT, Lease
-from osdetect.follow import Shard, only
+from osdetect.follow import Shard, date_fields, only
 from osdetect.status.cursors import CursorSeen
+
+_TIMES = ("event.ingested", "@timestamp")
+"""What says when an event came: the first of them that it has."""
 
 
 class ShardLag(msgspec.Struct, frozen=True):
@@ -26,6 +29,8 @@ class ShardLag(msgspec.Struct, frozen=True):
     """Events in (cursor, checkpoint]; deleted documents have numbers there too and are not counted."""
     seconds: float | None
     """Age of the oldest of them; None when there is none, or none that says when it came."""
+    ageless: int
+    """How many of them do not say when they came: they may be older than any other."""
     owed: int
     owed_events: int
     lease: Lease | None
@@ -41,6 +46,7 @@ class ShardLag(msgspec.Struct, frozen=True):
             "has_cursor": self.started,
             "lag_events": self.events,
             "lag_seconds": None if self.seconds is None else round(self.seconds, 3),
+            "lag_events_of_unknown_age": self.ageless,
             "owed_ranges": self.owed,
             "owed_sequence_numbers": self.owed_events,
             "lease": None
@@ -57,7 +63,7 @@ class ShardLag(msgspec.Struct, frozen=True):
 def lags(
     cluster: Cluster, shards: Iterable[Shard], cursors: Iterable[CursorSeen], now: datetime
 ) -> tuple[ShardLag, ...]:
-    """The lag of each shard: one request for each that is behind, none for the others.
+    """The lag of each shard: a few requests for each that is behind, none for the others.
 
     Args:
         cluster: where.
@@ -74,40 +80,61 @@ def lags(
 
 def _lag(cluster: Cluster, shard: Shard, cursor: CursorSeen | None, now: datetime) -> ShardLag:
     seq_no = cursor.seq_no if cursor else -1
-    events, oldest = 0, None
+    waiting = _Waiting()
     if seq_no < shard.checkpoint:
-        events, oldest = _unjudged(cluster, shard, seq_no)
+        waiting = _unjudged(cluster, shard, seq_no)
     return ShardLag(
         index=shard.index,
         shard=shard.number,
         seq_no=seq_no,
         checkpoint=shard.checkpoint,
         started=cursor is not None,
-        events=events,
-        seconds=None if oldest is None else max(0.0, now.timestamp() - oldest),
+        events=waiting.events,
+        seconds=None if waiting.oldest is None else max(0.0, now.timestamp() - waiting.oldest),
+        ageless=waiting.ageless,
         owed=cursor.owed if cursor else 0,
         owed_events=cursor.owed_events if cursor else 0,
         lease=cursor.lease if cursor else None,
     )
 
 
-def _unjudged(cluster: Cluster, shard: Shard, after: int) -> tuple[int, float | None]:
-    """How many events are waiting, and when the first of them came, in seconds since 1970."""
+class _Waiting(msgspec.Struct, frozen=True):
+    """The events of a shard that wait."""
+
+    events: int = 0
+    oldest: float | None = None
+    """When the first of them came, in seconds since 1970, as far as they say."""
+    ageless: int = 0
+
+
+def _unjudged(cluster: Cluster, shard: Shard, after: int) -> _Waiting:
     index = quote(shard.index, safe="")
     refresh(cluster, shard.index, accept=(404,))  # what is not visible cannot be counted
+    times = date_fields(cluster, shard.index, _TIMES)
     body = {
         "size": 0,
         "track_total_hits": True,
         "query": {"range": {"_seq_no": {"gt": after, "lte": shard.checkpoint}}},
         "aggs": {
-            "came": {"min": {"field": "event.ingested"}},
-            "happened": {"min": {"field": "@timestamp"}},
+            **{
+                path: {"filter": _without(times[:number]), "aggs": {"first": {"min": {"field": path}}}}
+                for number, path in enumerate(times)
+            },
+            "ageless": {"filter": _without(times)},
         },
     }
     reply = cluster.request("POST", f"/{index}/_search", params=only(shard), body=body, accept=(404,))
     if "hits" not in reply:  # deleted since its shards were listed: nothing waits there
-        return 0, None
-    aggregated: Mapping[str, Any] = reply.get("aggregations", {})
-    times = (aggregated.get(name, {}).get("value") for name in ("came", "happened"))
-    first = next((float(value) / 1000 for value in times if value is not None), None)
-    return int(reply["hits"]["total"]["value"]), first
+        return _Waiting()
+    found: Mapping[str, Any] = reply["aggregations"]
+    first = [value for path in times if (value := found[path]["first"]["value"]) is not None]
+    return _Waiting(
+        events=int(reply["hits"]["total"]["value"]),
+        oldest=min(first) / 1000 if first else None,
+        ageless=int(found["ageless"]["doc_count"]),
+    )
+
+
+def _without(paths: Sequence[str]) -> dict[str, Any]:
+    """A query for events that have none of these fields."""
+    return {"bool": {"must_not": [{"exists": {"field": path}} for path in paths]}}

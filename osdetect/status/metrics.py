@@ -1,5 +1,6 @@
 """A detector's numbers for Prometheus; names as its conventions say (base units, `_total` for what only grows)."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -9,18 +10,24 @@ from osdetect.status.lag import ShardLag
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
-_COUNTED: Mapping[str, tuple[str, str]] = {
-    "events": ("osdetect_events", "Events read after the cursors."),
-    "judged": ("osdetect_events_judged", "Events that met every readable rule."),
-    "evaluated_alone": ("osdetect_events_evaluated_alone", "Events judged in process: not percolated."),
-    "deadlettered": ("osdetect_dead_letters", "Events of which a verdict or an alert became a dead letter."),
-    "candidates": ("osdetect_candidates", "Pairs of rule and event that were judged exactly."),
-    "matches": ("osdetect_matches", "Pairs of rule and event that match."),
-    "alerts_created": ("osdetect_alerts_created", "Alerts that were stored."),
-    "alerts_there": ("osdetect_alerts_there", "Alerts that an earlier pass had stored already."),
-    "withheld": ("osdetect_matches_withheld", "Matches that make no alert of their own."),
+_COUNTED: Mapping[tuple[str, ...], tuple[str, str]] = {
+    ("events",): ("osdetect_events", "Events read after the cursors."),
+    ("judged",): ("osdetect_events_judged", "Events that met every readable rule."),
+    ("evaluated_alone",): ("osdetect_events_evaluated_alone", "Events judged in process: not percolated."),
+    ("deadlettered", "deadlettered_owed"): (
+        "osdetect_dead_letters",
+        "Events of which a verdict or an alert became a dead letter.",
+    ),
+    ("candidates",): ("osdetect_candidates", "Pairs of rule and event that were judged exactly."),
+    ("matches",): ("osdetect_matches", "Pairs of rule and event that match."),
+    ("alerts_created", "groups_created"): ("osdetect_alerts_created", "Alerts that were stored."),
+    ("alerts_there",): ("osdetect_alerts_there", "Alerts that an earlier pass had stored already."),
+    ("gathered", "shadowed", "excepted"): (
+        "osdetect_matches_withheld",
+        "Matches that make no alert of their own.",
+    ),
 }
-"""What a pass counts: its name in the report, the metric's name, and what it is."""
+"""What a pass counts: its names in the report, which are added up, the metric's name, and what it is."""
 
 
 class Metrics:
@@ -29,7 +36,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         own = self._registry
-        self._counted = {key: Counter(name, text, registry=own) for key, (name, text) in _COUNTED.items()}
+        self._counted = {keys: Counter(name, text, registry=own) for keys, (name, text) in _COUNTED.items()}
         self._passes = Counter("osdetect_passes", "Passes, by their outcome.", ["outcome"], registry=own)
         self._seconds = Histogram(
             "osdetect_pass_duration_seconds",
@@ -41,10 +48,21 @@ class Metrics:
             "osdetect_shard_lag_events", "Events not judged yet.", ["index", "shard"], registry=own
         )
         self._lag_seconds = Gauge(
-            "osdetect_shard_lag_seconds", "Age of the oldest of them.", ["index", "shard"], registry=own
+            "osdetect_shard_lag_seconds",
+            "Age of the oldest of them; +Inf when some do not say when they came.",
+            ["index", "shard"],
+            registry=own,
+        )
+        self._owed = Gauge(
+            "osdetect_shard_owed_sequence_numbers",
+            "Sequence numbers that rules which were put off must still judge.",
+            ["index", "shard"],
+            registry=own,
         )
         self._success = Gauge(
-            "osdetect_last_success_timestamp_seconds", "When the last pass ended well.", registry=own
+            "osdetect_last_success_timestamp_seconds",
+            "When the last pass ended without a loss.",
+            registry=own,
         )
         self._left = Counter(
             "osdetect_shards_left_to_others", "Shards that another worker had or took.", registry=own
@@ -67,8 +85,7 @@ class Metrics:
 
     def pass_ended(self, report: Mapping[str, object], *, lost: bool, seconds: float, ended: float) -> None:
         """Add a pass: its report, whether it lost something, how long it took and when it ended."""
-        for key, counter in self._counted.items():
-            counter.inc(_number(report.get(key)))
+        self.pass_cut_short(report)
         self._left.inc(_number(report.get("left_to_others")))
         for event in ("taken", "lost"):
             self._leases.labels(event=event).inc(_number(report.get(f"leases_{event}")))
@@ -77,7 +94,13 @@ class Metrics:
         self._unreadable.set(len(unreadable) if isinstance(unreadable, (list, tuple)) else 0)
         self._passes.labels(outcome="loss" if lost else "complete").inc()
         self._seconds.observe(seconds)
-        self._success.set(ended)
+        if not lost:
+            self._success.set(ended)
+
+    def pass_cut_short(self, report: Mapping[str, object]) -> None:
+        """Add what was done by a pass that did not come to its end."""
+        for keys, counter in self._counted.items():
+            counter.inc(sum(_number(report[key]) for key in keys))
 
     def pass_failed(self) -> None:
         """Add a pass that the cluster ended."""
@@ -85,12 +108,13 @@ class Metrics:
 
     def shards(self, found: Iterable[ShardLag]) -> None:
         """Say how far each shard is behind; those that are gone are not said any more."""
-        self._lag_events.clear()
-        self._lag_seconds.clear()
+        for gauge in (self._lag_events, self._lag_seconds, self._owed):
+            gauge.clear()
         for one in found:
             place = {"index": one.index, "shard": str(one.shard)}
             self._lag_events.labels(**place).set(one.events)
-            self._lag_seconds.labels(**place).set(one.seconds or 0.0)
+            self._lag_seconds.labels(**place).set(math.inf if one.ageless else one.seconds or 0.0)
+            self._owed.labels(**place).set(one.owed_events)
 
     def repeated(self, ever: int) -> None:
         """Say how many requests were ever sent again."""

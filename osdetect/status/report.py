@@ -9,8 +9,8 @@ import msgspec
 
 from osdetect.cluster import Cluster, refresh
 from osdetect.documents.state import DETECT
-from osdetect.errors import RuleError
-from osdetect.follow import Shard
+from osdetect.errors import ClusterUnavailable, RuleError
+from osdetect.follow import Shard, incomplete
 from osdetect.status.cursors import CursorSeen, seen_cursors
 from osdetect.status.heartbeat import PassMark, read_mark
 from osdetect.status.lag import ShardLag, lags
@@ -39,6 +39,8 @@ class Gaps(msgspec.Struct, frozen=True):
     """Indices of the target that were never judged."""
     closed: tuple[str, ...]
     """Indices of the target that are closed: nothing in them can be read."""
+    without_primary: tuple[str, ...]
+    """Indices of the target with a shard that has no primary, and which: how far they are judged cannot be counted."""
     of_deleted: tuple[str, ...]
     """Cursors whose index is not there any more."""
 
@@ -73,13 +75,23 @@ class Status(msgspec.Struct, frozen=True):
 
     @property
     def lag_seconds(self) -> float:
-        """Age of the oldest of them."""
+        """Age of the oldest of them, as far as they say when they came."""
         return max((one.seconds or 0.0 for one in self.shards), default=0.0)
+
+    @property
+    def ageless(self) -> int:
+        """How many of them do not say when they came."""
+        return sum(one.ageless for one in self.shards)
+
+    @property
+    def owed(self) -> int:
+        """Sequence numbers that rules which were put off must still judge."""
+        return sum(one.owed_events for one in self.shards)
 
     def late(self, limits: Limits) -> bool:
         """Whether passes do not go on as they should."""
         if not limits.heartbeat_s:
-            return self.last_pass is not None and self.last_pass.late(self.now, self.last_pass.limit_s())
+            return self.last_pass is not None and self.last_pass.late(self.now, self.last_pass.limit_s)
         return self.last_pass is None or self.last_pass.late(self.now, limits.heartbeat_s)
 
     def problems(self, limits: Limits) -> tuple[str, ...]:
@@ -94,9 +106,17 @@ class Status(msgspec.Struct, frozen=True):
             f"the oldest event that is not judged came {self.lag_seconds:,.0f} s ago, more than {limits.lag_s:,.0f}": 0
             < limits.lag_s
             < self.lag_seconds,
+            f"{self.ageless:,} events that are not judged do not say when they came": limits.lag_s > 0
+            and self.ageless > 0,
+            f"{self.owed:,} sequence numbers are owed to rules that were put off, more than {limits.lag_events:,}": 0
+            < limits.lag_events
+            < self.owed,
             f"passes are late: {last}": self.late(limits),
             "no rules are deployed": self.release is None,
             f"{len(self.gaps.closed)} indices of the target are closed": bool(self.gaps.closed),
+            f"{len(self.gaps.without_primary)} indices of the target have a shard without a primary": bool(
+                self.gaps.without_primary
+            ),
             f"{self.dead_letters_recent:,} dead letters in 24 hours": self.dead_letters_recent > 0,
         }
         if self.release:
@@ -114,7 +134,11 @@ class Status(msgspec.Struct, frozen=True):
             "target": self.target,
             "at": self.now.isoformat(),
             "problems": list(self.problems(limits)),
-            "lag": {"events": self.lag_events, "seconds": round(self.lag_seconds, 3)},
+            "lag": {
+                "events": self.lag_events,
+                "seconds": None if 0 < self.ageless == self.lag_events else round(self.lag_seconds, 3),
+                "events_of_unknown_age": self.ageless,
+            },
             "shards": [one.to_json(self.now) for one in self.shards],
             "last_pass": mark
             and {"ended": mark.ended.isoformat(), "run": mark.run_id, "worker": mark.worker},
@@ -129,6 +153,7 @@ class Status(msgspec.Struct, frozen=True):
             "gaps": {
                 "indices_without_cursor": list(self.gaps.without_cursor),
                 "closed_indices": list(self.gaps.closed),
+                "shards_without_primary": list(self.gaps.without_primary),
                 "cursors_of_deleted_indices": list(self.gaps.of_deleted),
                 "owed_ranges": sum(one.owed for one in self.shards),
             },
@@ -161,7 +186,8 @@ def examine(
         ClusterError: a part cannot be read.
     """
     cursors = seen_cursors(cluster, namespace)
-    found = lags(cluster, shards, cursors, now)
+    missing = incomplete(cluster, target, shards)
+    found = lags(cluster, [shard for shard in shards if shard.index not in missing], cursors, now)
     letters = f"/{DEADLETTER_PREFIX}*/_count"
     recent = {"range": {"@timestamp": {"gte": (now - RECENT).isoformat()}}}
     return Status(
@@ -169,7 +195,7 @@ def examine(
         target=target,
         now=now,
         shards=found,
-        gaps=_gaps(cluster, target, found, cursors),
+        gaps=_gaps(cluster, target, found, cursors, [error.what for error in missing.values()]),
         last_pass=read_mark(cluster, namespace, target),
         runs=_last_runs(cluster, namespace, runs),
         release=_release(cluster, unreadable),
@@ -178,16 +204,27 @@ def examine(
     )
 
 
-def _gaps(cluster: Cluster, target: str, found: Iterable[ShardLag], cursors: Iterable[CursorSeen]) -> Gaps:
+def _gaps(
+    cluster: Cluster,
+    target: str,
+    found: Iterable[ShardLag],
+    cursors: Iterable[CursorSeen],
+    missing: Iterable[str],
+) -> Gaps:
     detecting = [one for one in cursors if one.purpose == DETECT]
     there = _uuids(cluster, {one.index for one in detecting})
-    params = {"format": "json", "h": "index", "expand_wildcards": "closed"}
-    closed = cluster.request(
+    params = {"format": "json", "h": "index,status", "expand_wildcards": "closed"}
+    listed = cluster.request(
         "GET", f"/_cat/indices/{quote(target, safe='*,-._')}", params=params, accept=(400, 403, 404)
+    )
+    # An index or alias that is named, and not by a wildcard, is listed whether it is closed or not.
+    closed = (
+        [one["index"] for one in listed if one.get("status") == "close"] if isinstance(listed, list) else []
     )
     return Gaps(
         without_cursor=tuple(sorted({one.index for one in found if not one.started and one.checkpoint >= 0})),
-        closed=tuple(sorted(one["index"] for one in closed)) if isinstance(closed, list) else (),
+        closed=tuple(sorted(closed)),
+        without_primary=tuple(missing),
         of_deleted=tuple(
             sorted({f"{one.index} ({one.index_uuid})" for one in detecting if one.index_uuid not in there})
         ),
@@ -235,4 +272,11 @@ def _release(cluster: Cluster, unreadable: Iterable[RuleError]) -> Release | Non
 def _counted(cluster: Cluster, path: str, filters: Sequence[dict[str, Any]]) -> int:
     options = {"ignore_unavailable": "true", "allow_no_indices": "true"}
     body = {"query": {"bool": {"filter": list(filters)}}}
-    return int(cluster.request("POST", path, params=options, body=body)["count"])
+    reply = cluster.request("POST", path, params=options, body=body)
+    shards = reply["_shards"]
+    if shards["successful"] < shards["total"]:  # one without a primary is not even among those that failed
+        raise ClusterUnavailable(
+            f"not every shard could be counted ({path})",
+            cure="see the cluster's health: a part of the documents is no number to show",
+        )
+    return int(reply["count"])

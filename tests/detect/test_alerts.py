@@ -253,7 +253,7 @@ def test_a_stored_rule_that_cannot_be_read_is_counted_and_the_others_run(
     release = deployed(cluster, tmp_path, HIT, HIT, HIT)
     for number, change in (
         (1, {"detection": {"tree": ["no such node"]}}),
-        (2, {"detection": {"format": 99}}),
+        (2, {"detection": {"columns": "none"}}),
     ):
         source = documents(cluster.url, release.index)[rule_id(number)]
         source["detection"] |= change["detection"]

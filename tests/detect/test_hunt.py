@@ -13,11 +13,22 @@ from osdetect import load as loading
 from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster
 from osdetect.deploy import deploy
+from osdetect.detect.hunt import Span
 from osdetect.resources import folder
 from osdetect.scenario import generate
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect, Ran, nowhere, osdetect
-from tests.faults.material import ask, deployed, detected, documents, put_records, record, rule_id, rule_text
+from tests.faults.material import (
+    ask,
+    deployed,
+    detected,
+    documents,
+    put_records,
+    record,
+    rule_id,
+    rule_text,
+)
+from tests.status.material import without_primary
 
 __all__ = ["nowhere", "osdetect"]
 INDEX = "osdetect-cloudtrail-t-2024.05"
@@ -156,6 +167,7 @@ def test_the_table_shows_the_earliest_and_counts_every_day(
         "not_searched": [],
         "shards": 1,
         "not_judged": 0,
+        "not_read": [],
     }
     empty = osdetect("hunt", rule_id(1), *at, "--target", "nothing-*")
     assert (empty.status, "stands for no index" in empty.err) == (ExitCode.OK, True)
@@ -262,8 +274,8 @@ filter:
 def test_each_match_of_a_tuned_rule_is_found_but_what_is_excepted(
     osdetect: Osdetect, cluster: Cluster, tmp_path: Path, tuning: str, alerts: int, withheld: int
 ) -> None:
-    said = f"osdetect: {tuning}\n" if tuning else ""
-    (tmp_path / "one.yml").write_text(rule_text(1, "{eventName: CreateThing}") + said)
+    tuned = f"osdetect: {tuning}\n" if tuning else ""
+    (tmp_path / "one.yml").write_text(rule_text(1, "{eventName: CreateThing}") + tuned)
     (tmp_path / "two.yml").write_text(_EXCEPTION)
     deploy(cluster, compile_rules([tmp_path]).compiled, on_progress=lambda *_: None)
     when = {"eventTime": "2024-05-08T10:00:00Z"}
@@ -284,4 +296,45 @@ def test_each_match_of_a_tuned_rule_is_found_but_what_is_excepted(
         assert len(found) == 8
         assert "1 matches more are left out: an exception is for them" in ran.err
         if matches or not alerts == withheld == 0:
-            assert found.keys() == (matches or stored).keys()
+            assert {one["osdetect"]["source"]["id"] for one in found.values()} == {
+                one["event"]["id"] for one in matches.values()
+            } | {one["osdetect"]["source"]["id"] for one in stored.values() if not matches}
+
+
+def test_an_index_without_a_primary_is_named_and_the_others_are_hunted_in(
+    osdetect: Osdetect, cluster: Cluster, tmp_path: Path
+) -> None:
+    deployed(cluster, tmp_path, THING)
+    put_records(cluster, INDEX, [record(1, userAgent="nimble/1")])
+    without_primary(cluster.url, "osdetect-cloudtrail-t-2024.06")
+    at = ("-n", "t", "--url", cluster.url, "-o", "json")
+    ran = osdetect("hunt", rule_id(1), *at)
+    said = "shard 0 of osdetect-cloudtrail-t-2024.06 has no primary"
+    assert (ran.status, said in ran.err) == (ExitCode.LOSS, True)
+    told = json.loads(ran.out)
+    assert (told["matches"], told["shards"], told["not_read"]) == (1, 1, [said])
+
+
+@pytest.mark.parametrize(
+    ("span", "gte", "lte"),
+    [
+        (Span(until=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)), None, "9999-12-31T23:59:59+00:00"),
+        (Span(since=datetime(1, 1, 1, tzinfo=UTC)), "0001-01-01T00:00:00+00:00", None),
+        (
+            Span(datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 2, tzinfo=UTC)),
+            "2024-04-30T23:59:59+00:00",
+            "2024-05-02T00:00:01+00:00",
+        ),
+    ],
+)
+def test_a_span_ends_where_the_calendar_does(span: Span, gte: str | None, lte: str | None) -> None:
+    assert span.bounds() == {name: said for name, said in (("gte", gte), ("lte", lte)) if said}
+
+
+def test_a_hunt_to_the_end_of_the_calendar(osdetect: Osdetect, cluster: Cluster, tmp_path: Path) -> None:
+    deployed(cluster, tmp_path, THING)
+    put_records(cluster, INDEX, [record(1, userAgent="nimble/1")])
+    ran = osdetect(
+        "hunt", rule_id(1), "--to", "9999-12-31T23:59:59Z", "-n", "t", "--url", cluster.url, "-o", "json"
+    )
+    assert (ran.status, json.loads(ran.out)["matches"]) == (ExitCode.OK, 1)

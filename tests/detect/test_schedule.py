@@ -115,7 +115,20 @@ def test_a_cluster_that_refuses_ends_the_schedule() -> None:
     assert (len(world.begun), world.pauses) == (2, [])
 
 
-@pytest.mark.parametrize("text", ["soon", "* * * *", "61 * * * *", "* * * * * *", "0 0 31 2 *", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "soon",
+        "* * * *",
+        "61 * * * *",
+        "* * * * * *",
+        "0 0 31 2 *",
+        "",
+        "0 0 * * 8",
+        "0 0 * * fri-mon",
+        "0 0 * * */0",
+    ],
+)
 def test_what_names_no_time_is_no_schedule(text: str) -> None:
     with pytest.raises(UsageError, match="not a cron expression"):
         Schedule(cron=text).check(NOON)
@@ -127,8 +140,50 @@ def test_what_names_no_time_is_no_schedule(text: str) -> None:
         (Schedule(every_s=30), 30),
         (Schedule(cron="*/5 * * * *"), 300),
         (Schedule(cron="0 8,20 * * *"), 43_200),
-        (Schedule(cron="0 8,9 * * *"), 82_800),
+        (Schedule(cron="0 8,9 * * *"), 3_600),
+        (Schedule(cron="*/5 8-18 * * *"), 300),
     ],
 )
-def test_the_longest_time_without_a_tick_is_known(schedule: Schedule, gap: int) -> None:
+def test_how_often_it_is_meant_to_pass_is_known(schedule: Schedule, gap: int) -> None:
     assert schedule.gap_s(NOON) == gap
+
+
+@pytest.mark.parametrize(
+    ("schedule", "wait"),
+    [
+        (Schedule(every_s=30), 30),
+        (Schedule(every_s=30, jitter_s=600), 630),
+        (Schedule(cron="*/5 8-18 * * *"), 300),
+        (Schedule(cron="0 8 * * *", jitter_s=10), 20 * 3_600 + 10),
+    ],
+)
+def test_how_long_it_is_to_the_next_pass_is_known(schedule: Schedule, wait: int) -> None:
+    assert schedule.wait_s(NOON) == wait
+
+
+def test_a_clock_that_is_set_back_stops_no_passes() -> None:
+    hour = timedelta(hours=1)
+    assert Schedule(every_s=30).after(NOON, NOON - hour) == NOON - hour + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("0 6 * * 0", "Sun 15, Sun 22"),
+        ("0 6 * * 7", "Sun 15, Sun 22"),
+        ("0 6 * * 1-5", "Mon 09, Tue 10"),
+        ("0 6 * * 6-7", "Sat 14, Sun 15"),
+        ("0 6 * * sun", "Sun 15, Sun 22"),
+        ("0 6 13 * 5", "Fri 13, Fri 20"),
+        ("0 6 13 * 3", "Wed 11, Fri 13"),
+        ("0 6 */13 * 3", "Wed 01, Wed 27"),
+    ],
+)
+def test_days_are_those_of_crontab(text: str, days: str) -> None:
+    found, now = [], datetime(2026, 3, 8, 12, tzinfo=UTC)
+    for _ in range(2):
+        tick = Schedule(cron=text).after(now, now)
+        assert tick is not None
+        found.append(tick.strftime("%a %d"))
+        now = tick
+    assert ", ".join(found) == days

@@ -73,6 +73,19 @@ def _forget(cluster: Cluster) -> None:
         ask(cluster.url, "DELETE", f"/osdetect-state/_doc/{state}?refresh=true")
 
 
+def test_a_rule_that_begins_to_gather_gathers_what_it_withheld(cluster: Cluster, tmp_path: Path) -> None:
+    put_records(cluster, INDEX, [_hit(1), _hit(2)])
+    _live(cluster, tmp_path, "{mode: shadow}")
+    assert detected(cluster).counts.shadowed == 2
+    for window, alerts in (("1h", 1), ("2h", 2)):
+        _live(cluster, tmp_path, f"{{suppress: {{window: {window}}}}}")
+        _forget(cluster)
+        counts = detected(cluster).counts
+        assert (counts.gathered, counts.groups_created) == (2, 1)
+        found = [one["osdetect"]["suppression"]["count"] for one in documents(cluster.url, ALERTS).values()]
+        assert found == [2] * alerts
+
+
 def test_a_rule_in_shadow_is_counted_and_makes_no_alert(cluster: Cluster, tmp_path: Path) -> None:
     _live(cluster, tmp_path, "{mode: shadow}")
     put_records(cluster, INDEX, [_hit(1), _hit(2), record(3)])

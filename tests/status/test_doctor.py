@@ -11,7 +11,7 @@ from osdetect.status.doctor import Patient, _above, examine
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect
 from tests.faults.material import ask, documents
-from tests.faults.proxy import FaultProxy, refusal
+from tests.faults.proxy import FaultProxy, Reply, refusal
 
 
 def _findings(osdetect: Osdetect, url: str, status: ExitCode) -> dict[str, list[dict[str, str]]]:
@@ -113,6 +113,29 @@ def test_clocks_that_differ_are_told(cluster: Cluster, seconds: int, verdict: st
 )
 def test_watermarks_are_shares_or_bytes(mark: Any, above: bool) -> None:
     assert _above(mark, 100 << 30, 10 << 30) is above
+
+
+@pytest.mark.parametrize(
+    ("used", "verdict", "mark"),
+    [(97, "fail", "flood_stage watermark 95%"), (85, "warn", "low watermark 80%"), (70, "ok", "")],
+)
+def test_each_watermark_is_the_one_that_holds(
+    cluster: Cluster, osdetect: Osdetect, used: int, verdict: str, mark: str
+) -> None:
+    """Only one of the three is set: the others are the defaults."""
+    total = {"total_in_bytes": 1 << 40, "available_in_bytes": (100 - used) * (1 << 40) // 100}
+    disks = Reply(200, {"nodes": {"n": {"name": "node-1", "fs": {"total": total}}}})
+    low = "cluster.routing.allocation.disk.watermark.low"
+    ask(cluster.url, "PUT", "/_cluster/settings", {"persistent": {low: "80%"}})
+    try:
+        with FaultProxy(
+            cluster.url, lambda asked: disks if asked.path == "/_nodes/stats/fs" else None
+        ) as proxy:
+            ran = osdetect("doctor", "-n", "t", "--url", proxy.url, "--output", "json")
+    finally:
+        ask(cluster.url, "PUT", "/_cluster/settings", {"persistent": {low: None}})
+    (disk,) = (one for one in json.loads(ran.out)["findings"] if one["check"] == "disk")
+    assert (disk["verdict"], mark in disk["said"]) == (verdict, True), disk
 
 
 def test_a_dead_cluster_is_code_5(osdetect: Osdetect) -> None:

@@ -12,6 +12,7 @@ from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect
 from tests.faults.material import ask, documents, put_records, record
 from tests.faults.proxy import NOT_REFRESHED, Asked, FaultProxy, Reply
+from tests.status.material import without_primary
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -46,7 +47,10 @@ def test_lag_is_counted_in_events_and_seconds_and_is_gone_after_a_pass(
     assert 0 < behind["lag"]["seconds"] < 60
     _detect(osdetect, cluster)
     level = told("--max-lag", "1")
-    assert (level["lag"], level["problems"]) == ({"events": 0, "seconds": 0.0}, [])
+    assert (level["lag"], level["problems"]) == (
+        {"events": 0, "seconds": 0.0, "events_of_unknown_age": 0},
+        [],
+    )
     assert level["shards"][0]["lag_seconds"] is None
     assert [run["events"] for run in level["runs"]] == [6, 10]
     assert level["last_pass"]["ended"] <= level["at"]
@@ -104,6 +108,71 @@ def test_gaps_are_named(cluster: Cluster, osdetect: Osdetect, told: Any) -> None
     assert found["problems"] == ["1 indices of the target are closed"]
 
 
+def test_an_open_index_that_is_named_is_not_closed(cluster: Cluster, told: Any) -> None:
+    put_records(cluster, INDEX, [record(1)])
+    found = told("--target", INDEX)
+    assert (found["gaps"]["closed_indices"], found["problems"]) == ([], [])
+    ask(cluster.url, "POST", f"/{INDEX}/_close")
+    found = told("--target", INDEX, status=ExitCode.LOSS)
+    assert found["gaps"]["closed_indices"] == [INDEX]
+
+
+def test_an_index_without_a_primary_is_named(cluster: Cluster, osdetect: Osdetect, told: Any) -> None:
+    put_records(cluster, INDEX, [record(1)])
+    _detect(osdetect, cluster)
+    without_primary(cluster.url, "osdetect-cloudtrail-t-2024.06")
+    found = told(status=ExitCode.LOSS)
+    assert found["problems"] == ["1 indices of the target have a shard without a primary"]
+    said = "shard 0 of osdetect-cloudtrail-t-2024.06 has no primary"
+    assert found["gaps"]["shards_without_primary"] == [said]
+    assert [shard["index"] for shard in found["shards"]] == [INDEX]
+    assert said in osdetect("status", "-n", "t", "--url", cluster.url).out
+
+
+@pytest.mark.parametrize("kind", ["keyword", "text", None])
+def test_an_unknown_age_is_above_every_limit(
+    cluster: Cluster, osdetect: Osdetect, told: Any, kind: str | None
+) -> None:
+    ask(cluster.url, "DELETE", "/shipped-1", accept=(404,))
+    fields = {"@timestamp": {"type": kind}, "event": {"properties": {"ingested": {"type": kind}}}}
+    properties = {"properties": fields} if kind else {}
+    ask(cluster.url, "PUT", "/shipped-1", {"mappings": {"dynamic": False, **properties}})
+    try:
+        now = datetime.now(UTC).isoformat()
+        ask(cluster.url, "PUT", "/shipped-1/_doc/1", {"@timestamp": now, "event": {"ingested": now}})
+        at = ("--target", "shipped-1")
+        found = told(*at, "--max-lag", "1h", status=ExitCode.LOSS)
+        assert found["problems"] == ["1 events that are not judged do not say when they came"]
+        assert found["lag"] == {"events": 1, "seconds": None, "events_of_unknown_age": 1}
+        assert found["shards"][0]["lag_events_of_unknown_age"] == 1
+        assert told(*at, "--max-lag", "1")["problems"] == []
+        assert "unknown" in osdetect("status", "-n", "t", *at, "--url", cluster.url).out
+    finally:
+        ask(cluster.url, "DELETE", "/shipped-1")
+
+
+def test_each_event_is_as_old_as_the_first_of_its_times_says(cluster: Cluster, told: Any) -> None:
+    ask(cluster.url, "DELETE", "/shipped-1", accept=(404,))
+    date = {"type": "date"}
+    fields = {"@timestamp": date, "event": {"properties": {"ingested": date}}}
+    ask(cluster.url, "PUT", "/shipped-1", {"mappings": {"properties": fields}})
+    try:
+        now = datetime.now(UTC)
+        ago = {minutes: (now - timedelta(minutes=minutes)).isoformat() for minutes in (1, 5, 60)}
+        events = (
+            {"event": {"ingested": ago[1]}, "@timestamp": ago[60]},
+            {"@timestamp": ago[5]},
+            {"eventName": "x"},
+        )
+        for number, one in enumerate(events):
+            ask(cluster.url, "PUT", f"/shipped-1/_doc/{number}", one)
+        lag = told("--target", "shipped-1")["lag"]
+        assert (lag["events"], lag["events_of_unknown_age"]) == (3, 1)
+        assert lag["seconds"] == pytest.approx(300, abs=30)
+    finally:
+        ask(cluster.url, "DELETE", "/shipped-1")
+
+
 def test_leases_and_owed_ranges_are_shown(cluster: Cluster, osdetect: Osdetect, told: Any) -> None:
     put_records(cluster, INDEX, [record(1)])
     _detect(osdetect, cluster)
@@ -117,6 +186,9 @@ def test_leases_and_owed_ranges_are_shown(cluster: Cluster, osdetect: Osdetect, 
     found = told()
     (shard,) = found["shards"]
     assert (shard["owed_ranges"], shard["owed_sequence_numbers"]) == (1, 7)
+    assert told("--max-lag", "7")["problems"] == []
+    (problem,) = told("--max-lag", "6", status=ExitCode.LOSS)["problems"]
+    assert problem == "7 sequence numbers are owed to rules that were put off, more than 6"
     assert (shard["lease"]["worker"], shard["lease"]["expired"]) == ("worker-\x1b[2J1", False)
     table = osdetect("status", "-n", "t", "--url", cluster.url)
     assert "worker-" in table.out
@@ -138,6 +210,18 @@ def test_what_was_lost_is_code_1(cluster: Cluster, told: Any) -> None:
     found = told(status=ExitCode.LOSS)
     assert found["dead_letters"] == {"all": 2, "last_24_hours": 1}
     assert found["problems"] == ["1 dead letters in 24 hours", "1 rules cannot be read"]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_dead_letters_that_cannot_all_be_counted_are_not_shown_as_a_number(
+    cluster: Cluster, osdetect: Osdetect, others: int
+) -> None:
+    for number in range(others):
+        letter = {"@timestamp": datetime.now(UTC).isoformat(), "namespace": "t"}
+        ask(cluster.url, "PUT", f"/osdetect-deadletter-t/_doc/{number}", letter)
+    without_primary(cluster.url, "osdetect-deadletter-u")
+    done = osdetect("status", "-n", "t", "--url", cluster.url)
+    assert (done.status, "dead letters" in done.out) == (ExitCode.CLUSTER, False)
 
 
 def test_no_rules_and_no_pass_are_said(fresh_cluster: str, osdetect: Osdetect) -> None:

@@ -1,0 +1,47 @@
+"""Indices whose documents cannot be read as they were sent: to judge them would be to pass over them."""
+
+from typing import Any
+from urllib.parse import quote
+
+from osdetect.cluster import Cluster
+from osdetect.errors import ClusterError, ClusterRefused
+from osdetect.follow.shards import Shard
+
+
+class Readable:
+    """Remembers what it was told of an index: the mapping of `_source` is made with it and does not change."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._known: dict[str, ClusterError | None] = {}
+        """By the index's uuid."""
+
+    def why_not(self, shard: Shard) -> ClusterError | None:
+        """Why the documents of the shard's index cannot be read whole; None when they can.
+
+        Raises:
+            ClusterError: it could not be asked.
+        """
+        if shard.index_uuid not in self._known:
+            self._known[shard.index_uuid] = self._asked(shard.index)
+        return self._known[shard.index_uuid]
+
+    def _asked(self, index: str) -> ClusterError | None:
+        """As its mapping says (OpenSearch docs, "Source")."""
+        params = {"filter_path": "*.mappings._source"}
+        reply = self._cluster.request(
+            "GET", f"/{quote(index, safe='')}/_mapping", params=params, accept=(404,)
+        )
+        said: dict[str, Any] = reply.get(index, {}).get("mappings", {}).get("_source", {})
+        found = {
+            "it keeps no _source": str(said.get("enabled", True)).lower() == "false",
+            "it keeps a part of _source only": bool(said.get("includes") or said.get("excludes")),
+        }
+        cause = next((words for words, holds in found.items() if holds), "")
+        if not cause:
+            return None
+        return ClusterRefused(
+            f"the events of {index} cannot be judged",
+            cause=cause,
+            cure="store them with the whole _source, in another index, or leave this one out of --target",
+        )
