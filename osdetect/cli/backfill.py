@@ -28,29 +28,31 @@ Rules = Annotated[
         "--rules", help="Id or title of a deployed rule to judge by; may be given again.", metavar="RULE"
     ),
 ]
+Rate = Annotated[
+    float, typer.Option("--rate", help="At most so many events a second; 0: as fast as it goes.", min=0.0)
+]
+NewRules = Annotated[
+    bool,
+    typer.Option(
+        "--new-rules",
+        help="Judge by the rules that the release before the live one had not, or had otherwise.",
+    ),
+]
+Again = Annotated[
+    bool,
+    typer.Option(
+        "--again", help="Judge also what this job has judged before: for alerts that were deleted since."
+    ),
+]
 
 
 def backfill(
     start: From = "",
     end: To = "",
     rules: Rules = None,
-    new_rules: Annotated[
-        bool,
-        typer.Option(
-            "--new-rules",
-            help="Judge by the rules that the release before the live one had not, or had otherwise.",
-        ),
-    ] = False,
-    rate: Annotated[
-        float, typer.Option("--rate", help="At most so many events a second; 0: as fast as it goes.", min=0.0)
-    ] = 0.0,
-    again: Annotated[
-        bool,
-        typer.Option(
-            "--again",
-            help="Judge also what this job has judged before: for alerts that were deleted since.",
-        ),
-    ] = False,
+    new_rules: NewRules = False,
+    rate: Rate = 0.0,
+    again: Again = False,
     namespace: Namespace = NAMESPACE,
     target: Target = "",
     lease_s: LeaseS = 30.0,

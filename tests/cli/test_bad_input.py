@@ -150,7 +150,7 @@ def test_a_stored_rule_that_is_none_sets_the_exit_code_of_detect(
     assert rules.is_dir()
     (index,) = ask(fresh_cluster, "GET", "/_alias/osdetect-rules")
     rule_id, source = min(documents(fresh_cluster, index).items())
-    source["detection"]["format"] = 99
+    source["detection"]["columns"] = "none"
     ask(fresh_cluster, "PUT", f"/{index}/_doc/{rule_id}?refresh=true", source)
     _load(osdetect, fresh_cluster, tmp_path / "logs", a__json=_log(record(1, userAgent="the-very-end")))
     ran = osdetect("detect", "--once", "--url", fresh_cluster)

@@ -101,7 +101,7 @@ def test_repeating_ends_in_time(proxy: FaultProxy) -> None:
         began = time.monotonic()
         with pytest.raises(ClusterUnavailable, match="too busy"):
             cluster.request("GET", HEALTH)
-        assert 0.2 < time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 2.5
     assert proxy.count(HEALTH) > 1
 
 

@@ -19,7 +19,7 @@ from osdetect.sigma.text_file import MAX_BYTES
 from tests.sigma.hostile import HEAD, HOSTILE, READ, content
 
 JUDGE = Path(__file__).with_name("judge.py")
-SECONDS = 2.0
+SECONDS = 4.0
 """Of processor time for one rule: each takes less than one on an idle machine; beside other work they count for more."""
 MEMORY = 300 << 20
 """Bytes that the whole process ever holds."""
