@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from osdetect.documents.match import gathered_id
 from tests.faults.material import ACCOUNT, ask
 from tests.harness.crew import Ended
 from tests.harness.material import GATHERED_RULE
@@ -142,6 +143,11 @@ def _match_pair(source: dict[str, Any]) -> Pair:
     return source["rule"]["id"], named if named != event["id"] else f"{event['index']}/{event['id']}"
 
 
+def _ids(found: Found, of_alert: set[str]) -> set[str]:
+    """The ids that it may have, of those that the pair's alert may have: the group's is in that of a match which belongs to one."""
+    return {gathered_id(one, found.group) for one in of_alert} if found.group else of_alert
+
+
 def _miscounted(groups: list[Found], matches: list[Found]) -> Iterator[str]:
     """Alerts of groups, against their matches."""
     there = Counter(match.group for match in matches if match.group)
@@ -183,7 +189,7 @@ def judge(
     strange = [
         f"{alert.id} in {alert.index} for rule {alert.pair[0]} event {alert.pair[1]}"
         for alert in alerts
-        if alert.id not in may.get(alert.pair, ())
+        if alert.id not in _ids(alert, may.get(alert.pair, set()))
     ]
     return Verdict(
         missed=tuple(sorted(truth.must(lasting) - counted.keys())),
