@@ -39,16 +39,16 @@ class Logged(msgspec.Struct, frozen=True):
         """A line with all counts, and one for each rule that cannot be read."""
         for error in report.unreadable:
             self.log.warning("rule refused", what=error.what, cause=error.cause, cure=error.cure)
-        told = {name: value for name, value in report.to_json().items() if name != "rules_unreadable"}
-        (self.log.warning if report.lossy else self.log.info)(
-            "pass ended", **told, rules_unreadable=len(report.unreadable), seconds=round(seconds, 3)
-        )
+        self._tell("pass ended", report, rules_unreadable=len(report.unreadable), seconds=round(seconds, 3))
 
     def pass_cut_short(self, report: RunReport) -> None:
         """A line with all counts, if anything was done."""
         if not report.idle:
-            told = {name: value for name, value in report.to_json().items() if name != "rules_unreadable"}
-            (self.log.warning if report.lossy else self.log.info)("pass cut short", **told)
+            self._tell("pass cut short", report)
+
+    def _tell(self, what: str, report: RunReport, **more: float) -> None:
+        told = {name: value for name, value in report.to_json().items() if name != "rules_unreadable"}
+        (self.log.warning if report.lossy else self.log.info)(what, **told, **more)
 
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:
         """A line with the cause and the pause."""

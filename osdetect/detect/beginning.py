@@ -14,7 +14,8 @@ _TIMES = ("@timestamp", "eventTime")
 def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
     """The sequence number before the shard's first event of that time or later; its checkpoint when there is none up to there.
 
-    What is above the checkpoint may be seen already, and events with smaller numbers not yet. Events that stand behind it are judged whatever their time: one that comes late is not passed over.
+    What is above the checkpoint may be seen already, and events with smaller numbers not yet. Events that stand behind it
+    are judged whatever their time: one that comes late is not passed over.
 
     Raises:
         UsageError: the index has no field of a date type that says when its events happened.

@@ -200,11 +200,9 @@ def readable_shards(cluster: Cluster, target: str) -> tuple[tuple[Shard, ...], t
     Raises:
         ClusterError: none can be.
     """
-    looked, readable = Target.look(cluster, target), Readable(cluster)
-    hidden = dict(looked.hidden.result())
-    for shard in looked.shards:
-        if shard.index not in hidden and (why := readable.why_not(shard)) is not None:
-            hidden[shard.index] = why
+    looked = Target.look(cluster, target)
+    hidden = looked.hidden.result()
+    hidden |= Readable(cluster).partial(one for one in looked.shards if one.index not in hidden)
     return tuple(one for one in looked.shards if one.index not in hidden), tuple(hidden.values())
 
 

@@ -195,8 +195,7 @@ class Pass:
             self._follower.hold(one, self._finish)
         self.shards = len(shards)
         work = [one for one in looked if one.has_work and one.shard.index not in hidden]
-        unreadable = ((one.shard.index, self._work.finder.readable.why_not(one.shard)) for one in work)
-        hidden |= {index: why for index, why in unreadable if why is not None}
+        hidden |= self._work.finder.readable.partial(one.shard for one in work)
         work = [one for one in work if one.shard.index not in hidden]
         self._flooded = False
         self._work.progress.more(sum(one.behind for one in work))

@@ -1,5 +1,6 @@
 """Indices whose documents cannot be read as they were sent: to judge them would be to pass over them."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -16,12 +17,16 @@ class Readable:
         self._known: dict[str, ClusterError | None] = {}
         """By the index's uuid."""
 
-    def why_not(self, shard: Shard) -> ClusterError | None:
-        """Why the documents of the shard's index cannot be read whole; None when they can.
+    def partial(self, shards: Iterable[Shard]) -> dict[str, ClusterError]:
+        """The shards' indices whose documents cannot be read whole, and why.
 
         Raises:
             ClusterError: it could not be asked.
         """
+        found = ((shard.index, self._why_not(shard)) for shard in shards)
+        return {index: why for index, why in found if why is not None}
+
+    def _why_not(self, shard: Shard) -> ClusterError | None:
         if shard.index_uuid not in self._known:
             self._known[shard.index_uuid] = self._asked(shard.index)
         return self._known[shard.index_uuid]

@@ -5,7 +5,7 @@ with a smaller number can still appear. The highest visible number would be no s
 an event with a smaller number can become visible later (OpenSearch docs, "Index stats", `seq_no`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -57,11 +57,6 @@ def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
         for number, copies in entry.get("shards", {}).items()
     ]
     return tuple(sorted(found))
-
-
-def missing_shards(cluster: Cluster, target: str, shards: Iterable[Shard]) -> Iterator[ClusterError]:
-    """Shards of the target that cannot be read now, for want of a primary; see `incomplete`."""
-    yield from incomplete(cluster, target, shards).values()
 
 
 def incomplete(cluster: Cluster, target: str, shards: Iterable[Shard]) -> dict[str, ClusterError]:
