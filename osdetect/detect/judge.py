@@ -112,7 +112,7 @@ def _match(
     group = group_of(rule.id, tuning.suppression, event.source, said.happened, namespace)
     alert["osdetect"] |= {"id": group.id, "suppression": group.to_json()}
     source = match_document(Why.GATHERED, rule.words["rule"], event.at, said.happened, run, group=group)
-    match = gathered_id(key, group.id)
+    match = gathered_id(key, tuning.suppression)
     return Withheld(group.match_index, match, rule.id, source, seq_no, Why.GATHERED, group, alert)
 
 

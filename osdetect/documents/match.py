@@ -1,11 +1,12 @@
 """The match document: a match that makes no alert of its own, and the group that it may belong to.
 
-Its id is the one that its alert would have had, and of one that is gathered the group's in it: judging an event again adds nothing, counts
-over these documents are exact after any replay, and a rule whose tuning is changed gathers the same events into its new groups.
+Its id is the one that its alert would have had; in that of one that is gathered is how its rule gathers. So judging an event again adds
+nothing, also when its content is another by then: counts over these documents are exact after any replay. And a rule whose tuning is
+changed gathers the same events into its new groups.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -36,14 +37,16 @@ class Why(StrEnum):
     """An exception is for it."""
 
 
-def gathered_id(alert: str, group: str) -> str:
+def gathered_id(alert: str, suppression: Suppression) -> str:
     """The id of a match that belongs to a group.
+
+    The group itself is not in it: an event that is overwritten stays in the group of the content that was judged first.
 
     Args:
         alert: the id of the alert that the match would have been.
-        group: the group's.
+        suppression: how its rule gathers.
     """
-    return hashlib.sha256(f"{alert}\0{group}".encode()).hexdigest()[:40]
+    return _digest((alert, str(suppression.window_s), *suppression.group_by))
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -132,11 +135,7 @@ def group_of(
         *suppression.group_by,
         *values,
     ]
-    digest = hashlib.sha256()
-    for text in said:  # each with its length: no two lists of texts are the same bytes
-        encoded = text.encode(errors="surrogatepass")
-        digest.update(b"%d:" % len(encoded) + encoded)
-    return Group(digest.hexdigest()[:40], suppression, values, start, namespace)
+    return Group(_digest(said), suppression, values, start, namespace)
 
 
 def match_index(namespace: str, happened: datetime | None) -> str:
@@ -208,6 +207,14 @@ def match_document(
         "event": {"index": at.index, "id": at.id, "shard": at.shard, "seq_no": at.seq_no},
         "run_id": run.id,
     }
+
+
+def _digest(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:  # each with its length: no two lists of texts are the same bytes
+        encoded = text.encode(errors="surrogatepass")
+        digest.update(b"%d:" % len(encoded) + encoded)
+    return digest.hexdigest()[:40]
 
 
 def _value(event: Mapping[str, Any], path: str) -> str:

@@ -86,6 +86,21 @@ def test_a_rule_that_begins_to_gather_gathers_what_it_withheld(cluster: Cluster,
         assert found == [2] * alerts
 
 
+def test_an_event_that_is_overwritten_stays_in_the_group_it_was_in_first(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    _live(cluster, tmp_path, "{suppress: {group_by: [userIdentity.userName], window: 1h}}")
+    put_records(cluster, INDEX, [_hit(1, **_by("ann"))])
+    assert detected(cluster).counts.groups_created == 1
+    (name,) = documents(cluster.url, INDEX)
+    for user in ("bo", "ann"):
+        ask(cluster.url, "PUT", f"/{INDEX}/_doc/{name}", _hit(1, **_by(user)))
+        assert detected(cluster).counts.gathered == 1
+        (alert,) = documents(cluster.url, ALERTS).values()
+        own = alert["osdetect"]["suppression"]
+        assert (own["values"], own["count"]) == (["ann"], 1)
+
+
 def test_a_rule_in_shadow_is_counted_and_makes_no_alert(cluster: Cluster, tmp_path: Path) -> None:
     _live(cluster, tmp_path, "{mode: shadow}")
     put_records(cluster, INDEX, [_hit(1), _hit(2), record(3)])

@@ -14,6 +14,7 @@ from osdetect.cluster import Cluster
 from osdetect.compiler.compiled_file import CompiledRule
 from osdetect.deploy import deploy
 from osdetect.expr import Expr, evaluate
+from osdetect.tuning import Suppression
 from tests.faults.material import ACCOUNT, record, rule_id, write_rules
 
 RULES = (
@@ -29,11 +30,12 @@ RULES = (
     "{eventName|startswith: delete, userAgent|contains: sqlmap}",
 )
 """The third holds for every event: what is missed cannot hide."""
+SUPPRESSION = Suppression(("eventName",), 86_400)
 TUNING = {
     9: "osdetect: {mode: shadow}",
     10: "osdetect: {suppress: {group_by: [eventName], window: 24h}}",
 }
-"""By the number of the rule: matches that make no alert of their own are kept as matches, each once."""
+"""By the number of the rule: matches that make no alert of their own are kept as matches, each once. `SUPPRESSION` is that of the last."""
 GATHERED_RULE = rule_id(10)
 LATER_RULE = "{eventName: GetThing, userAgent|contains: curl}"
 """Comes with the release that is deployed in the middle: its alerts may be there or not."""

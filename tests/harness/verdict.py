@@ -9,7 +9,7 @@ import msgspec
 from osdetect.documents.match import gathered_id
 from tests.faults.material import ACCOUNT, ask
 from tests.harness.crew import Ended
-from tests.harness.material import GATHERED_RULE
+from tests.harness.material import GATHERED_RULE, SUPPRESSION
 from tests.harness.truth import Pair, Truth
 
 _SHOWN = 8
@@ -144,8 +144,8 @@ def _match_pair(source: dict[str, Any]) -> Pair:
 
 
 def _ids(found: Found, of_alert: set[str]) -> set[str]:
-    """The ids that it may have, of those that the pair's alert may have: the group's is in that of a match which belongs to one."""
-    return {gathered_id(one, found.group) for one in of_alert} if found.group else of_alert
+    """The ids that it may have, of those that the pair's alert may have."""
+    return {gathered_id(one, SUPPRESSION) for one in of_alert} if found.group else of_alert
 
 
 def _miscounted(groups: list[Found], matches: list[Found]) -> Iterator[str]:
