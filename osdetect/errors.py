@@ -126,6 +126,10 @@ class ClusterRefused(ClusterError):
     """The cluster answered no; asking again gives the same answer."""
 
 
+class IndexRefused(ClusterRefused):
+    """The same of what one index holds; others may well be read."""
+
+
 class ClusterBusy(ClusterError):
     """Another deploy, or another worker of the same back-fill, is under way; nothing was changed."""
 

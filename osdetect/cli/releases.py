@@ -6,7 +6,7 @@ import typer
 
 from osdetect.cli.connect import connect
 from osdetect.cli.options import CaCerts, Insecure, Output, Url, Verbose
-from osdetect.cli.output import OutputFormat, print_json, print_table, write_line
+from osdetect.cli.output import OutputFormat, print_json, print_table, say, write_line
 from osdetect.cli.plan_output import print_rules, rules_json
 from osdetect.deploy.drift import Drift, find_drift
 from osdetect.deploy.releases import Kept, kept_releases
@@ -87,6 +87,8 @@ def rollback(
         go = planned_rollback if dry_run else roll_back
         done = go(cluster, steps=steps or 1, to=to)
     moved = done.old.index != done.new.index
+    for one in done.expired:
+        say(f"warning: {one.told}: what it withheld of {one.rule!r} makes alerts")
     if output is OutputFormat.JSON:
         print_json(_rollback_json(done, dry_run=dry_run, moved=moved))
     else:
@@ -103,6 +105,7 @@ def _rollback_json(done: Rollback, *, dry_run: bool, moved: bool) -> dict[str, A
         "would_change": moved,
         "from": done.old.to_json(),
         "to": done.new.to_json(),
+        "expired_exceptions": [one.to_json() for one in done.expired],
         **rules_json(done.rules, done.unchanged),
     }
 

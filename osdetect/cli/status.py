@@ -16,7 +16,7 @@ from osdetect.detect.release import live_release
 from osdetect.documents.event import check_namespace
 from osdetect.errors import ClusterRefused, RuleError, UsageError
 from osdetect.follow import shards_of
-from osdetect.status.heartbeat import raise_alarm
+from osdetect.status.heartbeat import raise_alarm, read_mark
 from osdetect.status.lag import ShardLag
 from osdetect.status.report import Limits, Status, examine
 from osdetect.vocabulary import ExitCode
@@ -54,22 +54,22 @@ def status(
     options = DetectOptions(namespace=check_namespace(namespace), target=target)
     limits = _limits(max_lag, heartbeat)
     with connect(url, ca_certs=ca_certs, insecure=insecure) as cluster:
+        if heartbeat:  # first: what keeps detectors from passing may keep the rest from being read
+            _look_for_silence(cluster, options, limits)
         found = _examined(cluster, options)
-        if heartbeat and found.late(limits):
-            raise_alarm(
-                cluster,
-                options.namespace,
-                options.watched(),
-                found.last_pass,
-                limit_s=limits.heartbeat_s,
-                now=found.now,
-            )
     problems = found.problems(limits)
     if output is OutputFormat.JSON:
         print_json(found.to_json(limits))
     else:
         _show(found, problems)
     return ExitCode.LOSS if problems else ExitCode.OK
+
+
+def _look_for_silence(cluster: Cluster, options: DetectOptions, limits: Limits) -> None:
+    """Write the alert if passes do not go on as they should."""
+    now, last = datetime.now(UTC), read_mark(cluster, options.namespace, options.watched())
+    if limits.silent(last, now):
+        raise_alarm(cluster, options.namespace, options.watched(), last, limit_s=limits.heartbeat_s, now=now)
 
 
 def _examined(cluster: Cluster, options: DetectOptions) -> Status:

@@ -6,17 +6,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 
 from osdetect.cli.connect import connect
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_json, print_refusals, print_table, write_line
 from osdetect.compiler.compiled_file import CompiledRule
+from osdetect.deploy.expired import expired_exceptions
 from osdetect.deploy.releases import Deployable
 from osdetect.detect.tuned import Tuned, tuned_rules
 from osdetect.documents.event import check_namespace
-from osdetect.documents.stored_rule import StoredRule
 from osdetect.errors import UsageError, Where
 from osdetect.tuning import settings
 from osdetect.vocabulary import ExitCode
@@ -99,6 +98,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file} cannot be read", cause=str(error)) from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file} is not TOML", cause=str(error)) from None
+    except RecursionError:
+        raise UsageError(f"{file} cannot be read", cause="it is nested too deeply") from None
     rules = data.get("rules")
     if not isinstance(rules, dict) or set(data) != {"rules"}:
         raise UsageError(
@@ -130,22 +131,17 @@ def require_unexpired(rules: Sequence[Deployable]) -> None:
         UsageError: an exception has expired; nothing was deployed.
         RuleError: a rule is not what was compiled.
     """
-    today = datetime.now(UTC).date()
-    expired: dict[str, UsageError] = {}
-    for rule in rules:
-        if b'"exceptions"' not in rule.document:  # a tree is built only of those that may have one
-            continue
-        stored = StoredRule.from_source(rule.id, orjson.loads(rule.document))
-        for one in stored.tuning.exceptions:
-            if one.expires <= today:
-                expired.setdefault(
-                    one.id,
-                    UsageError(
-                        f"the exception {one.title!r} of {one.owner} expired on {one.expires}",
-                        cause=f"it is for {stored.words['rule'].get('name', rule.id)!r}: {one.reason}",
-                        cure="give it a later day if it is still right, or take it out",
-                    ),
-                )
-    if expired:
-        print_refusals(tuple(expired.values()), all_of_them=True)
-        raise UsageError("nothing was deployed", cause=f"{len(expired)} exceptions have expired")
+    documents = ((rule.id, rule.document) for rule in rules)
+    expired = expired_exceptions(documents, datetime.now(UTC).date())
+    if not expired:
+        return
+    told = (
+        UsageError(
+            one.told,
+            cause=f"it is for {one.rule!r}: {one.exception.reason}",
+            cure="give it a later day if it is still right, or take it out",
+        )
+        for one in expired
+    )
+    print_refusals(tuple(told), all_of_them=True)
+    raise UsageError("nothing was deployed", cause=f"{len(expired)} exceptions have expired")

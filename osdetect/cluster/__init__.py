@@ -12,7 +12,6 @@ from osdetect.cluster.credentials import Basic, Credentials
 from osdetect.cluster.door import Cluster
 from osdetect.cluster.paging import every_page
 from osdetect.cluster.refreshing import refresh
-from osdetect.cluster.reply import read_json
 from osdetect.cluster.store import StoredDocument, Version
 from osdetect.cluster.translate import from_status
 
@@ -28,7 +27,6 @@ __all__ = [
     "every_page",
     "from_status",
     "index_action",
-    "read_json",
     "refresh",
     "replace_action",
 ]

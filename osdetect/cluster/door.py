@@ -11,9 +11,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_d
 from osdetect.cluster import bulk, store
 from osdetect.cluster.connection import Connection
 from osdetect.cluster.credentials import Credentials
-from osdetect.cluster.reply import read_json
 from osdetect.cluster.tls import tls_context
 from osdetect.cluster.translate import from_between, from_connection, from_status, no_json, says_not_there
+from osdetect.documents.json_text import read_json
 from osdetect.errors import ClusterRefused, OsdetectError
 
 if TYPE_CHECKING:

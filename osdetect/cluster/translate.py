@@ -69,16 +69,26 @@ def from_status(status: int, info: Any, asked: str, *, sent: str = "") -> Cluste
     )
 
 
-_OWN_WORDS = frozenset({"error", "status"})
-"""One of these is in each answer of OpenSearch's plugins that has a message."""
+_OF_DOCUMENTS = frozenset({"_id", "found", "result", "succeeded"})
+"""One of these is in each answer that a document, a scroll or a point in time is not there."""
 
 
 def says_not_there(info: Any) -> bool:
     """Whether a 404 is the cluster's own: a proxy that lost its way to the cluster answers so too, and nothing is deleted then.
 
-    A proxy answers text, or JSON with nothing but a message.
+    A proxy answers text, or JSON of a form of its own.
     """
-    return isinstance(info, Mapping) and ("message" not in info or not _OWN_WORDS.isdisjoint(info))
+    match info:
+        case {"error": Mapping()}:
+            return True
+        case {"error": str(words)}:
+            return words.startswith("alias")  # OpenSearch docs, "Alias API": "alias [x] missing"
+        case {"message": _, "status": _}:  # of OpenSearch's plugins
+            return True
+        case Mapping():
+            return not info or not _OF_DOCUMENTS.isdisjoint(info)
+        case _:
+            return False
 
 
 def from_between(info: Any, asked: str) -> ClusterError:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
+from osdetect.deploy.expired import Expired, expired_exceptions
 from osdetect.deploy.lock import deploy_lock, whoever
 from osdetect.deploy.plan import RulePlan, compared
 from osdetect.deploy.release import make_live
@@ -36,6 +37,8 @@ class Rollback(msgspec.Struct, frozen=True):
     """The one that is live after it."""
     rules: tuple[RulePlan, ...]
     unchanged: int
+    expired: tuple[Expired, ...]
+    """Exceptions that the rules to come have and that do not apply any more."""
 
 
 def planned_rollback(cluster: Cluster, *, steps: int = 1, to: str = "") -> Rollback:
@@ -57,7 +60,8 @@ def planned_rollback(cluster: Cluster, *, steps: int = 1, to: str = "") -> Rollb
     documents = {key: sorted_json(source) for key, source in stored_documents(cluster, target.index)}
     _require_unedited(target, documents)
     rules, unchanged = compared(stored_documents(cluster, live.index), documents)
-    return Rollback(live, target, rules, unchanged)
+    expired = expired_exceptions(documents.items(), datetime.now(UTC).date())
+    return Rollback(live, target, rules, unchanged, expired)
 
 
 def roll_back(cluster: Cluster, *, steps: int = 1, to: str = "") -> Rollback:

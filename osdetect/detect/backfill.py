@@ -28,12 +28,13 @@ from osdetect.detect.run import require_templates, store_run
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterBusy, UsageError
-from osdetect.follow import Held, Shard, Waiting, Wanted, shards_of
+from osdetect.follow import Held, Shard, Waiting, Wanted, number_of, shards_of
 
 _LOOK_S = 2.0
 """How often it is seen whether a live worker is at work."""
 _WAIT_S = 0.5
 """Between two looks at a live worker, or at shards that other workers of the job hold."""
+_SHARE = "leave out --again to share its work"
 _LONGEST_WAIT_S = 60.0
 """Waiting for a live worker ends after this; the next batch waits again."""
 
@@ -156,8 +157,12 @@ class Backfill:
             nonlocal counts
             counts += go_on(self._cluster, self._detect.namespace, held, put_back)
 
-        for one in begun:  # before any is touched
+        absent = self._follower.elsewhere(shards)
+        for one in (*begun, *absent):  # before any is touched
             self._refuse_if_busy(one)
+        for one in absent:  # they are judged from their beginning as well, when they are there again
+            if not self._follower.put_back(one):
+                raise ClusterBusy("another worker is at this job: it cannot begin anew", cure=_SHARE)
         for one in begun:
             if not self._follower.hold(one, go_on_putting_back):
                 self._refuse_if_busy(*self._follower.look([one.shard]))
@@ -169,7 +174,7 @@ class Backfill:
             raise ClusterBusy(
                 f"{lease.worker} is at this job: it cannot begin anew",
                 cause=f"it holds shard {waiting.shard.number} of {waiting.shard.index}",
-                cure="leave out --again to share its work; if it was killed, wait until its lease is over (twice --lease)",
+                cure=f"{_SHARE}; if it was killed, wait until its lease is over (twice --lease)",
             )
 
     def _to_the_end(self, work: Work, shards: tuple[Shard, ...]) -> tuple[Counts, int]:
@@ -216,15 +221,15 @@ class Backfill:
         return counts
 
     def _parts(self, held: Held) -> Iterator[Wanted]:
-        """What is to be judged of the shard; with a rate, about a second's worth at a time: a batch may be far more."""
-        shard, after = held.shard, held.cursor.seq_no
+        """What is to be judged of the shard; with a rate, a second's worth of events at a time: a batch may be far more."""
+        shard = held.shard
         query = self._options.query() if searchable(self._cluster, shard.index) else None
+        left = Wanted(shard, held.cursor.seq_no, shard.checkpoint, query)
         rate = self._options.events_per_s
-        numbers = max(1, int(rate)) if rate else shard.checkpoint - after
-        while after < shard.checkpoint:
-            upto = min(after + numbers, shard.checkpoint)
-            yield Wanted(shard, after, upto, query)
-            after = upto
+        while left.after < left.upto:
+            upto = number_of(self._cluster, left, max(1, int(rate))) if rate else left.upto
+            yield replace(left, upto=upto)
+            left = replace(left, after=upto)
 
     def _move(self, work: Work, held: Held, seq_no: int) -> bool:
         passed = seq_no - held.cursor.seq_no

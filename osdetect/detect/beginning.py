@@ -5,9 +5,10 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.errors import UsageError
-from osdetect.follow import Shard, only
+from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
+from osdetect.follow import Shard, of_index, only
 
+_GONE = 404
 _TIMES = ("@timestamp", "eventTime")
 
 
@@ -18,9 +19,18 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
     are judged whatever their time: one that comes late is not passed over.
 
     Raises:
-        UsageError: the index has no field of a date type that says when its events happened.
+        IndexRefused: the index has no field of a date type that says when its events happened, or may not be searched.
         ClusterError: it could not be asked.
     """
+    try:
+        return _last_before(cluster, shard, since)
+    except ClusterError as error:
+        if isinstance(error, ClusterRefused) and error.status == _GONE:
+            return -1  # deleted since its shards were listed: nothing is passed over
+        raise of_index(error) from error
+
+
+def _last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
     field = _time_field(cluster, shard.index)
     body: dict[str, Any] = {
         "size": 1,
@@ -43,7 +53,7 @@ def _time_field(cluster: Cluster, index: str) -> str:
     fields = reply.get("fields", {})
     found = next((name for name in _TIMES if fields.get(name, {}).keys() & {"date", "date_nanos"}), None)
     if found is None:
-        raise UsageError(
+        raise IndexRefused(
             f"--since cannot be told of {index}",
             cause=f"none of its fields {' and '.join(_TIMES)} is of type date",
             cure="leave out --since: judging begins at the first event",

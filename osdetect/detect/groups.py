@@ -49,19 +49,22 @@ def settle(cluster: Cluster, touched: Iterable[Touched]) -> tuple[int, int]:
         refresh(cluster, index)
         left = iter(groups)
         while part := list(islice(left, _TOGETHER)):
-            new = _settled(cluster, index, part)
-            created += new
-            there += len(part) - new
+            new, old = _settled(cluster, index, part)
+            created, there = created + new, there + old
     return created, there
 
 
-def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> int:
-    """Until each alert is written over the version that was read; how many are new."""
-    created, waiting = 0, list(groups)
+def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> tuple[int, int]:
+    """Until each alert is written over the version that was read; how many are new, and how many were there.
+
+    A group without matches has no alert and is neither: they were deleted meanwhile, or belong to another one already.
+    """
+    created, empty, waiting = 0, 0, list(groups)
     for _ in range(_ATTEMPTS):
         # In this order: what is counted after the alert was read is no less than what the alert says.
         stored = _stored(cluster, waiting)
         told = _counted(cluster, index, waiting)
+        empty += sum(one.id not in told for one in waiting)
         actions = [_action(one, stored.get(one.id), told.get(one.id)) for one in waiting]
         sent = [(one, action) for one, action in zip(waiting, actions, strict=True) if action is not None]
         outcomes = cluster.bulk([action for _, action in sent]) if sent else ()
@@ -73,7 +76,7 @@ def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> int:
             if outcome.exists:
                 waiting.append(one)
         if not waiting:
-            return created
+            return created, len(groups) - created - empty
         refresh(cluster, index)
     raise ClusterUnavailable(
         f"the alert {waiting[0].id} is written by others all the time",
@@ -85,7 +88,7 @@ def _action(
     one: Touched, stored: tuple[str, Mapping[str, Any], Version] | None, told: Counted | None
 ) -> bytes | None:
     """The write that makes the alert say what was counted; None when it says so already."""
-    if told is None:  # its matches were deleted meanwhile
+    if told is None:
         return None
     if stored is None:
         return create_action(one.alert_index, one.id, told.on(one.alert, one.said))

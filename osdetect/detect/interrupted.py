@@ -12,10 +12,13 @@ from osdetect.cluster import Cluster, every_page, refresh
 from osdetect.detect.groups import Touched, settle
 from osdetect.detect.report import Counts
 from osdetect.documents.match import Why, lone_alert
-from osdetect.follow import Held, only
+from osdetect.errors import ClusterError
+from osdetect.follow import Held, of_index, only
 from osdetect.vocabulary import ALERTS_PREFIX, MATCHES_PREFIX
 
 _PAGE = 1_000
+_MOST = 10_000
+"""The most that a search gives (OpenSearch docs, `index.max_result_window`)."""
 _Match = tuple[Mapping[str, Any], str]
 """Its `_source`, and its index."""
 
@@ -54,8 +57,8 @@ class Interrupted:
         """
         counts, last = Counts(), self._after
         for matches in self._pages():
-            there = self._there({_seq_no(match) for match, _ in matches})
-            counts += self._settle([one for one in matches if _seq_no(one[0]) not in there])
+            there = self._there({match["event"]["id"] for match, _ in matches})
+            counts += self._settle([one for one in matches if one[0]["event"]["id"] not in there])
             last = _seq_no(matches[-1][0])
         self._upto = last
         return counts
@@ -81,18 +84,15 @@ class Interrupted:
         created, _ = settle(self._cluster, touched.values())
         return Counts(groups_created=created)
 
-    def _there(self, numbers: Iterable[int]) -> frozenset[int]:
-        """Those of the sequence numbers whose events are still in the shard."""
-        asked = sorted(numbers)
-        body = {
-            "size": len(asked),
-            "query": {"terms": {"_seq_no": asked}},
-            "seq_no_primary_term": True,
-            "_source": False,
-        }
+    def _there(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of the ids whose events are still in the shard, whatever they say by now. By routing several may share one."""
+        body = {"size": _MOST, "query": {"ids": {"values": sorted(ids)}}, "_source": False}
         path = f"/{self._shard.index}/_search"
-        reply = self._cluster.request("POST", path, params=only(self._shard), body=body, accept=(404,))
-        return frozenset(int(hit["_seq_no"]) for hit in reply.get("hits", {}).get("hits", ()))
+        try:
+            reply = self._cluster.request("POST", path, params=only(self._shard), body=body, accept=(404,))
+        except ClusterError as error:
+            raise of_index(error) from error
+        return frozenset(str(hit["_id"]) for hit in reply.get("hits", {}).get("hits", ()))
 
     def _pages(self) -> Iterator[Sequence[_Match]]:
         bounds = {"gt": self._after, **({} if self._upto is None else {"lte": self._upto})}

@@ -11,7 +11,7 @@ from osdetect.detect.release import Release
 from osdetect.documents.alert import alert_document, alert_id
 from osdetect.documents.match import Group, Why, gathered_id, group_of, match_document, match_index
 from osdetect.documents.stored_rule import StoredRule
-from osdetect.documents.told import RunReference, Told, told
+from osdetect.documents.told import EventReference, RunReference, Told, told
 from osdetect.expr import Evidence, Witness, evaluate, witness
 from osdetect.follow import StoredEvent
 from osdetect.tuning import Mode, RuleException
@@ -24,8 +24,8 @@ class Alert(msgspec.Struct, frozen=True):
     id: str
     rule_id: str
     source: dict[str, Any]
-    seq_no: int
-    """Of its event."""
+    event: EventReference
+    """Where its event stands."""
 
 
 class Withheld(msgspec.Struct, frozen=True):
@@ -35,7 +35,8 @@ class Withheld(msgspec.Struct, frozen=True):
     id: str
     rule_id: str
     source: dict[str, Any]
-    seq_no: int
+    event: EventReference
+    """Where its event stands."""
     why: Why
     group: Group | None = None
     """The group whose alert it belongs to."""
@@ -93,11 +94,11 @@ def _match(
     run: RunReference,
 ) -> Alert | Withheld:
     key = alert_id(rule.id, said.key)
-    tuning, seq_no = rule.tuning, event.at.seq_no
+    tuning = rule.tuning
 
     def withheld(why: Why, exception: RuleException | None = None) -> Withheld:
         source = match_document(why, rule.words["rule"], event.at, said.happened, run, exception=exception)
-        return Withheld(match_index(namespace, said.happened), key, rule.id, source, seq_no, why)
+        return Withheld(match_index(namespace, said.happened), key, rule.id, source, event.at, why)
 
     if tuning.exceptions:
         when = said.happened or run.now
@@ -108,12 +109,12 @@ def _match(
         return withheld(Why.SHADOW)
     alert = alert_document(words, said, held, run, key)
     if tuning.suppression is None:
-        return Alert(said.index(namespace), key, rule.id, alert, seq_no)
+        return Alert(said.index(namespace), key, rule.id, alert, event.at)
     group = group_of(rule.id, tuning.suppression, event.source, said.happened, namespace)
     alert["osdetect"] |= {"id": group.id, "suppression": group.to_json()}
     source = match_document(Why.GATHERED, rule.words["rule"], event.at, said.happened, run, group=group)
     match = gathered_id(key, tuning.suppression)
-    return Withheld(group.match_index, match, rule.id, source, seq_no, Why.GATHERED, group, alert)
+    return Withheld(group.match_index, match, rule.id, source, event.at, Why.GATHERED, group, alert)
 
 
 def _words(rule: StoredRule, release: Release) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """The two lanes of a pass: what is new, for all rules; then what rules were put off for, while nothing new waits."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ from osdetect.detect.report import Counts
 from osdetect.detect.storing import Storing
 from osdetect.documents.state import Owed
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterError, ClusterRefused
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable, IndexRefused
 from osdetect.follow import (
     Follower,
     Held,
@@ -96,6 +96,26 @@ def _hidden(cluster: Cluster, target: str, shards: tuple[Shard, ...]) -> dict[st
     return {**missing, **failed}
 
 
+def _require_some(shards: Iterable[Shard], hidden: Mapping[str, ClusterError], but: Collection[str]) -> None:
+    """Raise what the indices of the target were refused with, if it is all of them: that is no matter of one.
+
+    Args:
+        shards: of the target.
+        hidden: its indices that cannot be read, and why.
+        but: those of them that are as they were made.
+
+    Raises:
+        ClusterRefused: as the cluster said it.
+    """
+    refused = [
+        error
+        for index, error in hidden.items()
+        if isinstance(error, ClusterRefused) and not _of_closed(error) and index not in but
+    ]
+    if refused and hidden.keys() >= {shard.index for shard in shards}:
+        raise refused[0]
+
+
 def _of_closed(error: ClusterError) -> bool:
     """Whether it was refused because the index is closed."""
     return "index_closed_exception" in error.cause
@@ -156,8 +176,13 @@ class Pass:
         """Rules that were put off."""
         self.passed_over = 0
         """Sequence numbers before `DetectOptions.since`."""
-        self.not_judged: tuple[ClusterError, ...] = ()
-        """Shards that cannot be read."""
+        self._hidden: dict[str, ClusterError] = {}
+        """Indices that cannot be read, or finished, and why."""
+
+    @property
+    def not_judged(self) -> tuple[ClusterError, ...]:
+        """What was the matter with indices of which not all could be done."""
+        return tuple(self._hidden.values())
 
     def make(self, first: Target, stands: Callable[[], bool]) -> None:
         """Judge what is new; pay what is owed; between, look for what is new again.
@@ -187,38 +212,62 @@ class Pass:
         """Judge what is new in each shard; those that owe something then."""
         shards = target.shards
         left = in_background(partial(self._follower.left_behind, shards))
-        # Each worker begins at a place of its own.
-        at = crc32(self._follower.worker.encode()) % max(1, len(shards))
+        # Each worker begins at a place of its own, and none always at the same.
+        at = (crc32(self._follower.worker.encode()) + self._follower.taken) % max(1, len(shards))
         looked = self._follower.look(shards[at:] + shards[:at])
-        hidden = target.hidden.result()
-        for one in left.result():
-            self._follower.hold(one, self._finish)
+        self._hidden = target.hidden.result()
         self.shards = len(shards)
-        work = [one for one in looked if one.has_work and one.shard.index not in hidden]
-        hidden |= self._work.finder.readable.partial(one.shard for one in work)
-        work = [one for one in work if one.shard.index not in hidden]
+        work = [one for one in looked if one.has_work and one.shard.index not in self._hidden]
+        partly_kept = self._work.finder.readable.partial(one.shard for one in work)
+        self._hidden |= partly_kept
+        work = [one for one in work if one.shard.index not in self._hidden]
         self._flooded = False
         self._work.progress.more(sum(one.behind for one in work))
-        for one in work:
-            if one.behind:
-                if one.version is not None and not one.cursor.owed and self._follower.may_take(one):
-                    # While the lease is taken: mostly nobody else wants it.
-                    self._work.finder.begin(Wanted(one.shard, one.cursor.seq_no, one.shard.checkpoint))
-                try:
-                    self._hold(one, self._judge_new)
-                except ClusterRefused as error:
-                    if not _of_closed(error):
-                        raise
-                    hidden[one.shard.index] = error  # closed since its shards were listed; the others go on
-        self.not_judged = tuple(hidden.values())
+        self._judge_each([one for one in work if one.behind])
+        self._finish_each(left.result())
+        _require_some(shards, self._hidden, partly_kept.keys())
         if not (self._flooded or any(one.cursor.owed for one in work)):
             return ()
         looked = self._follower.look(shards)
-        return tuple(one for one in looked if one.cursor.owed and one.shard.index not in hidden)
+        return tuple(one for one in looked if one.cursor.owed and one.shard.index not in self._hidden)
+
+    def _judge_each(self, work: Sequence[Waiting]) -> None:
+        """Judge what is new in each; what one of them cannot give holds up none of the others.
+
+        Raises:
+            ClusterUnavailable: two in a row met a cluster that was away, or one did, and the others are judged.
+        """
+        failed: ClusterUnavailable | None = None
+        last = False
+        for one in work:
+            if one.version is not None and not one.cursor.owed and self._follower.may_take(one):
+                # While the lease is taken: mostly nobody else wants it.
+                self._work.finder.begin(Wanted(one.shard, one.cursor.seq_no, one.shard.checkpoint))
+            try:
+                self._hold(one, self._judge_new)
+                last = False
+            except ClusterUnavailable as error:
+                if last:
+                    raise
+                failed, last = error, True
+        if failed is not None:
+            raise failed
+
+    def _finish_each(self, left: Iterable[Waiting]) -> None:
+        """Do what is left to do for shards that are no more; what cannot be done now is tried again, and holds up nothing."""
+        for one in left:
+            try:
+                self._follower.hold(one, self._finish)
+            except ClusterError as error:
+                self._hidden.setdefault(one.shard.index, error)
 
     def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
-        """Do the work on the shard if it can be had; whether it was ours to the end."""
-        ours = self._follower.hold(waiting, partial(self._go_on, work))
+        """Do the work on the shard if it can be had and its index can be read; whether it was ours to the end."""
+        try:
+            ours = self._follower.hold(waiting, partial(self._go_on, work))
+        except IndexRefused as error:
+            self._hidden[waiting.shard.index] = error
+            return False
         if ours:
             self.left_to_others.discard(waiting.cursor.id)
         else:

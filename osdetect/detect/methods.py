@@ -119,22 +119,21 @@ class Finder:
         return self._searches if self._costs.searches(numbers) else None
 
     def _of_window(self, searching: Together, events: int) -> Iterator[Candidate]:
-        watch, hits = _Watch(), 0
+        watch, given = _Watch(), set[tuple[int, str]]()
 
         def pairs() -> Iterator[Candidate]:
-            nonlocal hits
             for page in searching.pages():
-                hits += len(page)
                 yield from self._ready().candidates(self._release.opened(page))
+                given.update(map(_one, page))
 
         try:
             yield from watch.each(pairs())
         except ClusterError as error:
             self._not_searched(error)
             for batch in self._read(searching.wanted):
-                yield from batch.candidates
+                yield from (pair for pair in batch.candidates if _one(pair[0]) not in given)
             return
-        self._costs.searched(events, hits, searching.seconds)
+        self._costs.searched(events, len(given), searching.seconds)
         self._page = searching.page
         slow = max(searching.seconds, watch.seconds) >= _WINDOW_S
         self._window = max(
@@ -166,6 +165,10 @@ class Finder:
         if self._engine is None:
             self._engine = InProcess(self._release)
         return self._engine
+
+
+def _one(event: StoredEvent) -> tuple[int, str]:
+    return event.at.seq_no, event.at.id
 
 
 class _Watch:

@@ -108,7 +108,8 @@ def _percolate(
         "sort": [{"rule.id": "asc"}],
         "track_total_hits": False,
     }
-    params = {"filter_path": "hits.hits._id,hits.hits.fields,hits.hits.sort"}
+    # A replica may not have yet what a deploy made visible, and what it does not find is remembered.
+    params = {"filter_path": "hits.hits._id,hits.hits.fields,hits.hits.sort", "preference": "_primary"}
     found: list[list[str]] = [[] for _ in documents]
     for hits in every_page(cluster, f"/{release.index}/_search", body, params=params, repeat=repeat):
         for hit in hits:

@@ -5,6 +5,7 @@ Killed anywhere, the next pass begins at the cursors: it may judge events again,
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -17,7 +18,7 @@ from osdetect.detect.release import Release, live_shards, read_release
 from osdetect.detect.report import RunReport
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterRefused, ClusterUnavailable
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from osdetect.follow import Shard
 from osdetect.vocabulary import RUNS_PREFIX
 
@@ -75,8 +76,10 @@ class Detector:
         except BaseException as error:
             report = self._report(work, made, taken, lost)
             on_unfinished(report)
-            if not isinstance(error, ClusterUnavailable):  # it takes no run then either
-                store_run(self._cluster, self._options, report, started, self._clock(), finished=False)
+            # A cluster that is away takes no run, and whoever ends at once does not wait for one that hangs.
+            if isinstance(error, Exception) and not isinstance(error, ClusterUnavailable):
+                with suppress(ClusterError):  # what ended the pass is what is told
+                    store_run(self._cluster, self._options, report, started, self._clock(), finished=False)
             raise
         report = self._report(work, made, taken, lost)
         store_run(self._cluster, self._options, report, started, self._clock())

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-import orjson
 
 from osdetect.documents.facts import Facts
+from osdetect.documents.json_text import read_json
 from osdetect.expr.values import resolve, steps
 
 FACTS = (
@@ -148,8 +148,11 @@ def _read(text: str) -> dict[str, Any] | list[Any] | None:
     if not text.lstrip().startswith(("{", "[")):
         return None
     try:
-        read = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        read = read_json(text)
+    except (
+        ValueError,
+        RecursionError,
+    ):  # no JSON, or deeper than anybody reads: it stays the text that it is
         return None
     return read if isinstance(read, (dict, list)) else None
 

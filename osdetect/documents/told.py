@@ -53,7 +53,9 @@ class EventReference(msgspec.Struct, frozen=True):
         """What the place says of the event's identity: its id says account and event id if osdetect stored it."""
         if self.ours:
             return self.id
-        return f"{self.index_uuid}/{self.id}" + (f"?{self.routing}" if self.routing else "")
+        # With its length: no id has the same text without a routing, or with another.
+        routed = f"?{len(self.routing)}:{self.routing}" if self.routing else ""
+        return f"{self.index_uuid}{routed}/{self.id}"
 
 
 class RunReference(msgspec.Struct, frozen=True):

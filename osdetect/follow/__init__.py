@@ -21,7 +21,7 @@ from osdetect.follow.cursors import stored_cursors
 from osdetect.follow.dates import date_fields
 from osdetect.follow.follower import Follower, Waiting
 from osdetect.follow.held import Held
-from osdetect.follow.pages import StoredEvent, Wanted, pages
+from osdetect.follow.pages import StoredEvent, Wanted, number_of, of_index, pages
 from osdetect.follow.points import reached
 from osdetect.follow.readable import Readable
 from osdetect.follow.shards import (
@@ -30,6 +30,7 @@ from osdetect.follow.shards import (
     make_visible,
     only,
     shards_of,
+    still_there,
     unseen,
 )
 from osdetect.follow.together import FIRST_PAGE, Asking, Together
@@ -49,10 +50,13 @@ __all__ = [
     "date_fields",
     "incomplete",
     "make_visible",
+    "number_of",
+    "of_index",
     "only",
     "pages",
     "reached",
     "shards_of",
+    "still_there",
     "stored_cursors",
     "this_worker",
     "unseen",

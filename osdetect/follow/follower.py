@@ -7,6 +7,7 @@ no two clocks are compared, but by a run that watches only once (`Follower.may_t
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 
@@ -14,18 +15,21 @@ import msgspec
 from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Version
+from osdetect.cluster.background import in_background
 from osdetect.documents.state import Cursor, Lease
-from osdetect.errors import ClusterUnavailable
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from osdetect.follow.cursors import stored_cursors
 from osdetect.follow.held import Held, write
 from osdetect.follow.points import reached
-from osdetect.follow.shards import Shard
+from osdetect.follow.shards import Shard, still_there
 from osdetect.vocabulary import STATE_INDEX
 
 _MGET = 1_000
 """Cursors that are read by one request."""
 _LOOK_BACK = 10
 """Lengths of a lease after which it is looked for shards that are no more, if nothing tells of one."""
+_AT_ONCE_S = 1.0
+"""How long a process that ends at once waits for its lease to be let go."""
 _LOOK_AGAIN = 0.5
 """The same while one is watched."""
 
@@ -120,7 +124,14 @@ class Follower:
         uuids = {shard.index_uuid for shard in shards}
         found = tuple(one for one in self._leased() if one.shard.index_uuid not in uuids)
         self._left = self._watched(found, self._left)
-        return tuple(one for one in found if self.may_take(one))
+        return tuple(one for one in found if self.may_take(one) and not self._stands(one.shard))
+
+    def _stands(self, shard: Shard) -> bool:
+        """Whether the shard's index is there all the same: it is another target's, closed, or cannot be read now."""
+        try:
+            return still_there(self._cluster, shard)
+        except ClusterRefused:  # not ours to see: then there is somebody whose it is
+            return True
 
     def _watched(
         self, found: Iterable[Waiting], before: dict[str, tuple[Version, float]]
@@ -135,11 +146,36 @@ class Follower:
             seen[one.cursor.id] = last if last is not None and last[0] == one.version else (one.version, now)
         return seen
 
+    def elsewhere(self, shards: Iterable[Shard]) -> tuple[Waiting, ...]:
+        """The cursors of this purpose whose shards are not among these: shards that are no more, or cannot be read now.
+
+        Raises:
+            ClusterError: the state cannot be read.
+        """
+        there = {self._fresh(shard).id for shard in shards}
+        own = (one for one in self._stored() if one.cursor.purpose == self._purpose)
+        return tuple({one.cursor.id: one for one in own if one.cursor.id not in there}.values())
+
+    def put_back(self, waiting: Waiting) -> bool:
+        """Put a cursor of such a shard before its first document; false when somebody else wrote it since it was read.
+
+        Whether its last worker let it go stays as it is: who takes the shard up finds what that left half done.
+
+        Raises:
+            ClusterError: the cluster did not take the write.
+        """
+        cursor = replace(waiting.cursor, seq_no=-1, owed=())
+        return write(self._cluster, cursor, waiting.version, self._clock()) is not None
+
     def _leased(self) -> Iterator[Waiting]:
         """Every leased cursor of the namespace."""
+        return (one for one in self._stored() if one.cursor.lease is not None)
+
+    def _stored(self) -> Iterator[Waiting]:
+        """Every cursor of the namespace."""
         for hit in stored_cursors(self._cluster, self._namespace):
             cursor = Cursor.named(hit["_source"])
-            if cursor is not None and cursor.lease is not None and cursor.id == hit["_id"]:
+            if cursor is not None and cursor.id == hit["_id"]:
                 shard = Shard(cursor.index, cursor.index_uuid, cursor.shard, cursor.seq_no)
                 yield Waiting(shard, cursor, Version(hit["_seq_no"], hit["_primary_term"]))
 
@@ -196,11 +232,8 @@ class Follower:
             return held.release()
         except ClusterUnavailable:
             raise
-        except BaseException:
-            if held.under_way:
-                held.break_off()
-            else:
-                held.release()
+        except BaseException as error:
+            _let_go(held, at_once=not isinstance(error, Exception))
             raise
         finally:
             self.lost += held.lost
@@ -217,6 +250,18 @@ class Follower:
                 yield Waiting(shard, cursor.stored(found["_source"]).of_history(shard.history), version)
             else:
                 yield Waiting(shard, cursor.of_history(shard.history), None)
+
+
+def _let_go(held: Held, *, at_once: bool) -> None:
+    """Let others take the shard after a failure, which is what is told: if that fails too, the lease expires by itself.
+
+    Args:
+        held: the shard.
+        at_once: the process is to end: a cluster that hangs is not waited for.
+    """
+    letting = in_background(held.break_off if held.under_way else held.release)
+    with suppress(ClusterError, TimeoutError):
+        letting.result(_AT_ONCE_S if at_once else None)
 
 
 def _parts(shards: Iterable[Shard]) -> Iterator[tuple[Shard, ...]]:

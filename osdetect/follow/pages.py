@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from osdetect.cluster import Cluster, read_json
+from osdetect.cluster import Cluster
 from osdetect.cluster.background import in_background
+from osdetect.documents.json_text import read_json
 from osdetect.documents.told import EventReference
-from osdetect.errors import ClusterError, ClusterRefused
+from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
 from osdetect.follow.shards import Shard, only, still_there
 
 FIRST_PAGE = 1_000
@@ -25,7 +26,7 @@ _UNKNOWN_BYTES = 16 << 10
 """Assumed of a document whose text is not kept."""
 _GONE = 404
 _NOT_THE_SIZE = frozenset({400, 401, 403})
-"""Refusals that a smaller page would meet as well."""
+"""Refusals that a smaller page would meet as well, but that of a larger page than an index allows (`max_result_window`)."""
 
 
 class StoredEvent:
@@ -106,6 +107,7 @@ def pages(
         took: told of each page how many documents it has, and in how many seconds they were read.
 
     Raises:
+        IndexRefused: the index does not give its documents.
         ClusterError: a page could not be read.
     """
     after, size = wanted.after, FIRST_PAGE
@@ -143,9 +145,17 @@ def _page(
         except ClusterError as error:
             if isinstance(error, ClusterRefused) and error.status == _GONE:
                 return (), size, time.monotonic() - began
-            if size == SMALLEST_PAGE or error.status in _NOT_THE_SIZE:
-                raise
+            too_large = "Result window is too large" in error.cause
+            if size == SMALLEST_PAGE or (error.status in _NOT_THE_SIZE and not too_large):
+                raise of_index(error) from error
             size = max(SMALLEST_PAGE, size // 8)
+
+
+def of_index(error: ClusterError) -> ClusterError:
+    """The error of a request that read one index: what is refused there is so for that index."""
+    if not isinstance(error, ClusterRefused) or isinstance(error, IndexRefused):
+        return error
+    return IndexRefused(error.what, cause=error.cause, cure=error.cure, status=error.status)
 
 
 def _asked(
@@ -191,6 +201,36 @@ def _at(shard: Shard, key: str, seq_no: int, routing: str) -> EventReference:
     return EventReference(shard.index, shard.index_uuid, key, shard.number, seq_no, routing)
 
 
+def number_of(cluster: Cluster, wanted: Wanted, place: int) -> int:
+    """The sequence number of the document at that place among those that are wanted; the last one wanted if there are fewer.
+
+    Args:
+        cluster: where.
+        wanted: what.
+        place: from 1; one that is more than a search gives stands for as many as that.
+
+    Raises:
+        IndexRefused: the index may not be searched.
+        ClusterError: it could not be asked.
+    """
+    body = {
+        "size": 1,
+        "from": min(place, _MOST) - 1,
+        "query": wanted.bounded(),
+        "sort": [{"_seq_no": "asc"}],
+        "seq_no_primary_term": True,
+        "_source": False,
+        "track_total_hits": False,
+    }
+    path = f"/{wanted.shard.index}/_search"
+    try:
+        reply = cluster.request("POST", path, params=only(wanted.shard), body=body, accept=(404,))
+    except ClusterError as error:
+        raise of_index(error) from error
+    hits = reply.get("hits", {}).get("hits", ())
+    return int(hits[0]["_seq_no"]) if hits else wanted.upto
+
+
 def whole_numbers(page: Sequence[StoredEvent]) -> tuple[StoredEvent, ...]:
     """A full page without those of its last number: others may share it, and the next page is asked for behind what this one has.
 
@@ -204,10 +244,10 @@ def more_than(size: int, shard: Shard) -> int:
     """The size to ask for when all of a full page share one number.
 
     Raises:
-        ClusterRefused: more of them share it than a search gives.
+        IndexRefused: more of them share it than a search gives.
     """
     if size >= _MOST:
-        raise ClusterRefused(
+        raise IndexRefused(
             f"{_MOST:,} documents of shard {shard.number} of {shard.index} share one sequence number",
             cure="reindex it: its documents cannot be read one after another",
         )

@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.errors import ClusterError, ClusterRefused
+from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
+from osdetect.follow.pages import of_index
 from osdetect.follow.shards import Shard
 
 
@@ -21,14 +22,17 @@ class Readable:
         """The shards' indices whose documents cannot be read whole, and why.
 
         Raises:
-            ClusterError: it could not be asked.
+            ClusterUnavailable: it could not be asked.
         """
         found = ((shard.index, self._why_not(shard)) for shard in shards)
         return {index: why for index, why in found if why is not None}
 
     def _why_not(self, shard: Shard) -> ClusterError | None:
         if shard.index_uuid not in self._known:
-            self._known[shard.index_uuid] = self._asked(shard.index)
+            try:
+                self._known[shard.index_uuid] = self._asked(shard.index)
+            except ClusterRefused as error:  # may be mended: it is asked again
+                return of_index(error)
         return self._known[shard.index_uuid]
 
     def _asked(self, index: str) -> ClusterError | None:
@@ -45,7 +49,7 @@ class Readable:
         cause = next((words for words, holds in found.items() if holds), "")
         if not cause:
             return None
-        return ClusterRefused(
+        return IndexRefused(
             f"the events of {index} cannot be judged",
             cause=cause,
             cure="store them with the whole _source, in another index, or leave this one out of --target",

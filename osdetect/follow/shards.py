@@ -5,7 +5,7 @@ with a smaller number can still appear. The highest visible number would be no s
 an event with a smaller number can become visible later (OpenSearch docs, "Index stats", `seq_no`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -39,7 +39,7 @@ def only(shard: Shard) -> dict[str, str]:
 def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
     """The shards of an index, a pattern, an alias or a data stream, in a fixed order.
 
-    A target that stands for nothing yet has no shards.
+    A target that stands for nothing yet has no shards. One whose primary does not answer is not among them (`incomplete`).
     """
     one = "indices.*.shards.*"
     params = {
@@ -52,9 +52,12 @@ def shards_of(cluster: Cluster, target: str) -> tuple[Shard, ...]:
         "GET", f"/{quote(target, safe='*,-._')}/_stats/docs", params=params, accept=(404,)
     )
     found = [
-        Shard(name, entry["uuid"], int(number), _checkpoint(copies), _history(copies))
+        Shard(
+            name, entry["uuid"], int(number), int(primary["seq_no"]["global_checkpoint"]), _history(primary)
+        )
         for name, entry in reply.get("indices", {}).items()
         for number, copies in entry.get("shards", {}).items()
+        if "seq_no" in (primary := _primary(copies))
     ]
     return tuple(sorted(found))
 
@@ -127,13 +130,8 @@ def still_there(cluster: Cluster, shard: Shard) -> bool:
     return bool(uuid == shard.index_uuid)
 
 
-def _checkpoint(copies: list[dict[str, Any]]) -> int:
-    primary = _primary(copies)
-    return int(primary["seq_no"]["global_checkpoint"]) if primary else -1
-
-
-def _history(copies: list[dict[str, Any]]) -> str:
-    return str(_primary(copies).get("commit", {}).get("user_data", {}).get("history_uuid", ""))
+def _history(primary: Mapping[str, Any]) -> str:
+    return str(primary.get("commit", {}).get("user_data", {}).get("history_uuid", ""))
 
 
 def _primary(copies: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ import msgspec
 import orjson
 from msgspec.structs import replace
 
-from osdetect.cluster import Cluster, from_status, read_json
+from osdetect.cluster import Cluster, from_status
 from osdetect.cluster.background import in_background
+from osdetect.documents.json_text import read_json
 from osdetect.follow.pages import (
     PAGE_BYTES,
     UNREADABLE,

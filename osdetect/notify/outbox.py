@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from osdetect.cluster import Cluster, Version, create_action
 from osdetect.errors import ClusterRefused
 from osdetect.notify.message import Message, iso
+from osdetect.notify.outcome import is_waited_for
 from osdetect.vocabulary import OUTBOX_PREFIX
 
 ENTRY, LANE = "entry", "lane"
@@ -128,9 +129,9 @@ class Lane(msgspec.Struct, frozen=True):
         return f"{LANE}:{self.channel}:{hashlib.sha256(self.rule_id.encode(errors='surrogatepass')).hexdigest()[:40]}"
 
     def open_at(self, now: datetime, gap_s: float) -> bool:
-        """Whether another message may be made: the last one is long enough ago."""
+        """Whether another message may be made: the last one is long enough ago, or by a wrong clock to come."""
         last = _moment(self.told_at)
-        return last is None or (now - last).total_seconds() >= gap_s
+        return last is None or not 0 <= (now - last).total_seconds() < gap_s
 
     def ended(self, now: datetime, *, sent: bool) -> "Lane":
         """The lane when the message on its way was sent, or was given up."""
@@ -246,4 +247,4 @@ def _moment(text: str) -> datetime | None:
 
 def _later(text: str, now: datetime) -> bool:
     moment = _moment(text)
-    return moment is not None and moment > now
+    return moment is not None and is_waited_for(moment, now)

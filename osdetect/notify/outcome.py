@@ -72,6 +72,16 @@ def asked_pause_s(retry_after: str, now: datetime) -> float:
     return min(max(0.0, (when - now).total_seconds()), LONGEST_ASKED_S)
 
 
+def is_waited_for(moment: datetime, now: datetime) -> bool:
+    """Whether the moment is to come; not one so far ahead that no pause leads there: a clock was ahead when it was written.
+
+    >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> is_waited_for(noon.replace(hour=13), noon), is_waited_for(noon.replace(day=2), noon)
+    (True, False)
+    """
+    return 0 < (moment - now).total_seconds() <= LONGEST_ASKED_S
+
+
 def pause_s(failures: int, chance: float) -> float:
     """The pause behind so many failures in a row: it doubles, and is up to half shorter by chance (0 to 1).
 

@@ -53,15 +53,22 @@ def post(
         with InTime(receiver.timeout_s) as connection.in_time:
             connection.request("POST", _target(receiver.url), body=body, headers=dict(headers))
             answer = connection.getresponse()
-            said, retry_after = answer.read(_READ), answer.headers.get("Retry-After", "")
-            shown = _shown(said.decode("utf-8", "replace"), receiver)
-            return of_status(answer.status, shown, retry_after, clock())
+            shown = _shown(_said(answer), receiver)
+            return of_status(answer.status, shown, answer.headers.get("Retry-After", ""), clock())
     except ssl.SSLCertVerificationError as error:
         return Later(f"its certificate is not trusted: {error.verify_message}")
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Later(_shown(f"it cannot be reached: {type(error).__name__}: {error}", receiver))
     finally:
         connection.close()
+
+
+def _said(answer: http.client.HTTPResponse) -> str:
+    """What the receiver says beside its status: that counts, also when the rest breaks off or does not come."""
+    try:
+        return answer.read(_READ).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return f"(its answer broke off: {type(error).__name__})"
 
 
 def _connection(receiver: Receiver) -> _Connection:

@@ -11,6 +11,7 @@ from osdetect.cluster import Cluster, Version
 from osdetect.errors import ClusterRefused
 from osdetect.follow import Shard
 from osdetect.notify.message import iso
+from osdetect.notify.outcome import is_waited_for
 from osdetect.vocabulary import STATE_INDEX
 
 
@@ -21,7 +22,7 @@ class Standing(msgspec.Struct, frozen=True):
     channel: str
     started: str
     older: Mapping[str, int]
-    """For each shard, by index uuid and number, the last write that is older than the channel."""
+    """For each shard, by index uuid, number and history, the last write that is older than the channel."""
     failures: int = 0
     """Attempts that failed in passing since the last that did not."""
     rests_until: str = ""
@@ -39,7 +40,7 @@ class Standing(msgspec.Struct, frozen=True):
 
     def rests(self, now: datetime) -> bool:
         """Whether nothing is to be sent now."""
-        return bool(self.rests_until) and datetime.fromisoformat(self.rests_until) > now
+        return bool(self.rests_until) and is_waited_for(datetime.fromisoformat(self.rests_until), now)
 
     def to_source(self, now: datetime) -> dict[str, Any]:
         """The document's `_source`."""
@@ -140,7 +141,8 @@ def _id(namespace: str, channel: str) -> str:
 
 
 def _key(shard: Shard) -> str:
-    return f"{shard.index_uuid}:{shard.number}"
+    """Numbers of another history are of other writes: one that began anew would be taken for older than the channel."""
+    return f"{shard.index_uuid}:{shard.number}:{shard.history}"
 
 
 def _is_time(text: str) -> bool:

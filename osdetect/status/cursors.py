@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
 from osdetect.documents.state import DETECT, Lease
-from osdetect.follow import stored_cursors
+from osdetect.follow import Shard, stored_cursors
 
 
 class CursorSeen(msgspec.Struct, frozen=True):
@@ -20,12 +21,20 @@ class CursorSeen(msgspec.Struct, frozen=True):
     index_uuid: str
     shard: int
     seq_no: int
+    history: str
+    """Of the sequence numbers; empty when it is not known."""
     owed: int
     """Ranges in which named rules must still judge."""
     owed_events: int
     """Sequence numbers in them."""
     lease: Lease | None
     """Who is at the shard; None also when what is stored is no lease: nobody heeds it."""
+
+    def of(self, shard: Shard) -> "CursorSeen":
+        """What it says of the shard: numbers of another history are of other events, and none of these is judged."""
+        if not self.history or not shard.history or self.history == shard.history:
+            return self
+        return replace(self, seq_no=-1, history=shard.history, owed=0, owed_events=0)
 
 
 def seen_cursors(cluster: Cluster, namespace: str) -> tuple[CursorSeen, ...]:
@@ -51,6 +60,7 @@ def _cursor(name: str, said: Mapping[str, Any]) -> CursorSeen:
         index_uuid=str(said.get("index_uuid", "")),
         shard=_whole(said.get("shard"), 0),
         seq_no=_whole(said.get("seq_no"), -1),
+        history=str(said.get("history") or ""),
         owed=len(ranges),
         owed_events=sum(max(0, _whole(one.get("upto"), 0) - _whole(one.get("after"), 0)) for one in ranges),
         lease=Lease.stored(said.get("lease")),

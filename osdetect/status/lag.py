@@ -79,6 +79,7 @@ def lags(
 
 
 def _lag(cluster: Cluster, shard: Shard, cursor: CursorSeen | None, now: datetime) -> ShardLag:
+    cursor = cursor.of(shard) if cursor else None
     seq_no = cursor.seq_no if cursor else -1
     waiting = _Waiting()
     if seq_no < shard.checkpoint:

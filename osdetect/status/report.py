@@ -52,6 +52,12 @@ class Limits(msgspec.Struct, frozen=True):
     lag_events: int = 0
     heartbeat_s: float = 0.0
 
+    def silent(self, last: PassMark | None, now: datetime) -> bool:
+        """Whether passes do not go on as they should, `last` being the last one; by its own schedule if there is no limit."""
+        if not self.heartbeat_s:
+            return last is not None and last.late(now, last.limit_s)
+        return last is None or last.late(now, self.heartbeat_s)
+
 
 class Status(msgspec.Struct, frozen=True):
     """The report."""
@@ -90,9 +96,7 @@ class Status(msgspec.Struct, frozen=True):
 
     def late(self, limits: Limits) -> bool:
         """Whether passes do not go on as they should."""
-        if not limits.heartbeat_s:
-            return self.last_pass is not None and self.last_pass.late(self.now, self.last_pass.limit_s)
-        return self.last_pass is None or self.last_pass.late(self.now, limits.heartbeat_s)
+        return limits.silent(self.last_pass, self.now)
 
     def problems(self, limits: Limits) -> tuple[str, ...]:
         """What is wrong, one sentence each."""

@@ -16,7 +16,7 @@ from osdetect.cluster import Cluster
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect, start
 from tests.faults.material import connect, cursors, deployed, documents, put_records, record
-from tests.faults.proxy import Cut, Delay, FaultProxy, always, refusal
+from tests.faults.proxy import Asked, Cut, Delay, Fault, FaultProxy, always, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 
@@ -103,9 +103,18 @@ def test_a_stop_in_the_middle_finishes_the_batch_and_keeps_its_cursor(
     assert not cursor.get("lease")
 
 
-def test_a_second_signal_ends_it_at_once(cluster: Cluster, proxy: FaultProxy) -> None:
+@pytest.mark.parametrize("whole", [False, True], ids=["a request hangs", "the cluster hangs"])
+def test_a_second_signal_ends_it_at_once(cluster: Cluster, proxy: FaultProxy, *, whole: bool) -> None:
     put_records(cluster, INDEX, [record(1)])
-    proxy.choose = lambda asked: Delay(15) if b'"_index":"osdetect-alerts-t-' in asked.body else None
+    hangs: list[Asked] = []
+
+    def choose(asked: Asked) -> Fault | None:
+        if b'"_index":"osdetect-alerts-t-' in asked.body:
+            hangs.append(asked)
+            return Delay(15)
+        return Delay(15) if whole and hangs else None
+
+    proxy.choose = choose
     with _detector("--every", "1h", "--url", proxy.url) as process:
         _until(lambda: any(b'"_index":"osdetect-alerts-t-' in asked.body for asked in proxy.asked))
         process.send_signal(signal.SIGTERM)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from osdetect.cli.rules import compile_rules
+from osdetect.deploy import deploy
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect
 from tests.faults.material import ask, deployed, documents, rule_id, write_rules
@@ -94,6 +96,30 @@ def test_a_release_that_cannot_be_run_or_was_edited_is_not_rolled_back_to(
         assert ran.status == ExitCode.CLUSTER
         assert said in ran.err
     assert _live(fresh_cluster) == new.index.removeprefix("osdetect-rules-")
+
+
+def test_a_rollback_names_exceptions_that_have_expired_since(
+    osdetect: Osdetect, fresh_cluster: str, tmp_path: Path
+) -> None:
+    folder = write_rules(tmp_path, ["{eventName: A}"])
+    (folder / "filter.yml").write_text(
+        "title: The nightly backup\n"
+        f"id: {rule_id(99)}\n"
+        "logsource: {product: aws, service: cloudtrail}\n"
+        "osdetect: {exception: {owner: cloud-team, reason: it was right, expires: 2020-01-31}}\n"
+        f"filter: {{rules: [{rule_id(1)}], selection: {{eventSource: s3.amazonaws.com}}, condition: not selection}}\n"
+    )
+    with connected(fresh_cluster) as cluster:
+        deploy(cluster, compile_rules([folder]).compiled, on_progress=lambda *_: None)
+        new = deployed(cluster, tmp_path, "{eventName: B}")
+    for options, status in (["--dry-run"], ExitCode.CHANGES), ([], ExitCode.OK):
+        ran = osdetect("rollback", *options, "--url", fresh_cluster, "--output", "json")
+        assert ran.status == status
+        assert "'The nightly backup' of cloud-team expired on 2020-01-31" in ran.err
+        (told,) = json.loads(ran.out)["expired_exceptions"]
+        assert (told["title"], told["expires"]) == ("The nightly backup", "2020-01-31")
+    back = osdetect("rollback", "--to", new.index, "--url", fresh_cluster)
+    assert (back.status, back.err) == (ExitCode.OK, "")
 
 
 def test_drift_names_what_was_edited_and_a_deploy_mends_it(

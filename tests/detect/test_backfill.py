@@ -13,7 +13,7 @@ from osdetect.detect.backfill import Backfill, BackfillOptions
 from osdetect.detect.hunt import in_span
 from osdetect.documents.dialect import RAW
 from osdetect.documents.told import EventReference
-from osdetect.errors import ClusterBusy, ClusterUnavailable, UsageError
+from osdetect.errors import ClusterBusy, ClusterUnavailable, IndexRefused, UsageError
 from osdetect.follow import Follower, Held, StoredEvent, make_visible, shards_of
 from osdetect.vocabulary import ExitCode
 from tests.cli.conftest import Osdetect, nowhere, osdetect
@@ -33,6 +33,7 @@ from tests.status.material import without_primary
 
 __all__ = ["nowhere", "osdetect"]
 INDEX = "osdetect-cloudtrail-t-2024.05"
+OTHER = "osdetect-cloudtrail-t-2024.06"
 PLAIN = "plain-trail"
 ALERTS = "osdetect-alerts-t-*"
 HIT = "{eventName: DeleteThing}"
@@ -240,6 +241,33 @@ def test_a_rate_bounds_every_second_of_the_work(cluster: Cluster, tmp_path: Path
     assert all(seconds <= 1 for seconds, _ in slept)
 
 
+def test_a_rate_takes_no_request_for_numbers_that_nothing_is_wanted_of(
+    proxy: FaultProxy, tmp_path: Path
+) -> None:
+    with connect(proxy.url) as cluster:
+        deployed(cluster, tmp_path, HIT)
+        put_records(cluster, INDEX, [_hit(number, 7) for number in range(1, 900)])
+        put_records(cluster, INDEX, [_hit(number, 8) for number in range(900, 903)])
+        before = len(proxy.asked)
+        report = _filled(cluster, start=_in_may(8), events_per_s=1_000)
+        assert report.counts.alerts_created == 3
+        in_one = len(proxy.asked) - before
+        report = _filled(cluster, start=_in_may(8), events_per_s=2, again=True)
+        assert report.counts.alerts_there == 3
+        assert len(proxy.asked) - before < 3 * in_one
+
+
+def test_beginning_again_forgets_no_index_that_is_away(cluster: Cluster, tmp_path: Path) -> None:
+    deployed(cluster, tmp_path, HIT)
+    put_records(cluster, INDEX, [_hit(1)])
+    put_records(cluster, OTHER, [{**_hit(2), "eventTime": "2024-06-08T10:00:00Z"}])
+    assert _filled(cluster).counts.alerts_created == 2
+    ask(cluster.url, "POST", f"/{OTHER}/_close")
+    assert _filled(cluster, again=True).counts.alerts_there == 1
+    ask(cluster.url, "POST", f"/{OTHER}/_open?wait_for_active_shards=1")
+    assert _filled(cluster).counts.alerts_there == 1
+
+
 def test_an_event_that_is_nested_too_deeply_is_left_to_the_judge() -> None:
     at = EventReference(INDEX, "uuid", "deep", 0, 1)
     deep = StoredEvent(at, b'{"a":' * 20_000 + b"1" + b"}" * 20_000)
@@ -308,7 +336,7 @@ def test_an_index_that_tells_no_times_is_not_begun_in_the_middle(cluster: Cluste
     ask(cluster.url, "PUT", f"/{PLAIN}", {"mappings": {"enabled": False}})
     try:
         put_records(cluster, PLAIN, [_hit(1)])
-        with pytest.raises(UsageError, match="--since cannot be told"):
+        with pytest.raises(IndexRefused, match="--since cannot be told"):
             Detector(cluster, DetectOptions("t", PLAIN, since=_in_may(8)), _now).make_pass(
                 "a", lambda *_: None
             )

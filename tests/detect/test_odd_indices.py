@@ -96,7 +96,15 @@ def documents_of(cluster: Cluster, index: str) -> list[Any]:
     return hits
 
 
-@pytest.mark.parametrize("answer", [b"default backend - 404", b'{"message": "no Route matched"}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"default backend - 404",
+        b'{"message": "no Route matched"}',
+        b'{"detail": "Not Found"}',
+        b'{"timestamp": "2026-03-01T12:00:00Z", "status": 404, "error": "Not Found", "path": "/"}',
+    ],
+)
 def test_a_404_of_a_proxy_says_of_no_index_that_it_is_deleted(
     proxy: FaultProxy, tmp_path: Path, answer: bytes
 ) -> None:
@@ -112,6 +120,40 @@ def test_a_404_of_a_proxy_says_of_no_index_that_it_is_deleted(
             detected(cluster)
         proxy.choose = lambda _asked: None
         assert detected(cluster).counts.alerts_created == 29
+
+
+def test_an_index_that_may_not_be_read_keeps_no_other_waiting(cluster: Cluster, tmp_path: Path) -> None:
+    deployed(cluster, tmp_path, HIT)
+    put_records(cluster, ODD, [_hit(1)])
+    put_records(cluster, INDEX, [_hit(2)])
+    blocks = {"index.blocks.read": True}
+    ask(cluster.url, "PUT", f"/{ODD}/_settings", blocks)
+    report = detected(cluster, target=f"{ODD},{INDEX}")
+    assert (report.counts.alerts_created, report.lossy) == (1, True)
+    (error,) = report.not_judged
+    assert "cluster_block_exception" in error.cause
+    with pytest.raises(ClusterRefused):  # all of the target: that is no matter of one index
+        detected(cluster, target=ODD)
+    ask(cluster.url, "PUT", f"/{ODD}/_settings", {"index.blocks.read": None})
+    assert detected(cluster, target=f"{ODD},{INDEX}").counts.alerts_created == 1
+
+
+def test_an_index_that_tells_no_times_keeps_no_other_from_its_begin(cluster: Cluster, tmp_path: Path) -> None:
+    deployed(cluster, tmp_path, HIT)
+    ask(cluster.url, "PUT", f"/{ODD}", {"mappings": {"enabled": False}})
+    put_records(cluster, ODD, [_hit(1)])
+    put_records(cluster, INDEX, [_hit(2)])
+    options = DetectOptions("t", f"{ODD},{INDEX}", since=datetime(2024, 1, 1, tzinfo=UTC))
+    report = Detector(cluster, options, lambda: datetime.now(UTC)).make_pass("r", lambda *_: None)
+    assert report.counts.alerts_created == 1
+    assert [error.what for error in report.not_judged] == [f"--since cannot be told of {ODD}"]
+
+
+def test_an_index_that_gives_small_pages_only_is_judged(cluster: Cluster, tmp_path: Path) -> None:
+    deployed(cluster, tmp_path, HIT)
+    ask(cluster.url, "PUT", f"/{ODD}", {"settings": {"index.max_result_window": 60}})
+    put_records(cluster, ODD, [_hit(number) for number in range(1, 200)])
+    assert detected(cluster, target=ODD).counts.alerts_created == 199
 
 
 def test_an_index_that_is_closed_meanwhile_ends_nothing(proxy: FaultProxy, tmp_path: Path) -> None:

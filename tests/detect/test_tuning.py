@@ -95,7 +95,8 @@ def test_an_event_that_is_overwritten_stays_in_the_group_it_was_in_first(
     (name,) = documents(cluster.url, INDEX)
     for user in ("bo", "ann"):
         ask(cluster.url, "PUT", f"/{INDEX}/_doc/{name}", _hit(1, **_by(user)))
-        assert detected(cluster).counts.gathered == 1
+        counts = detected(cluster).counts
+        assert (counts.gathered, counts.groups_created, counts.groups_there) == (1, 0, int(user == "ann"))
         (alert,) = documents(cluster.url, ALERTS).values()
         own = alert["osdetect"]["suppression"]
         assert (own["values"], own["count"]) == (["ann"], 1)
@@ -263,6 +264,13 @@ def test_settings_that_name_no_rule_are_refused_with_their_line(tmp_path: Path) 
         tuned(compile_rules([tmp_path]).compiled, file)
     assert refused.value.where is not None
     assert refused.value.where.line == 4
+
+
+def test_settings_that_are_nested_too_deeply_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "tuning.toml"
+    file.write_text(f"rules = {'[' * 50_000}\n")
+    with pytest.raises(UsageError, match=r"cannot be read|is not TOML"):
+        tuned([], file)
 
 
 def test_settings_that_cannot_be_used_are_refused_with_their_line(tmp_path: Path) -> None:

@@ -85,6 +85,9 @@ def test_an_event_is_known_by_account_and_event_id_wherever_it_stands() -> None:
     assert event_identity({"eventID": "with space", "recipientAccountId": "1"}, RAW) is None
     assert event_identity({"eventID": ["e1", "e2"]}, RAW) is None
     assert event_key({}, ELSEWHERE, RAW) == "uuid/a"
+    routed = EventReference("trail", "uuid", "a", 0, 0, routing="b")
+    assert event_key({}, routed, RAW) != event_key({}, EventReference("trail", "uuid", "a?b", 0, 0), RAW)
+    assert event_key({}, routed, RAW) != event_key({}, EventReference("trail", "uuid", "a", 0, 0, "b/"), RAW)
     ours = EventReference("osdetect-cloudtrail-default-2024.05", "uuid", "123456789012-e1~abc", 0, 0)
     assert event_key(event, ours, RAW) == ours.id
 
@@ -94,6 +97,8 @@ def test_an_event_is_known_by_account_and_event_id_wherever_it_stands() -> None:
     [
         ({"api": {"data": '{"a":[1]}', "x": 1}}, {"api": {"data": {"a": [1]}, "x": 1}}),
         ({"text": ' [{"a":1}]'}, {"text": [{"a": 1}]}),
+        ({"text": r'{"a":"\ud800","b":1}'}, {"text": {"a": "\N{REPLACEMENT CHARACTER}", "b": 1}}),
+        ({"text": '{"a":1e999,"b":1}'}, {"text": {"a": "1e999", "b": 1}}),
         ({"text": '{"a":'}, {"text": '{"a":'}),
         ({"text": '"a"'}, {"text": '"a"'}),
         ({"text": "[" * 5_000}, {"text": "[" * 5_000}),

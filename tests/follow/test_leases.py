@@ -152,6 +152,9 @@ def test_shards_that_are_no_more_are_found_when_their_worker_is_gone(cluster: Cl
     assert other.left_behind([shard]) == ()
     assert other.left_behind([]) == ()  # it may be at it
     clock.seconds += LENGTH_S
+    assert other.left_behind([]) == ()  # it is there: another target's, whose events somebody judges again
+    ask(cluster.url, "DELETE", f"/{INDEX}")
+    clock.seconds += LENGTH_S
     (left,) = other.left_behind([])
     assert (left.shard.index, left.cursor.seq_no) == (INDEX, 3)
     taken: list[Held] = []

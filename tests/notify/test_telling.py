@@ -1,8 +1,12 @@
 """What is told, when, and how often: the rules hold on a real node, by a clock of the tests' own."""
 
+from msgspec.structs import replace
+
 from osdetect.cluster import Cluster
+from osdetect.follow import shards_of
 from osdetect.notify.form import Outbox
 from osdetect.notify.message import EXAMPLES, LISTED_IDS
+from osdetect.notify.standing import stand
 from tests.alerts.material import NAMESPACE, alert_id
 from tests.notify.material import INDEX, Clock, Kept, change, plain, put_of_rule, work
 
@@ -110,6 +114,15 @@ def test_a_channel_begins_with_what_comes_after_it(cluster: Cluster) -> None:
     clock.forward(60)
     soc.make_pass()
     assert kept.alerts == [alert_id(7)]
+
+
+def test_numbers_that_began_anew_are_not_older_than_the_channel(cluster: Cluster) -> None:
+    put_of_rule(cluster, range(5))
+    (shard,) = shards_of(cluster, INDEX)
+    now = Clock()()
+    standing = stand(cluster, NAMESPACE, "anew", [shard], history=False, now=now)
+    assert standing.before(shard) == shard.checkpoint == 4
+    assert standing.before(replace(shard, history="another")) == -1
 
 
 def test_a_channel_tells_what_it_wants(cluster: Cluster) -> None:

@@ -114,6 +114,24 @@ def test_an_answer_that_repeats_parts_of_the_authorization_shows_none(
     assert outcome == Never(f"it answered 401: {wanted}")
 
 
+@pytest.mark.parametrize("rest", [b"5\r\nok", b"5\r\n", b""], ids=["cut", "stalled", "nothing"])
+def test_what_was_taken_is_sent_however_the_answer_goes_on(message: Message, rest: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        over = threading.Event()
+
+        def answer() -> None:
+            taken, _ = listening.accept()
+            with taken:
+                taken.recv(65_536)
+                taken.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + rest)
+                over.wait(5 if rest.endswith(b"\n") else 0.2)
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert sender("soc", Webhook(url=url, timeout_s=1.0), clock)(message) == Sent()
+        over.set()
+
+
 def test_a_receiver_that_drips_does_not_hold_us(message: Message) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

@@ -264,6 +264,36 @@ def test_status_writes_the_alert_when_a_pass_is_late(cluster: Cluster, told: Any
     assert len(documents(cluster.url, "osdetect-alerts-t-2026.03")) == 1
 
 
+def test_a_silence_is_told_when_nothing_else_can_be(cluster: Cluster, osdetect: Osdetect) -> None:
+    assert mark_pass(cluster, PassMark("t", "osdetect-cloudtrail-t-*", NOW, "run-9", "w", 0))
+    without_primary(cluster.url, "osdetect-deadletter-u")
+    done = osdetect("status", "-n", "t", "--heartbeat", "10m", "--url", cluster.url)
+    assert done.status == ExitCode.CLUSTER
+    assert len(documents(cluster.url, "osdetect-alerts-t-2026.03")) == 1
+
+
+def test_a_mark_of_a_clock_that_was_ahead_hides_nothing(cluster: Cluster) -> None:
+    ahead = PassMark("t", "x", NOW + timedelta(days=1), "1", "w", 30)
+    assert mark_pass(cluster, ahead)
+    assert ahead.late(NOW, 30)
+    assert not ahead.late(NOW + timedelta(days=1), 30)
+    own = PassMark("t", "x", NOW, "2", "w", 30)
+    assert mark_pass(cluster, own)
+    assert read_mark(cluster, "t", "x") == own
+
+
+def test_numbers_of_another_history_are_not_judged(cluster: Cluster, osdetect: Osdetect, told: Any) -> None:
+    put_records(cluster, "osdetect-cloudtrail-t-2024.05", [record(1), record(2)])
+    _detect(osdetect, cluster)
+    ((name, state),) = (
+        (name, one) for name, one in documents(cluster.url, "osdetect-state").items() if "cursor" in one
+    )
+    assert told()["lag"]["events"] == 0
+    state["cursor"] |= {"history": "another", "seq_no": 10_000}
+    ask(cluster.url, "PUT", f"/osdetect-state/_doc/{name}?refresh=true", state)
+    assert told()["lag"]["events"] == 2
+
+
 def test_a_mark_never_goes_back(cluster: Cluster) -> None:
     target = "x"
     newer = PassMark("t", target, NOW, "2", "w", 30)

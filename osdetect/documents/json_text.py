@@ -1,4 +1,4 @@
-"""JSON as OpenSearch replies it."""
+"""JSON as others write it: what OpenSearch replies, and what records hold as text."""
 
 import json
 import math
