@@ -13,7 +13,7 @@ from osdetect.cluster.door import Cluster
 from osdetect.cluster.paging import every_page
 from osdetect.cluster.refreshing import refresh
 from osdetect.cluster.store import StoredDocument, Version
-from osdetect.cluster.translate import from_status
+from osdetect.cluster.translate import from_between, from_status
 
 __all__ = [
     "Basic",
@@ -25,6 +25,7 @@ __all__ = [
     "Version",
     "create_action",
     "every_page",
+    "from_between",
     "from_status",
     "index_action",
     "refresh",

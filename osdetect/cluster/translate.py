@@ -69,8 +69,8 @@ def from_status(status: int, info: Any, asked: str, *, sent: str = "") -> Cluste
     )
 
 
-_OF_DOCUMENTS = frozenset({"_id", "found", "result", "succeeded"})
-"""One of these is in each answer that a document, a scroll or a point in time is not there."""
+_EMPTY_HANDED = frozenset({"_id", "found", "result", "succeeded", "index_templates", "component_templates"})
+"""One of these is in each answer that a document, a scroll or a template is not there."""
 
 
 def says_not_there(info: Any) -> bool:
@@ -86,7 +86,7 @@ def says_not_there(info: Any) -> bool:
         case {"message": _, "status": _}:  # of OpenSearch's plugins
             return True
         case Mapping():
-            return not info or not _OF_DOCUMENTS.isdisjoint(info)
+            return not info or not _EMPTY_HANDED.isdisjoint(info)
         case _:
             return False
 

@@ -7,7 +7,7 @@ whichever worker: each ends then, and not before. It waits while a live worker i
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from osdetect.detect.report import Counts, RunReport
 from osdetect.detect.run import require_templates, store_run
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterBusy, UsageError
+from osdetect.errors import ClusterBusy, ClusterError, IndexRefused, UsageError
 from osdetect.follow import Held, Shard, Waiting, Wanted, number_of, shards_of
 
 _LOOK_S = 2.0
@@ -125,7 +125,7 @@ class Backfill:
             progress=Progress(on_progress),
         )
         counts = self._begin_anew(shards) if self._options.again else Counts()
-        judged, left = self._to_the_end(work, shards)
+        judged, left, refused = self._to_the_end(work, shards)
         report = RunReport(
             id=run_id,
             ruleset=self.release.name,
@@ -136,7 +136,7 @@ class Backfill:
             left_to_others=left,
             put_off=(),
             counts=counts + judged,
-            not_judged=not_judged,
+            not_judged=(*not_judged, *refused),
         )
         store_run(self._cluster, self._detect, report, started, self._clock(), purpose="backfill")
         return report
@@ -177,9 +177,15 @@ class Backfill:
                 cure=f"{_SHARE}; if it was killed, wait until its lease is over (twice --lease)",
             )
 
-    def _to_the_end(self, work: Work, shards: tuple[Shard, ...]) -> tuple[Counts, int]:
-        """Judge what no other worker judges, until all is judged; and how many shards others ended."""
-        counts, others = Counts(), set[str]()
+    def _to_the_end(
+        self, work: Work, shards: tuple[Shard, ...]
+    ) -> tuple[Counts, int, tuple[ClusterError, ...]]:
+        """Judge what no other worker judges, until all is judged; how many shards others ended, and why indices cannot be read.
+
+        Raises:
+            IndexRefused: none of them can.
+        """
+        counts, others, refused = Counts(), set[str](), dict[str, ClusterError]()
 
         def judge(held: Held) -> None:
             nonlocal counts
@@ -190,16 +196,28 @@ class Backfill:
             settled = go_on(self._cluster, self._detect.namespace, held, judge)
             counts += settled
 
+        def ours_to_the_end(one: Waiting) -> bool:
+            if one.shard.index in refused:
+                return False
+            try:
+                return self._follower.hold(one, go_on_judging)
+            except IndexRefused as error:
+                refused[one.shard.index] = error
+                if refused.keys() >= {shard.index for shard in shards}:
+                    raise
+                return False
+
         work.progress.more(sum(one.behind for one in self._follower.look(shards)))
-        while waiting := self._behind(shards):
-            ours = {one.cursor.id for one in waiting if self._follower.hold(one, go_on_judging)}
-            others = (others | {one.cursor.id for one in waiting}) - ours
+        while waiting := self._behind([shard for shard in shards if shard.index not in refused]):
+            ours = {one.cursor.id for one in waiting if ours_to_the_end(one)}
+            theirs = {one.cursor.id for one in waiting if one.shard.index not in refused}
+            others = (others | theirs) - ours
             if not ours:
                 self._sleep(_WAIT_S)
         work.progress.finish()
-        return counts, len(others)
+        return counts, len(others), tuple(refused.values())
 
-    def _behind(self, shards: tuple[Shard, ...]) -> list[Waiting]:
+    def _behind(self, shards: Sequence[Shard]) -> list[Waiting]:
         """Those that are not judged as far as they were written when the job was begun by this worker."""
         return [one for one in self._follower.look(shards) if one.behind]
 

@@ -5,10 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 from osdetect.cluster import Cluster
-from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
-from osdetect.follow import Shard, of_index, only
+from osdetect.errors import IndexRefused
+from osdetect.follow import Shard, date_fields, of_one_index, only, still_there
 
-_GONE = 404
 _TIMES = ("@timestamp", "eventTime")
 
 
@@ -22,40 +21,28 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
         IndexRefused: the index has no field of a date type that says when its events happened, or may not be searched.
         ClusterError: it could not be asked.
     """
-    try:
-        return _last_before(cluster, shard, since)
-    except ClusterError as error:
-        if isinstance(error, ClusterRefused) and error.status == _GONE:
-            return -1  # deleted since its shards were listed: nothing is passed over
-        raise of_index(error) from error
-
-
-def _last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
-    field = _time_field(cluster, shard.index)
+    with of_one_index():
+        times = date_fields(cluster, shard.index, _TIMES)
+    if not times and still_there(cluster, shard):
+        raise IndexRefused(
+            f"--since cannot be told of {shard.index}",
+            cause=f"none of its fields {' and '.join(_TIMES)} is of type date",
+            cure="leave out --since: judging begins at the first event",
+        )
     body: dict[str, Any] = {
         "size": 1,
-        "query": {"range": {field: {"gte": since.isoformat()}}},
+        "query": {
+            "bool": {"filter": [{"range": {field: {"gte": since.isoformat()}}} for field in times[:1]]}
+        },
         "sort": [{"_seq_no": "asc"}],
         "seq_no_primary_term": True,
         "_source": False,
         "track_total_hits": False,
     }
-    params = {**only(shard), "filter_path": "hits.hits._seq_no"}
-    reply = cluster.request("POST", f"/{shard.index}/_search", params=params, body=body)
-    hits = reply.get("hits", {}).get("hits", ())
+    path = f"/{quote(shard.index, safe='')}/_search"
+    with of_one_index():
+        reply = cluster.request("POST", path, params=only(shard), body=body, accept=(404,))
+    if "hits" not in reply:
+        return -1  # deleted since its shards were listed: nothing is passed over
+    hits = reply["hits"]["hits"]
     return min(int(hits[0]["_seq_no"]) - 1, shard.checkpoint) if hits else shard.checkpoint
-
-
-def _time_field(cluster: Cluster, index: str) -> str:
-    # OpenSearch docs, "Field capabilities"
-    params = {"fields": ",".join(_TIMES), "filter_path": "fields.*.*.type"}
-    reply = cluster.request("GET", f"/{quote(index, safe='')}/_field_caps", params=params)
-    fields = reply.get("fields", {})
-    found = next((name for name in _TIMES if fields.get(name, {}).keys() & {"date", "date_nanos"}), None)
-    if found is None:
-        raise IndexRefused(
-            f"--since cannot be told of {index}",
-            cause=f"none of its fields {' and '.join(_TIMES)} is of type date",
-            cure="leave out --since: judging begins at the first event",
-        )
-    return found

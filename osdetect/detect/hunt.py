@@ -16,13 +16,13 @@ from osdetect.detect.by_search import UNSTAMPED, in_time, searchable
 from osdetect.detect.factored import Query
 from osdetect.detect.in_process import Candidate, InProcess
 from osdetect.detect.judge import Alert, Unjudged, Withheld, judge
-from osdetect.detect.lanes import Target
 from osdetect.detect.release import Release
 from osdetect.detect.searches import Searches
+from osdetect.detect.watched import Target
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.match import Why
 from osdetect.documents.told import RunReference, happened_at
-from osdetect.errors import ClusterError
+from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
 from osdetect.follow import Readable, Shard, StoredEvent, Together, Wanted, date_fields, pages
 from osdetect.tuning import Tuning
 from osdetect.vocabulary import UNDATED
@@ -138,13 +138,22 @@ class Hunt:
         total = sum(shard.checkpoint + 1 for shard in shards)
         passed = 0
         plans: dict[str, tuple[Query | None, bool]] = {}
+        refused: dict[str, ClusterError] = {}
         for shard in shards:
-            if shard.index not in plans:
-                plans[shard.index] = self._plan(shard.index)
-            for wanted in _windows(shard, plans[shard.index][0]):
-                yield from self._window(wanted, by_search=plans[shard.index][1])
-                passed += wanted.upto - wanted.after
-                on_progress(passed, total)
+            if shard.index in refused:
+                continue
+            try:
+                if shard.index not in plans:
+                    plans[shard.index] = self._plan(shard.index)
+                for wanted in _windows(shard, plans[shard.index][0]):
+                    yield from self._window(wanted, by_search=plans[shard.index][1])
+                    passed += wanted.upto - wanted.after
+                    on_progress(passed, total)
+            except IndexRefused as error:
+                refused[shard.index] = error
+                if refused.keys() >= {one.index for one in shards}:
+                    raise
+                self.not_read = (*self.not_read, error)
 
     def _plan(self, index: str) -> tuple[Query | None, bool]:
         """How an index is read: the query of the span, if one can be asked, and whether the rules' queries can."""
@@ -162,12 +171,19 @@ class Hunt:
         return (in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
 
     def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert | Withheld]:
-        read = (
-            Together(self._cluster, wanted, self._searches).pages()
-            if by_search and self._searches is not None
-            else pages(self._cluster, wanted)
-        )
-        for page in read:
+        if by_search and self._searches is not None:
+            try:
+                yield from self._read(Together(self._cluster, wanted, self._searches).pages())
+            except (
+                ClusterRefused
+            ):  # this way alone: it is read instead, and what is told already is not told again
+                self.unsearched = tuple(dict.fromkeys((*self.unsearched, wanted.shard.index)))
+            else:
+                return
+        yield from self._read(pages(self._cluster, wanted))
+
+    def _read(self, found: Iterable[Sequence[StoredEvent]]) -> Iterator[Alert | Withheld]:
+        for page in found:
             self.read += len(page)
             yield from self._judged(page)
 

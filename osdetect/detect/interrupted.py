@@ -5,20 +5,17 @@ its whole index; its match stands, and its group's alert would never count it. S
 looks for such matches first, and now and then somebody does for shards that are no more (`osdetect.follow.Follower.left_behind`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from osdetect.cluster import Cluster, every_page, refresh
 from osdetect.detect.groups import Touched, settle
 from osdetect.detect.report import Counts
 from osdetect.documents.match import Why, lone_alert
-from osdetect.errors import ClusterError
-from osdetect.follow import Held, of_index, only
+from osdetect.follow import Held, Wanted, pages
 from osdetect.vocabulary import ALERTS_PREFIX, MATCHES_PREFIX
 
 _PAGE = 1_000
-_MOST = 10_000
-"""The most that a search gives (OpenSearch docs, `index.max_result_window`)."""
 _Match = tuple[Mapping[str, Any], str]
 """Its `_source`, and its index."""
 
@@ -57,8 +54,8 @@ class Interrupted:
         """
         counts, last = Counts(), self._after
         for matches in self._pages():
-            there = self._there({match["event"]["id"] for match, _ in matches})
-            counts += self._settle([one for one in matches if one[0]["event"]["id"] not in there])
+            there = self._there([_event(match) for match, _ in matches])
+            counts += self._settle([one for one in matches if _event(one[0]) not in there])
             last = _seq_no(matches[-1][0])
         self._upto = last
         return counts
@@ -84,15 +81,11 @@ class Interrupted:
         created, _ = settle(self._cluster, touched.values())
         return Counts(groups_created=created)
 
-    def _there(self, ids: Iterable[str]) -> frozenset[str]:
-        """Those of the ids whose events are still in the shard, whatever they say by now. By routing several may share one."""
-        body = {"size": _MOST, "query": {"ids": {"values": sorted(ids)}}, "_source": False}
-        path = f"/{self._shard.index}/_search"
-        try:
-            reply = self._cluster.request("POST", path, params=only(self._shard), body=body, accept=(404,))
-        except ClusterError as error:
-            raise of_index(error) from error
-        return frozenset(str(hit["_id"]) for hit in reply.get("hits", {}).get("hits", ()))
+    def _there(self, events: Sequence[tuple[int, str]]) -> frozenset[tuple[int, str]]:
+        """Those of them, in order of their numbers, that are in the shard as they were; one that was overwritten has another number."""
+        ids = {"ids": {"values": sorted({key for _, key in events})}}
+        wanted = Wanted(self._shard, events[0][0] - 1, events[-1][0], ids)
+        return frozenset((one.at.seq_no, one.at.id) for page in pages(self._cluster, wanted) for one in page)
 
     def _pages(self) -> Iterator[Sequence[_Match]]:
         bounds = {"gt": self._after, **({} if self._upto is None else {"lte": self._upto})}
@@ -112,6 +105,10 @@ class Interrupted:
         asked = {**params, "preference": "_primary"}  # a replica may lag behind a refresh
         for hits in every_page(self._cluster, f"/{self._pattern}/_search", body, params=asked):
             yield [(hit["_source"], hit["_index"]) for hit in hits]
+
+
+def _event(match: Mapping[str, Any]) -> tuple[int, str]:
+    return _seq_no(match), match["event"]["id"]
 
 
 def _seq_no(match: Mapping[str, Any]) -> int:

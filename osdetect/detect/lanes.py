@@ -1,8 +1,7 @@
 """The two lanes of a pass: what is new, for all rules; then what rules were put off for, while nothing new waits."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from zlib import crc32
@@ -22,19 +21,16 @@ from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release
 from osdetect.detect.report import Counts
 from osdetect.detect.storing import Storing
+from osdetect.detect.watched import Target, require_some
 from osdetect.documents.state import Owed
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable, IndexRefused
+from osdetect.errors import ClusterError, ClusterUnavailable, IndexRefused
 from osdetect.follow import (
     Follower,
     Held,
-    Shard,
     Waiting,
     Wanted,
-    incomplete,
     reached,
-    shards_of,
-    unseen,
 )
 
 LIVE_S = 2.0
@@ -59,66 +55,6 @@ class Progress:
     def finish(self) -> None:
         """All are."""
         self._tell(self._total, self._total)
-
-
-class Target(msgspec.Struct, frozen=True):
-    """What is watched, as far as it was written at one moment."""
-
-    shards: tuple[Shard, ...]
-    hidden: Future[dict[str, ClusterError]]
-    """Done when searches see all of it, but for these indices, which cannot be searched now."""
-
-    @staticmethod
-    def look(cluster: Cluster, target: str) -> "Target":
-        """As far as it is written now.
-
-        Raises:
-            ClusterError: the shards could not be listed.
-        """
-        shards = shards_of(cluster, target)
-        return Target(shards, in_background(partial(_hidden, cluster, target, shards)))
-
-
-def _hidden(cluster: Cluster, target: str, shards: tuple[Shard, ...]) -> dict[str, ClusterError]:
-    """The indices that cannot be searched whole; the others are visible as far as they were written.
-
-    Raises:
-        ClusterError: none can.
-    """
-    missing = incomplete(cluster, target, shards)
-    # To refresh an index without a primary takes as long as the cluster waits for one.
-    asked = [shard for shard in shards if shard.index not in missing]
-    failed = unseen(cluster, asked)
-    if failed and failed.keys() == {shard.index for shard in asked}:
-        for error in failed.values():
-            if not _of_closed(error):
-                raise error
-    return {**missing, **failed}
-
-
-def _require_some(shards: Iterable[Shard], hidden: Mapping[str, ClusterError], but: Collection[str]) -> None:
-    """Raise what the indices of the target were refused with, if it is all of them: that is no matter of one.
-
-    Args:
-        shards: of the target.
-        hidden: its indices that cannot be read, and why.
-        but: those of them that are as they were made.
-
-    Raises:
-        ClusterRefused: as the cluster said it.
-    """
-    refused = [
-        error
-        for index, error in hidden.items()
-        if isinstance(error, ClusterRefused) and not _of_closed(error) and index not in but
-    ]
-    if refused and hidden.keys() >= {shard.index for shard in shards}:
-        raise refused[0]
-
-
-def _of_closed(error: ClusterError) -> bool:
-    """Whether it was refused because the index is closed."""
-    return "index_closed_exception" in error.cause
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -177,12 +113,14 @@ class Pass:
         self.passed_over = 0
         """Sequence numbers before `DetectOptions.since`."""
         self._hidden: dict[str, ClusterError] = {}
-        """Indices that cannot be read, or finished, and why."""
+        """Indices that cannot be read, and why."""
+        self._undone: dict[str, ClusterError] = {}
+        """By the ids of their cursors shards with which something could not be done, and why."""
 
     @property
     def not_judged(self) -> tuple[ClusterError, ...]:
         """What was the matter with indices of which not all could be done."""
-        return tuple(self._hidden.values())
+        return (*self._hidden.values(), *self._undone.values())
 
     def make(self, first: Target, stands: Callable[[], bool]) -> None:
         """Judge what is new; pay what is owed; between, look for what is new again.
@@ -197,11 +135,7 @@ class Pass:
             ClusterError: the cluster could not be asked; what was done stays done.
         """
         owing = self._live(first)
-        while owing:
-            until = time.monotonic() + LIVE_S
-            paid = [self._pay(one, until) for one in owing if time.monotonic() < until]
-            if not any(paid):
-                break
+        while owing and self._pay_each(owing):
             target = Target.look(self._work.cluster, self._work.options.watched())
             if not stands():
                 break
@@ -217,41 +151,53 @@ class Pass:
         looked = self._follower.look(shards[at:] + shards[:at])
         self._hidden = target.hidden.result()
         self.shards = len(shards)
-        work = [one for one in looked if one.has_work and one.shard.index not in self._hidden]
+        work = [one for one in looked if one.has_work and self._may_be_read(one)]
         partly_kept = self._work.finder.readable.partial(one.shard for one in work)
         self._hidden |= partly_kept
-        work = [one for one in work if one.shard.index not in self._hidden]
+        work = [one for one in work if self._may_be_read(one)]
         self._flooded = False
         self._work.progress.more(sum(one.behind for one in work))
-        self._judge_each([one for one in work if one.behind])
+        away = self._each([one for one in work if one.behind], self._judge)
         self._finish_each(left.result())
-        _require_some(shards, self._hidden, partly_kept.keys())
+        if away is not None:
+            raise away
+        require_some(shards, self._hidden, partly_kept.keys())
         if not (self._flooded or any(one.cursor.owed for one in work)):
             return ()
         looked = self._follower.look(shards)
-        return tuple(one for one in looked if one.cursor.owed and one.shard.index not in self._hidden)
+        return tuple(one for one in looked if one.cursor.owed and self._may_be_read(one))
 
-    def _judge_each(self, work: Sequence[Waiting]) -> None:
-        """Judge what is new in each; what one of them cannot give holds up none of the others.
+    def _may_be_read(self, one: Waiting) -> bool:
+        """Whether nothing in this pass spoke against it."""
+        return one.shard.index not in self._hidden and one.cursor.id not in self._undone
 
-        Raises:
-            ClusterUnavailable: two in a row met a cluster that was away, or one did, and the others are judged.
+    def _each(self, shards: Sequence[Waiting], do: Callable[[Waiting], object]) -> ClusterUnavailable | None:
+        """Do it for each; one that meets a cluster that is away holds up none of the others, and is named at the end of the pass.
+
+        Returns:
+            What two in a row met, or all: then the cluster is away, and not one shard.
         """
-        failed: ClusterUnavailable | None = None
-        last = False
-        for one in work:
-            if one.version is not None and not one.cursor.owed and self._follower.may_take(one):
-                # While the lease is taken: mostly nobody else wants it.
-                self._work.finder.begin(Wanted(one.shard, one.cursor.seq_no, one.shard.checkpoint))
+        last: ClusterUnavailable | None = None
+        failed = 0
+        for one in shards:
             try:
-                self._hold(one, self._judge_new)
-                last = False
+                do(one)
             except ClusterUnavailable as error:
-                if last:
-                    raise
-                failed, last = error, True
-        if failed is not None:
-            raise failed
+                self._undone[one.cursor.id] = error
+                failed += 1
+                if last is not None or failed == len(shards):
+                    return error
+                last = error
+            else:
+                last = None
+        return None
+
+    def _judge(self, one: Waiting) -> None:
+        """Judge what is new in a shard."""
+        if one.version is not None and not one.cursor.owed and self._follower.may_take(one):
+            # While the lease is taken: mostly nobody else wants it.
+            self._work.finder.begin(Wanted(one.shard, one.cursor.seq_no, one.shard.checkpoint))
+        self._hold(one, self._judge_new)
 
     def _finish_each(self, left: Iterable[Waiting]) -> None:
         """Do what is left to do for shards that are no more; what cannot be done now is tried again, and holds up nothing."""
@@ -259,7 +205,11 @@ class Pass:
             try:
                 self._follower.hold(one, self._finish)
             except ClusterError as error:
-                self._hidden.setdefault(one.shard.index, error)
+                self._undone[one.cursor.id] = error
+                if isinstance(error, ClusterUnavailable):
+                    return
+            else:
+                self._undone.pop(one.cursor.id, None)
 
     def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
         """Do the work on the shard if it can be had and its index can be read; whether it was ours to the end."""
@@ -339,15 +289,28 @@ class Pass:
         self._work.progress.add(passed)
         return True
 
-    def _pay(self, waiting: Waiting, until: float) -> bool:
-        """Judge what is owed in the shard, for a while; whether something was paid."""
+    def _pay_each(self, owing: Sequence[Waiting]) -> bool:
+        """Judge what is owed, for a while; whether something was paid.
+
+        Raises:
+            ClusterUnavailable: the cluster is away.
+        """
+        until, paid = time.monotonic() + LIVE_S, set[str]()
 
         def pay(held: Held) -> None:
             while held.cursor.owed and not held.lost and time.monotonic() < until:
                 self._pay_first(held, until)
 
-        self._work.progress.more(sum(one.upto - one.after for one in waiting.cursor.owed))
-        return self._hold(waiting, pay)
+        def pay_of(one: Waiting) -> None:
+            if time.monotonic() < until:
+                self._work.progress.more(sum(owed.upto - owed.after for owed in one.cursor.owed))
+                if self._hold(one, pay):
+                    paid.add(one.cursor.id)
+
+        away = self._each(owing, pay_of)
+        if away is not None:
+            raise away
+        return bool(paid)
 
     def _by(self, rules: frozenset[str]) -> Work:
         """The work by these rules only; those that are in no release any more are owed nothing."""

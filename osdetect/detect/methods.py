@@ -22,6 +22,9 @@ _FEWEST = 500
 _SMALLEST_WINDOW = 2_000
 _FIRST_WINDOW = 20_000
 _LARGEST_WINDOW = 200_000
+_FORBIDDEN = 403
+_OF_ONE_INDEX = ("index_closed_exception", "Result window is too large")
+"""What the cluster says when a search is refused for what the index is."""
 _WINDOW_S = 2.0
 """A window grows while it takes less than this."""
 
@@ -81,7 +84,7 @@ class Finder:
             try:
                 events = searching.events()
             except ClusterError as error:  # one that is away refuses to be read as well
-                self._not_searched(error)
+                self._not_searched(error, wanted.shard.index)
                 break
             after = searching.wanted.upto
             ahead = self._search(replace(wanted, after=after)) if after < wanted.upto else None
@@ -91,9 +94,14 @@ class Finder:
         if after < wanted.upto:
             yield from self._read(replace(wanted, after=after))
 
-    def _not_searched(self, error: ClusterError) -> None:
-        if isinstance(error, ClusterRefused):
-            self._searches = None  # not this way any more: too many clauses for this cluster, for example
+    def _not_searched(self, error: ClusterError, index: str) -> None:
+        """Not this way any more where it was refused: in that index, or, for too many clauses for example, anywhere."""
+        if not isinstance(error, ClusterRefused):
+            return
+        if error.status == _FORBIDDEN or any(words in error.cause for words in _OF_ONE_INDEX):
+            self._searchable[index] = False
+        else:
+            self._searches = None
 
     def _search(self, wanted: Wanted) -> Together | None:
         """The search for the first window of what is wanted, begun, if that is to be searched."""
@@ -129,7 +137,7 @@ class Finder:
         try:
             yield from watch.each(pairs())
         except ClusterError as error:
-            self._not_searched(error)
+            self._not_searched(error, searching.wanted.shard.index)
             for batch in self._read(searching.wanted):
                 yield from (pair for pair in batch.candidates if _one(pair[0]) not in given)
             return

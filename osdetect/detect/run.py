@@ -11,11 +11,12 @@ from functools import partial
 
 from osdetect.cluster import Cluster, refresh
 from osdetect.cluster.background import in_background
-from osdetect.detect.lanes import Pass, Progress, Target, Work
+from osdetect.detect.lanes import Pass, Progress, Work
 from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_shards, read_release
 from osdetect.detect.report import RunReport
+from osdetect.detect.watched import Target
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable

@@ -21,7 +21,7 @@ from osdetect.follow.cursors import stored_cursors
 from osdetect.follow.dates import date_fields
 from osdetect.follow.follower import Follower, Waiting
 from osdetect.follow.held import Held
-from osdetect.follow.pages import StoredEvent, Wanted, number_of, of_index, pages
+from osdetect.follow.pages import StoredEvent, Wanted, number_of, of_one_index, pages
 from osdetect.follow.points import reached
 from osdetect.follow.readable import Readable
 from osdetect.follow.shards import (
@@ -51,7 +51,7 @@ __all__ = [
     "incomplete",
     "make_visible",
     "number_of",
-    "of_index",
+    "of_one_index",
     "only",
     "pages",
     "reached",

@@ -58,7 +58,7 @@ class Held:
         Args:
             seq_no: the sequence number dealt with.
             owed: all that is owed then; None: what was.
-            last: the work is done: the same write lets others take the shard.
+            last: the work is done: the same write lets others take the shard, unless something is left of who was interrupted.
 
         Returns:
             False when the shard is not held any more: what was judged since is judged again by who holds it now.
@@ -68,7 +68,8 @@ class Held:
         """
         with self._lock:
             wanted = self._cursor if owed is None else replace(self._cursor, owed=owed)
-            moved = self._write(replace(wanted.at(seq_no), lease=None if last else self._renewed()))
+            lease = None if last and not self.interrupted else self._renewed()
+            moved = self._write(replace(wanted.at(seq_no), lease=lease))
             self.under_way = self.interrupted or (self.under_way and not moved)
             return moved
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from osdetect.cluster.background import in_background
 from osdetect.documents.json_text import read_json
 from osdetect.documents.told import EventReference
 from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
-from osdetect.follow.shards import Shard, only, still_there
+from osdetect.follow.shards import NO_SUCH_INDEX, Shard, only, still_there
 
 FIRST_PAGE = 1_000
 SMALLEST_PAGE = 50
@@ -24,7 +25,7 @@ PAGE_BYTES = 16 << 20
 """About how much of `_source` one page may hold; the next page's size follows from the last one's documents."""
 _UNKNOWN_BYTES = 16 << 10
 """Assumed of a document whose text is not kept."""
-_GONE = 404
+_TOO_LARGE = "Result window is too large"
 _NOT_THE_SIZE = frozenset({400, 401, 403})
 """Refusals that a smaller page would meet as well, but that of a larger page than an index allows (`max_result_window`)."""
 
@@ -133,29 +134,38 @@ def _page(
     cluster: Cluster, wanted: Wanted, after: int, size: int
 ) -> tuple[tuple[StoredEvent, ...], int, float]:
     """A page, the size that was asked for in the end, and the seconds it took."""
-    began = time.monotonic()
+    began, shared = time.monotonic(), False  # shared: smaller pages have one number only
     while True:
         try:
-            page = _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE)
+            with of_one_index():
+                page = _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE)
             if len(page) < size:
                 return page, size, time.monotonic() - began
             if whole := whole_numbers(page):
                 return whole, len(whole), time.monotonic() - began
-            size = more_than(size, wanted.shard)
+            size, shared = more_than(size, wanted.shard), True
         except ClusterError as error:
-            if isinstance(error, ClusterRefused) and error.status == _GONE:
+            if isinstance(error, ClusterRefused) and NO_SUCH_INDEX in error.cause:
                 return (), size, time.monotonic() - began
-            too_large = "Result window is too large" in error.cause
+            too_large = _TOO_LARGE in error.cause and not shared
             if size == SMALLEST_PAGE or (error.status in _NOT_THE_SIZE and not too_large):
-                raise of_index(error) from error
+                raise
             size = max(SMALLEST_PAGE, size // 8)
 
 
-def of_index(error: ClusterError) -> ClusterError:
-    """The error of a request that read one index: what is refused there is so for that index."""
-    if not isinstance(error, ClusterRefused) or isinstance(error, IndexRefused):
-        return error
-    return IndexRefused(error.what, cause=error.cause, cure=error.cure, status=error.status)
+@contextmanager
+def of_one_index() -> Iterator[None]:
+    """What is refused in the body, which reads one index, is refused of that index.
+
+    Raises:
+        IndexRefused: instead of `ClusterRefused`.
+    """
+    try:
+        yield
+    except IndexRefused:
+        raise
+    except ClusterRefused as error:
+        raise IndexRefused(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
 
 
 def _asked(
@@ -215,20 +225,25 @@ def number_of(cluster: Cluster, wanted: Wanted, place: int) -> int:
     """
     body = {
         "size": 1,
-        "from": min(place, _MOST) - 1,
         "query": wanted.bounded(),
         "sort": [{"_seq_no": "asc"}],
         "seq_no_primary_term": True,
         "_source": False,
         "track_total_hits": False,
     }
-    path = f"/{wanted.shard.index}/_search"
-    try:
-        reply = cluster.request("POST", path, params=only(wanted.shard), body=body, accept=(404,))
-    except ClusterError as error:
-        raise of_index(error) from error
-    hits = reply.get("hits", {}).get("hits", ())
-    return int(hits[0]["_seq_no"]) if hits else wanted.upto
+    path, there = f"/{wanted.shard.index}/_search", min(place, _MOST)
+    while True:
+        try:
+            with of_one_index():
+                asked = {**body, "from": there - 1}
+                reply = cluster.request("POST", path, params=only(wanted.shard), body=asked, accept=(404,))
+        except IndexRefused as error:
+            if there == 1 or _TOO_LARGE not in error.cause:
+                raise
+            there = max(1, there // 4)
+            continue
+        hits = reply.get("hits", {}).get("hits", ())
+        return int(hits[0]["_seq_no"]) if hits else wanted.upto
 
 
 def whole_numbers(page: Sequence[StoredEvent]) -> tuple[StoredEvent, ...]:

@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 from osdetect.cluster import Cluster
 from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
-from osdetect.follow.pages import of_index
 from osdetect.follow.shards import Shard
 
 
@@ -32,7 +31,7 @@ class Readable:
             try:
                 self._known[shard.index_uuid] = self._asked(shard.index)
             except ClusterRefused as error:  # may be mended: it is asked again
-                return of_index(error)
+                return error
         return self._known[shard.index_uuid]
 
     def _asked(self, index: str) -> ClusterError | None:

@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from osdetect.cluster import Cluster, refresh
+from osdetect.cluster import Cluster, from_between, refresh
 from osdetect.errors import ClusterError, ClusterUnavailable
+
+NO_SUCH_INDEX = "index_not_found_exception"
 
 
 class Shard(msgspec.Struct, frozen=True, order=True):
@@ -123,11 +125,22 @@ def still_there(cluster: Cluster, shard: Shard) -> bool:
 
     A search names an index, not its uuid, and the name may be another one's by then. No uuid comes back: if it is the
     same after a search, the search was of that index.
+
+    Raises:
+        ClusterUnavailable: what was answered is not the cluster's.
+        ClusterError: it could not be asked.
     """
     params = {"filter_path": "*.settings.index.uuid"}
-    reply = cluster.request("GET", f"/{shard.index}/_settings", params=params, accept=(404,))
-    uuid = reply.get(shard.index, {}).get("settings", {}).get("index", {}).get("uuid")
-    return bool(uuid == shard.index_uuid)
+    asked = f"/{shard.index}/_settings"
+    reply = cluster.request("GET", asked, params=params, accept=(404,))
+    match reply:
+        case {"error": {"type": str(kind)}} if kind == NO_SUCH_INDEX:
+            return False
+        case {"error": _}:
+            raise from_between(reply, f"GET {asked}")
+        case _:  # by another name: this one is an alias by now
+            uuid = reply.get(shard.index, {}).get("settings", {}).get("index", {}).get("uuid")
+            return bool(uuid == shard.index_uuid)
 
 
 def _history(primary: Mapping[str, Any]) -> str:

@@ -129,9 +129,9 @@ class Lane(msgspec.Struct, frozen=True):
         return f"{LANE}:{self.channel}:{hashlib.sha256(self.rule_id.encode(errors='surrogatepass')).hexdigest()[:40]}"
 
     def open_at(self, now: datetime, gap_s: float) -> bool:
-        """Whether another message may be made: the last one is long enough ago, or by a wrong clock to come."""
+        """Whether another message may be made: the last one is long enough ago, or, by a wrong clock, as far to come."""
         last = _moment(self.told_at)
-        return last is None or not 0 <= (now - last).total_seconds() < gap_s
+        return last is None or abs((now - last).total_seconds()) >= gap_s
 
     def ended(self, now: datetime, *, sent: bool) -> "Lane":
         """The lane when the message on its way was sent, or was given up."""

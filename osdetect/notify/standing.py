@@ -36,7 +36,8 @@ class Standing(msgspec.Struct, frozen=True):
 
     def before(self, shard: Shard) -> int:
         """The last sequence number of the shard that is older than the channel; -1: none."""
-        return self.older.get(_key(shard), -1)
+        before_histories = f"{shard.index_uuid}:{shard.number}"
+        return self.older.get(_key(shard), self.older.get(before_histories, -1))
 
     def rests(self, now: datetime) -> bool:
         """Whether nothing is to be sent now."""

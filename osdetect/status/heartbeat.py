@@ -129,7 +129,7 @@ def raise_alarm(
     """
     if "index_templates" not in cluster.request("GET", "/_index_template/osdetect-alerts", accept=(404,)):
         raise ClusterRefused("the alerts template is not installed", cure="install it: osdetect deploy")
-    due = last.ended + timedelta(seconds=limit_s) if last else now
+    due = last.ended + timedelta(seconds=limit_s) if last and last.ended < now else now
     window = last.ended.isoformat() if last else "never"
     alert = hashlib.sha256(f"heartbeat\0{namespace}\0{target}\0{window}".encode()).hexdigest()[:40]
     index = f"{ALERTS_PREFIX}{namespace}-{due.astimezone(UTC).strftime('%Y.%m')}"

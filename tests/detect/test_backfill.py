@@ -257,6 +257,21 @@ def test_a_rate_takes_no_request_for_numbers_that_nothing_is_wanted_of(
         assert len(proxy.asked) - before < 3 * in_one
 
 
+def test_an_index_that_may_not_be_read_keeps_no_other_from_being_judged(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    deployed(cluster, tmp_path, HIT)
+    put_records(cluster, INDEX, [_hit(1)])
+    put_records(cluster, OTHER, [{**_hit(2), "eventTime": "2024-06-08T10:00:00Z"}])
+    ask(cluster.url, "POST", f"/{INDEX}/_refresh")
+    ask(cluster.url, "PUT", f"/{INDEX}/_settings", {"index.blocks.read": True})
+    report = _filled(cluster)
+    assert (report.counts.alerts_created, report.lossy) == (1, True)
+    assert [INDEX in error.cause for error in report.not_judged] == [True]
+    ask(cluster.url, "PUT", f"/{INDEX}/_settings", {"index.blocks.read": None})
+    assert _filled(cluster).counts.alerts_created == 1
+
+
 def test_beginning_again_forgets_no_index_that_is_away(cluster: Cluster, tmp_path: Path) -> None:
     deployed(cluster, tmp_path, HIT)
     put_records(cluster, INDEX, [_hit(1)])

@@ -83,6 +83,18 @@ def test_the_event_is_deleted(
     assert alert["osdetect"]["id"] in documents(cluster.url, ALERTS)
 
 
+def test_the_event_is_overwritten_in_an_index_that_gives_small_pages_only(
+    cluster: Cluster, interrupted: Callable[..., None]
+) -> None:
+    interrupted(NOT_REFRESHED)
+    (event,) = documents(cluster.url, INDEX)
+    ask(cluster.url, "PUT", f"/{INDEX}/_settings", {"index.max_result_window": 60})
+    ask(cluster.url, "PUT", f"/{INDEX}/_doc/{event}", record(1, eventName="GetThing"))
+    report = _detector(cluster, Clock(), "second")()
+    assert (report.counts.groups_created, report.counts.matches, report.lossy) == (1, 0, False)
+    assert is_lone(_only_alert(cluster))
+
+
 def test_there_are_more_than_a_page_of_them(
     cluster: Cluster, interrupted: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,6 +138,23 @@ def test_an_index_that_may_not_be_read_keeps_no_other_waiting(cluster: Cluster, 
     assert detected(cluster, target=f"{ODD},{INDEX}").counts.alerts_created == 1
 
 
+def test_an_index_that_does_not_answer_keeps_no_other_waiting(proxy: FaultProxy, tmp_path: Path) -> None:
+    with connect(proxy.url, retry_for_s=0.2) as cluster:
+        deployed(cluster, tmp_path, HIT)
+        months = [f"osdetect-cloudtrail-t-2024.{month:02}" for month in range(1, 6)]
+        put_records(
+            cluster,
+            INDEX,
+            [_hit(month, eventTime=f"2024-{month:02}-08T10:00:00Z") for month in range(1, 6)],
+        )
+        away = f"/{months[2]}/_search"
+        proxy.choose = lambda asked: Reply(503, b"") if asked.path == away else None
+        report = detected(cluster)
+        assert (report.counts.alerts_created, len(report.not_judged), report.lossy) == (4, 1, True)
+        proxy.choose = lambda _asked: None
+        assert detected(cluster).counts.alerts_created == 1
+
+
 def test_an_index_that_tells_no_times_keeps_no_other_from_its_begin(cluster: Cluster, tmp_path: Path) -> None:
     deployed(cluster, tmp_path, HIT)
     ask(cluster.url, "PUT", f"/{ODD}", {"mappings": {"enabled": False}})

@@ -277,6 +277,9 @@ def test_a_mark_of_a_clock_that_was_ahead_hides_nothing(cluster: Cluster) -> Non
     assert mark_pass(cluster, ahead)
     assert ahead.late(NOW, 30)
     assert not ahead.late(NOW + timedelta(days=1), 30)
+    assert raise_alarm(cluster, "t", "x", ahead, limit_s=30, now=NOW)
+    ((_, alert),) = documents(cluster.url, "osdetect-alerts-t-2026.03").items()
+    assert alert["@timestamp"] == "2026-03-04T05:06:07.000Z"
     own = PassMark("t", "x", NOW, "2", "w", 30)
     assert mark_pass(cluster, own)
     assert read_mark(cluster, "t", "x") == own
