@@ -132,7 +132,7 @@ def _tested(cluster: Cluster, made: Plan, wanted: Wanted, days: int, options: Hu
 def _status(made: Plan, wanted: Wanted, tested: BacktestReport | None) -> int:
     if tested is not None and tested.interrupted:
         return ExitCode.INTERRUPTED
-    if wanted.refused or (tested is not None and (tested.unjudged or tested.cut)):
+    if wanted.refused or (tested is not None and (tested.unjudged or tested.not_read or tested.cut)):
         return ExitCode.LOSS
     return ExitCode.CHANGES if made.changes else ExitCode.OK
 

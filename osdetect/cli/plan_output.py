@@ -94,6 +94,7 @@ def backtest_json(report: BacktestReport, days: int) -> dict[str, Any]:
         "excepted": report.excepted,
         "undated": report.undated,
         "not_judged": report.unjudged,
+        "not_read": [str(why) for why in report.not_read],
         "unreadable_rules": len(report.unreadable),
         "cut": report.cut,
         "interrupted": report.interrupted,
@@ -113,6 +114,8 @@ def backtest_notes(report: BacktestReport, days: int) -> Iterable[str]:
         yield "note: the backtest ended early, at the most matches that it remembers; ask for fewer days"
     if report.interrupted:
         yield "note: the backtest was interrupted; the figures are those of the events until then"
+    for why in report.not_read:
+        yield f"note: not read: {why}"
     if report.unjudged:
         yield f"note: {report.unjudged:,} events could not be judged"
     if report.undated:

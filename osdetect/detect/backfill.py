@@ -8,7 +8,9 @@ whichever worker: each ends then, and not before. It waits while a live worker i
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,7 +29,7 @@ from osdetect.detect.report import Counts, RunReport
 from osdetect.detect.run import require_templates, store_run
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterBusy, ClusterError, IndexRefused, UsageError
+from osdetect.errors import ClusterBusy, ClusterError, ClusterUnavailable, IndexRefused, UsageError
 from osdetect.follow import Held, Shard, Waiting, Wanted, number_of, shards_of
 
 _LOOK_S = 2.0
@@ -98,6 +100,11 @@ class Backfill:
         self._live = detect.follower(cluster, DETECT, clock)
         self._finder = Finder(cluster, self.release, detect.method)
         self._looked = -_LOOK_S
+        self._counts = Counts()
+        self._others: set[str] = set()
+        """Ids of cursors of shards that other workers of the job ended."""
+        self._refused: dict[str, ClusterError] = {}
+        """Indices that the cluster does not let be read, and why."""
         self.waited_s = 0.0
         """How long the live loop was let go first, in seconds."""
 
@@ -124,38 +131,52 @@ class Backfill:
             clock=self._clock,
             progress=Progress(on_progress),
         )
-        counts = self._begin_anew(shards) if self._options.again else Counts()
-        judged, left, refused = self._to_the_end(work, shards)
-        report = RunReport(
+        self._counts, self._others, self._refused = Counts(), set(), {}
+        keep = partial(store_run, self._cluster, self._detect, started=started, purpose="backfill")
+        try:
+            if self._options.again:
+                self._begin_anew(shards)
+            self._to_the_end(work, shards)
+        except ClusterUnavailable:
+            raise  # it takes no run either
+        except Exception:
+            with suppress(ClusterError):  # what ended it is what is told
+                keep(self._report(run_id, shards, not_judged), ended=self._clock(), finished=False)
+            raise
+        report = self._report(run_id, shards, not_judged)
+        keep(report, ended=self._clock())
+        return report
+
+    def _report(
+        self, run_id: str, shards: Sequence[Shard], not_judged: tuple[ClusterError, ...]
+    ) -> RunReport:
+        return RunReport(
             id=run_id,
             ruleset=self.release.name,
             rules=len(self.release.rules),
             rules_off=len(self.release.switched_off),
             unreadable=self.release.unreadable,
             shards=len(shards),
-            left_to_others=left,
+            left_to_others=len(self._others),
             put_off=(),
-            counts=counts + judged,
-            not_judged=(*not_judged, *refused),
+            counts=self._counts,
+            not_judged=(*not_judged, *self._refused.values()),
         )
-        store_run(self._cluster, self._detect, report, started, self._clock(), purpose="backfill")
-        return report
 
-    def _begin_anew(self, shards: tuple[Shard, ...]) -> Counts:
-        """Put the job's cursors before the first event; what was done of what their last workers left half done.
+    def _begin_anew(self, shards: tuple[Shard, ...]) -> None:
+        """Put the job's cursors before the first event, and do what their last workers left half done.
 
         Raises:
             ClusterBusy: another worker is at the job.
         """
         begun = [one for one in self._follower.look(shards) if one.version is not None]
-        counts = Counts()
 
         def put_back(held: Held) -> None:
             held.move(-1)
 
         def go_on_putting_back(held: Held) -> None:
-            nonlocal counts
-            counts += go_on(self._cluster, self._detect.namespace, held, put_back)
+            settled = go_on(self._cluster, self._detect.namespace, held, put_back)
+            self._counts += settled
 
         absent = self._follower.elsewhere(shards)
         for one in (*begun, *absent):  # before any is touched
@@ -164,9 +185,13 @@ class Backfill:
             if not self._follower.put_back(one):
                 raise ClusterBusy("another worker is at this job: it cannot begin anew", cure=_SHARE)
         for one in begun:
-            if not self._follower.hold(one, go_on_putting_back):
-                self._refuse_if_busy(*self._follower.look([one.shard]))
-        return counts
+            try:
+                if not self._follower.hold(one, go_on_putting_back):
+                    self._refuse_if_busy(*self._follower.look([one.shard]))
+            except (
+                IndexRefused
+            ):  # it is judged from its beginning when it can be read; that it cannot is met and named again
+                self._follower.put_back(*self._follower.look([one.shard]))
 
     def _refuse_if_busy(self, waiting: Waiting) -> None:
         lease = waiting.cursor.lease
@@ -177,66 +202,56 @@ class Backfill:
                 cure=f"{_SHARE}; if it was killed, wait until its lease is over (twice --lease)",
             )
 
-    def _to_the_end(
-        self, work: Work, shards: tuple[Shard, ...]
-    ) -> tuple[Counts, int, tuple[ClusterError, ...]]:
-        """Judge what no other worker judges, until all is judged; how many shards others ended, and why indices cannot be read.
+    def _to_the_end(self, work: Work, shards: tuple[Shard, ...]) -> None:
+        """Judge what no other worker judges, until all is judged that can be read.
 
         Raises:
-            IndexRefused: none of them can.
+            IndexRefused: nothing can.
         """
-        counts, others, refused = Counts(), set[str](), dict[str, ClusterError]()
-
-        def judge(held: Held) -> None:
-            nonlocal counts
-            counts += self._judge(work, held)
 
         def go_on_judging(held: Held) -> None:
-            nonlocal counts
-            settled = go_on(self._cluster, self._detect.namespace, held, judge)
-            counts += settled
+            settled = go_on(self._cluster, self._detect.namespace, held, partial(self._judge, work))
+            self._counts += settled
 
         def ours_to_the_end(one: Waiting) -> bool:
-            if one.shard.index in refused:
+            if one.shard.index in self._refused:
                 return False
             try:
                 return self._follower.hold(one, go_on_judging)
             except IndexRefused as error:
-                refused[one.shard.index] = error
-                if refused.keys() >= {shard.index for shard in shards}:
+                self._refused[one.shard.index] = error
+                if self._refused.keys() >= {shard.index for shard in shards}:
                     raise
                 return False
 
         work.progress.more(sum(one.behind for one in self._follower.look(shards)))
-        while waiting := self._behind([shard for shard in shards if shard.index not in refused]):
+        while waiting := self._behind([shard for shard in shards if shard.index not in self._refused]):
             ours = {one.cursor.id for one in waiting if ours_to_the_end(one)}
-            theirs = {one.cursor.id for one in waiting if one.shard.index not in refused}
-            others = (others | theirs) - ours
+            theirs = {one.cursor.id for one in waiting if one.shard.index not in self._refused}
+            self._others = (self._others | theirs) - ours
             if not ours:
                 self._sleep(_WAIT_S)
         work.progress.finish()
-        return counts, len(others), tuple(refused.values())
 
     def _behind(self, shards: Sequence[Shard]) -> list[Waiting]:
         """Those that are not judged as far as they were written when the job was begun by this worker."""
         return [one for one in self._follower.look(shards) if one.behind]
 
-    def _judge(self, work: Work, held: Held) -> Counts:
-        counts, dialect = Counts(), self.release.dialect
+    def _judge(self, work: Work, held: Held) -> None:
+        dialect = self.release.dialect
         for wanted in self._parts(held):
             self._let_live_go_first()
             began, judged = time.monotonic(), 0
             for batch in self._finder.batches(wanted):
                 candidates = in_span(batch.candidates, self._options.span, dialect)
-                counts += judge_batch(work, held, replace(batch, candidates=candidates), None)
+                self._counts += judge_batch(work, held, replace(batch, candidates=candidates), None)
                 if not self._move(work, held, batch.upto):
-                    return counts
+                    return
                 judged += batch.events
                 self._slow_down(judged, began)
                 self._let_live_go_first()
             if not self._move(work, held, wanted.upto):
-                return counts
-        return counts
+                return
 
     def _parts(self, held: Held) -> Iterator[Wanted]:
         """What is to be judged of the shard; with a rate, a second's worth of events at a time: a batch may be far more."""

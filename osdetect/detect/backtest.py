@@ -20,7 +20,7 @@ from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.match import Group, Why
 from osdetect.documents.stored_rule import StoredRule
 from osdetect.documents.told import RunReference
-from osdetect.errors import RuleError
+from osdetect.errors import ClusterError, RuleError
 from osdetect.schema.projection import Projection
 from osdetect.tuning import Mode
 from osdetect.vocabulary import RULES_PREFIX
@@ -85,6 +85,8 @@ class BacktestReport(msgspec.Struct, frozen=True):
     undated: int
     """Matches of events without a usable time: they may be in the span or not."""
     unjudged: int
+    not_read: tuple[ClusterError, ...]
+    """Indices that cannot be read now, or not whole: nothing of them is in the figures."""
     unreadable: tuple[RuleError, ...]
     """Deployed rules that cannot be read: they count as making no alert, as they do for the detector."""
     cut: bool
@@ -145,6 +147,7 @@ def backtest(
         hunt.excepted,
         hunt.undated,
         len(hunt.unjudged),
+        hunt.not_read,
         unreadable,
         cut,
         interrupted,

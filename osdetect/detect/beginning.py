@@ -21,8 +21,7 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
         IndexRefused: the index has no field of a date type that says when its events happened, or may not be searched.
         ClusterError: it could not be asked.
     """
-    with of_one_index():
-        times = date_fields(cluster, shard.index, _TIMES)
+    times = date_fields(cluster, shard.index, _TIMES)
     if not times and still_there(cluster, shard):
         raise IndexRefused(
             f"--since cannot be told of {shard.index}",

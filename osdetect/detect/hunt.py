@@ -171,6 +171,7 @@ class Hunt:
         return (in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
 
     def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert | Withheld]:
+        before = self.read, len(self.unjudged)
         if by_search and self._searches is not None:
             try:
                 yield from self._read(Together(self._cluster, wanted, self._searches).pages())
@@ -178,6 +179,8 @@ class Hunt:
                 ClusterRefused
             ):  # this way alone: it is read instead, and what is told already is not told again
                 self.unsearched = tuple(dict.fromkeys((*self.unsearched, wanted.shard.index)))
+                self.read = before[0]
+                del self.unjudged[before[1] :]
             else:
                 return
         yield from self._read(pages(self._cluster, wanted))

@@ -1,7 +1,7 @@
 """The two lanes of a pass: what is new, for all rules; then what rules were put off for, while nothing new waits."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from zlib import crc32
@@ -114,13 +114,25 @@ class Pass:
         """Sequence numbers before `DetectOptions.since`."""
         self._hidden: dict[str, ClusterError] = {}
         """Indices that cannot be read, and why."""
-        self._undone: dict[str, ClusterError] = {}
-        """By the ids of their cursors shards with which something could not be done, and why."""
+        self._away: dict[str, ClusterUnavailable] = {}
+        """Indices at which the cluster was away."""
+        self._outage, self._done = False, False
+        self._unfinished: dict[str, ClusterError] = {}
+        """By the ids of their cursors shards that are no more and could not be finished, and why."""
 
     @property
     def not_judged(self) -> tuple[ClusterError, ...]:
         """What was the matter with indices of which not all could be done."""
-        return (*self._hidden.values(), *self._undone.values())
+        away = (
+            ClusterUnavailable(f"the cluster was away for {index}", cause=str(error), cure=error.cure)
+            for index, error in self._away.items()
+        )
+        return (*self._hidden.values(), *away, *self._unfinished.values())
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the cluster did what it was asked, but for one index."""
+        return self._done and not self._outage
 
     def make(self, first: Target, stands: Callable[[], bool]) -> None:
         """Judge what is new; pay what is owed; between, look for what is new again.
@@ -135,11 +147,13 @@ class Pass:
             ClusterError: the cluster could not be asked; what was done stays done.
         """
         owing = self._live(first)
-        while owing and self._pay_each(owing):
+        while owing and self._pay_each(owing) and not self._away:
             target = Target.look(self._work.cluster, self._work.options.watched())
             if not stands():
                 break
             owing = self._live(target)
+        if self._away:
+            raise next(iter(self._away.values()))
         self._work.progress.finish()
 
     def _live(self, target: Target) -> tuple[Waiting, ...]:
@@ -154,14 +168,15 @@ class Pass:
         work = [one for one in looked if one.has_work and self._may_be_read(one)]
         partly_kept = self._work.finder.readable.partial(one.shard for one in work)
         self._hidden |= partly_kept
+        as_made = {index for index, why in partly_kept.items() if isinstance(why, IndexRefused)}
         work = [one for one in work if self._may_be_read(one)]
         self._flooded = False
         self._work.progress.more(sum(one.behind for one in work))
-        away = self._each([one for one in work if one.behind], self._judge)
+        self._each((one for one in work if one.behind), self._judge)
         self._finish_each(left.result())
-        if away is not None:
-            raise away
-        require_some(shards, self._hidden, partly_kept.keys())
+        require_some(shards, self._hidden, as_made)
+        if self._outage:
+            return ()
         if not (self._flooded or any(one.cursor.owed for one in work)):
             return ()
         looked = self._follower.look(shards)
@@ -169,35 +184,32 @@ class Pass:
 
     def _may_be_read(self, one: Waiting) -> bool:
         """Whether nothing in this pass spoke against it."""
-        return one.shard.index not in self._hidden and one.cursor.id not in self._undone
+        return one.shard.index not in self._hidden and one.shard.index not in self._away
 
-    def _each(self, shards: Sequence[Waiting], do: Callable[[Waiting], object]) -> ClusterUnavailable | None:
-        """Do it for each; one that meets a cluster that is away holds up none of the others, and is named at the end of the pass.
+    def _each(self, shards: Iterable[Waiting], do: Callable[[Waiting], bool]) -> None:
+        """Do it for each; an index at which the cluster is away holds up none of the others. Two in a row are an outage of all.
 
-        Returns:
-            What two in a row met, or all: then the cluster is away, and not one shard.
+        Args:
+            shards: some.
+            do: what; whether it was done.
         """
-        last: ClusterUnavailable | None = None
-        failed = 0
+        failed = False
         for one in shards:
+            if self._outage or one.shard.index in self._away:
+                continue
             try:
-                do(one)
+                if do(one):
+                    self._done, failed = True, False
             except ClusterUnavailable as error:
-                self._undone[one.cursor.id] = error
-                failed += 1
-                if last is not None or failed == len(shards):
-                    return error
-                last = error
-            else:
-                last = None
-        return None
+                self._away[one.shard.index] = error
+                self._outage, failed = failed, True
 
-    def _judge(self, one: Waiting) -> None:
-        """Judge what is new in a shard."""
+    def _judge(self, one: Waiting) -> bool:
+        """Judge what is new in a shard; whether it was ours to the end."""
         if one.version is not None and not one.cursor.owed and self._follower.may_take(one):
             # While the lease is taken: mostly nobody else wants it.
             self._work.finder.begin(Wanted(one.shard, one.cursor.seq_no, one.shard.checkpoint))
-        self._hold(one, self._judge_new)
+        return self._hold(one, self._judge_new)
 
     def _finish_each(self, left: Iterable[Waiting]) -> None:
         """Do what is left to do for shards that are no more; what cannot be done now is tried again, and holds up nothing."""
@@ -205,11 +217,11 @@ class Pass:
             try:
                 self._follower.hold(one, self._finish)
             except ClusterError as error:
-                self._undone[one.cursor.id] = error
+                self._unfinished[one.cursor.id] = error
                 if isinstance(error, ClusterUnavailable):
                     return
             else:
-                self._undone.pop(one.cursor.id, None)
+                self._unfinished.pop(one.cursor.id, None)
 
     def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
         """Do the work on the shard if it can be had and its index can be read; whether it was ours to the end."""
@@ -289,27 +301,24 @@ class Pass:
         self._work.progress.add(passed)
         return True
 
-    def _pay_each(self, owing: Sequence[Waiting]) -> bool:
-        """Judge what is owed, for a while; whether something was paid.
-
-        Raises:
-            ClusterUnavailable: the cluster is away.
-        """
+    def _pay_each(self, owing: Iterable[Waiting]) -> bool:
+        """Judge what is owed, for a while; whether something was paid."""
         until, paid = time.monotonic() + LIVE_S, set[str]()
 
         def pay(held: Held) -> None:
             while held.cursor.owed and not held.lost and time.monotonic() < until:
                 self._pay_first(held, until)
 
-        def pay_of(one: Waiting) -> None:
-            if time.monotonic() < until:
-                self._work.progress.more(sum(owed.upto - owed.after for owed in one.cursor.owed))
-                if self._hold(one, pay):
-                    paid.add(one.cursor.id)
+        def pay_of(one: Waiting) -> bool:
+            if time.monotonic() >= until:
+                return False
+            self._work.progress.more(sum(owed.upto - owed.after for owed in one.cursor.owed))
+            ours = self._hold(one, pay)
+            if ours:
+                paid.add(one.cursor.id)
+            return ours
 
-        away = self._each(owing, pay_of)
-        if away is not None:
-            raise away
+        self._each(owing, pay_of)
         return bool(paid)
 
     def _by(self, rules: frozenset[str]) -> Work:

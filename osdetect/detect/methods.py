@@ -15,7 +15,7 @@ from osdetect.detect.release import Release
 from osdetect.detect.searches import Searches
 from osdetect.documents.dialect import RAW
 from osdetect.errors import ClusterError, ClusterRefused
-from osdetect.follow import FIRST_PAGE, Readable, StoredEvent, Together, Wanted, pages, reached
+from osdetect.follow import FIRST_PAGE, Readable, Shard, StoredEvent, Together, Wanted, pages, reached
 
 _FEWEST = 500
 """Sequence numbers for which no search is worth it."""
@@ -58,6 +58,7 @@ class Finder:
         self._searches: Searches | None = None
         self._searches_read = False
         self._searchable: dict[str, bool] = {}
+        """By the index's uuid."""
         self._window, self._page = _FIRST_WINDOW, FIRST_PAGE
         self._begun: tuple[Wanted, Together | None] | None = None
         self.readable = Readable(cluster)
@@ -84,7 +85,7 @@ class Finder:
             try:
                 events = searching.events()
             except ClusterError as error:  # one that is away refuses to be read as well
-                self._not_searched(error, wanted.shard.index)
+                self._not_searched(error, wanted.shard)
                 break
             after = searching.wanted.upto
             ahead = self._search(replace(wanted, after=after)) if after < wanted.upto else None
@@ -94,12 +95,12 @@ class Finder:
         if after < wanted.upto:
             yield from self._read(replace(wanted, after=after))
 
-    def _not_searched(self, error: ClusterError, index: str) -> None:
+    def _not_searched(self, error: ClusterError, shard: Shard) -> None:
         """Not this way any more where it was refused: in that index, or, for too many clauses for example, anywhere."""
         if not isinstance(error, ClusterRefused):
             return
         if error.status == _FORBIDDEN or any(words in error.cause for words in _OF_ONE_INDEX):
-            self._searchable[index] = False
+            self._searchable[shard.index_uuid] = False
         else:
             self._searches = None
 
@@ -115,9 +116,9 @@ class Finder:
             return None
         if self._method is None and numbers < _FEWEST:
             return None
-        index = wanted.shard.index
+        index = wanted.shard.index_uuid
         if index not in self._searchable:
-            self._searchable[index] = searchable(self._cluster, index)
+            self._searchable[index] = searchable(self._cluster, wanted.shard.index)
         if not self._searchable[index]:
             return None
         if not self._searches_read:
@@ -137,7 +138,7 @@ class Finder:
         try:
             yield from watch.each(pairs())
         except ClusterError as error:
-            self._not_searched(error, searching.wanted.shard.index)
+            self._not_searched(error, searching.wanted.shard)
             for batch in self._read(searching.wanted):
                 yield from (pair for pair in batch.candidates if _one(pair[0]) not in given)
             return

@@ -78,12 +78,17 @@ class Detector:
             report = self._report(work, made, taken, lost)
             on_unfinished(report)
             # A cluster that is away takes no run, and whoever ends at once does not wait for one that hangs.
-            if isinstance(error, Exception) and not isinstance(error, ClusterUnavailable):
+            away = isinstance(error, ClusterUnavailable) and not made.goes_on
+            if isinstance(error, Exception) and not away:
                 with suppress(ClusterError):  # what ended the pass is what is told
                     store_run(self._cluster, self._options, report, started, self._clock(), finished=False)
             raise
         report = self._report(work, made, taken, lost)
-        store_run(self._cluster, self._options, report, started, self._clock())
+        try:
+            store_run(self._cluster, self._options, report, started, self._clock())
+        except ClusterError:
+            on_unfinished(report)
+            raise
         return report
 
     def _report(self, work: Work, made: Pass, taken: int, lost: int) -> RunReport:

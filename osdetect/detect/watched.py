@@ -8,7 +8,7 @@ import msgspec
 
 from osdetect.cluster import Cluster
 from osdetect.cluster.background import in_background
-from osdetect.errors import ClusterError, ClusterRefused
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from osdetect.follow import Shard, incomplete, shards_of, unseen
 
 
@@ -41,14 +41,15 @@ def _hidden(cluster: Cluster, target: str, shards: tuple[Shard, ...]) -> dict[st
     asked = [shard for shard in shards if shard.index not in missing]
     failed = unseen(cluster, asked)
     if failed and failed.keys() == {shard.index for shard in asked}:
-        for error in failed.values():
+        # An outage first: whoever asks again after it learns what else there is.
+        for error in sorted(failed.values(), key=lambda one: isinstance(one, ClusterRefused)):
             if not _of_closed(error):
                 raise error
     return {**missing, **failed}
 
 
 def require_some(shards: Iterable[Shard], hidden: Mapping[str, ClusterError], but: Collection[str]) -> None:
-    """Raise what the indices of the target were refused with, if it is all of them: that is no matter of one.
+    """Raise what the indices of the target were refused with, if it is all of them for good: that is no matter of one.
 
     Args:
         shards: of the target.
@@ -63,7 +64,8 @@ def require_some(shards: Iterable[Shard], hidden: Mapping[str, ClusterError], bu
         for index, error in hidden.items()
         if isinstance(error, ClusterRefused) and not _of_closed(error) and index not in but
     ]
-    if refused and hidden.keys() >= {shard.index for shard in shards}:
+    passing = any(isinstance(error, ClusterUnavailable) for error in hidden.values())
+    if refused and not passing and hidden.keys() >= {shard.index for shard in shards}:
         raise refused[0]
 
 

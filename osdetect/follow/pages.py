@@ -147,8 +147,8 @@ def _page(
         except ClusterError as error:
             if isinstance(error, ClusterRefused) and NO_SUCH_INDEX in error.cause:
                 return (), size, time.monotonic() - began
-            too_large = _TOO_LARGE in error.cause and not shared
-            if size == SMALLEST_PAGE or (error.status in _NOT_THE_SIZE and not too_large):
+            not_the_size = error.status in _NOT_THE_SIZE and _TOO_LARGE not in error.cause
+            if size == SMALLEST_PAGE or shared or not_the_size:
                 raise
             size = max(SMALLEST_PAGE, size // 8)
 

@@ -268,6 +268,8 @@ def test_an_index_that_may_not_be_read_keeps_no_other_from_being_judged(
     report = _filled(cluster)
     assert (report.counts.alerts_created, report.lossy) == (1, True)
     assert [INDEX in error.cause for error in report.not_judged] == [True]
+    runs = [one["run"] for one in documents(cluster.url, "osdetect-runs-*").values()]
+    assert [(run["alerts_created"], run["shards_not_judged"]) for run in runs] == [(1, 1)]
     ask(cluster.url, "PUT", f"/{INDEX}/_settings", {"index.blocks.read": None})
     assert _filled(cluster).counts.alerts_created == 1
 

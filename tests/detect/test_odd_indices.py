@@ -142,6 +142,7 @@ def test_an_index_that_does_not_answer_keeps_no_other_waiting(proxy: FaultProxy,
     with connect(proxy.url, retry_for_s=0.2) as cluster:
         deployed(cluster, tmp_path, HIT)
         months = [f"osdetect-cloudtrail-t-2024.{month:02}" for month in range(1, 6)]
+        ask(proxy.upstream_url, "PUT", f"/{months[2]}", {"settings": {"index.number_of_shards": 2}})
         put_records(
             cluster,
             INDEX,
@@ -149,9 +150,12 @@ def test_an_index_that_does_not_answer_keeps_no_other_waiting(proxy: FaultProxy,
         )
         away = f"/{months[2]}/_search"
         proxy.choose = lambda asked: Reply(503, b"") if asked.path == away else None
-        report = detected(cluster)
-        assert (report.counts.alerts_created, len(report.not_judged), report.lossy) == (4, 1, True)
+        with pytest.raises(ClusterUnavailable):
+            detected(cluster)
         proxy.choose = lambda _asked: None
+        assert len(documents(proxy.url, ALERTS)) == 4
+        (run,) = (one["run"] for one in documents(proxy.url, "osdetect-runs-*").values())
+        assert (run["alerts_created"], run["shards_not_judged"], run["outcome"]) == (4, 1, "loss")
         assert detected(cluster).counts.alerts_created == 1
 
 
