@@ -302,6 +302,7 @@ class _Daemon(msgspec.Struct, frozen=True):
                 watcher=watcher,
                 stop=self.asked,
                 clock=_now,
+                again_soon=lambda report: report.again_soon,
             )
         except OsdetectError as error:
             said = {"what": error.what, "cause": error.cause, "cure": error.cure}

@@ -20,6 +20,7 @@ from osdetect.detect.methods import Batch, Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release
 from osdetect.detect.report import Counts
+from osdetect.detect.schedule import LONGEST_PAUSE_S
 from osdetect.detect.storing import Storing
 from osdetect.detect.watched import Target, require_some
 from osdetect.documents.state import Owed
@@ -28,6 +29,7 @@ from osdetect.errors import ClusterError, ClusterUnavailable, IndexRefused
 from osdetect.follow import (
     Follower,
     Held,
+    Shard,
     Waiting,
     Wanted,
     reached,
@@ -114,9 +116,9 @@ class Pass:
         """Sequence numbers before `DetectOptions.since`."""
         self._hidden: dict[str, ClusterError] = {}
         """Indices that cannot be read, and why."""
-        self._away: dict[str, ClusterUnavailable] = {}
-        """Indices at which the cluster was away."""
-        self._outage, self._done = False, False
+        self._away: dict[str, tuple[Shard, ClusterUnavailable]] = {}
+        """By the ids of their cursors shards at which the cluster was away."""
+        self._outage, self._done, self._away_since = False, False, 0.0
         self._unfinished: dict[str, ClusterError] = {}
         """By the ids of their cursors shards that are no more and could not be finished, and why."""
 
@@ -124,15 +126,19 @@ class Pass:
     def not_judged(self) -> tuple[ClusterError, ...]:
         """What was the matter with indices of which not all could be done."""
         away = (
-            ClusterUnavailable(f"the cluster was away for {index}", cause=str(error), cure=error.cure)
-            for index, error in self._away.items()
+            ClusterUnavailable(
+                f"the cluster was away for shard {shard.number} of {shard.index}",
+                cause=str(error),
+                cure=error.cure,
+            )
+            for shard, error in self._away.values()
         )
         return (*self._hidden.values(), *away, *self._unfinished.values())
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the cluster did what it was asked, but for one index."""
-        return self._done and not self._outage
+    def again_soon(self) -> bool:
+        """Whether the cluster was away for a part: that is asked for again as after an outage."""
+        return bool(self._away)
 
     def make(self, first: Target, stands: Callable[[], bool]) -> None:
         """Judge what is new; pay what is owed; between, look for what is new again.
@@ -147,22 +153,24 @@ class Pass:
             ClusterError: the cluster could not be asked; what was done stays done.
         """
         owing = self._live(first)
-        while owing and self._pay_each(owing) and not self._away:
+        while owing and self._pay_each(owing) and not self._is_to_end():
             target = Target.look(self._work.cluster, self._work.options.watched())
             if not stands():
                 break
             owing = self._live(target)
-        if self._away:
-            raise next(iter(self._away.values()))
+        if self._away and (self._outage or not self._done):
+            raise next(iter(self._away.values()))[1]
         self._work.progress.finish()
+
+    def _is_to_end(self) -> bool:
+        """Whether to leave the rest to the next pass: the cluster is away, or it was away long enough for a shard that was left alone since."""
+        return self._outage or (bool(self._away) and time.monotonic() - self._away_since > LONGEST_PAUSE_S)
 
     def _live(self, target: Target) -> tuple[Waiting, ...]:
         """Judge what is new in each shard; those that owe something then."""
         shards = target.shards
         left = in_background(partial(self._follower.left_behind, shards))
-        # Each worker begins at a place of its own, and none always at the same.
-        at = (crc32(self._follower.worker.encode()) + self._follower.taken) % max(1, len(shards))
-        looked = self._follower.look(shards[at:] + shards[:at])
+        looked = self._follower.look(self._turned(shards))
         self._hidden = target.hidden.result()
         self.shards = len(shards)
         work = [one for one in looked if one.has_work and self._may_be_read(one)]
@@ -179,30 +187,39 @@ class Pass:
             return ()
         if not (self._flooded or any(one.cursor.owed for one in work)):
             return ()
-        looked = self._follower.look(shards)
+        looked = self._follower.look(self._turned(shards))
         return tuple(one for one in looked if one.cursor.owed and self._may_be_read(one))
+
+    def _turned(self, shards: tuple[Shard, ...]) -> tuple[Shard, ...]:
+        """In another order each time: each worker begins at a place of its own, and none always at the same."""
+        at = (crc32(self._follower.worker.encode()) + self._follower.taken) % max(1, len(shards))
+        return shards[at:] + shards[:at]
 
     def _may_be_read(self, one: Waiting) -> bool:
         """Whether nothing in this pass spoke against it."""
-        return one.shard.index not in self._hidden and one.shard.index not in self._away
+        return one.shard.index not in self._hidden and one.cursor.id not in self._away
 
     def _each(self, shards: Iterable[Waiting], do: Callable[[Waiting], bool]) -> None:
-        """Do it for each; an index at which the cluster is away holds up none of the others. Two in a row are an outage of all.
+        """Do it for each; a shard at which the cluster is away holds up none of the others.
+
+        Two in a row, of two indices or before anything was done, are an outage of all: it ends the pass.
 
         Args:
             shards: some.
             do: what; whether it was done.
         """
-        failed = False
+        failed = ""
         for one in shards:
-            if self._outage or one.shard.index in self._away:
-                continue
+            if self._outage:
+                return
             try:
                 if do(one):
-                    self._done, failed = True, False
+                    self._done, failed = True, ""
             except ClusterUnavailable as error:
-                self._away[one.shard.index] = error
-                self._outage, failed = failed, True
+                self._away_since = time.monotonic()
+                self._away[one.cursor.id] = one.shard, error
+                self._outage = bool(failed) and (failed != one.shard.index or not self._done)
+                failed = one.shard.index
 
     def _judge(self, one: Waiting) -> bool:
         """Judge what is new in a shard; whether it was ours to the end."""

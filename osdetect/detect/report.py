@@ -76,6 +76,8 @@ class RunReport(msgspec.Struct, frozen=True):
     """Sequence numbers before the time that judging was to begin at."""
     not_judged: tuple[ClusterError, ...] = ()
     """Shards that could not be read."""
+    again_soon: bool = False
+    """The cluster was away for some of them: they are asked for again before the next pass would be due."""
 
     @property
     def lossy(self) -> bool:

@@ -78,8 +78,7 @@ class Detector:
             report = self._report(work, made, taken, lost)
             on_unfinished(report)
             # A cluster that is away takes no run, and whoever ends at once does not wait for one that hangs.
-            away = isinstance(error, ClusterUnavailable) and not made.goes_on
-            if isinstance(error, Exception) and not away:
+            if isinstance(error, Exception) and not isinstance(error, ClusterUnavailable):
                 with suppress(ClusterError):  # what ended the pass is what is told
                     store_run(self._cluster, self._options, report, started, self._clock(), finished=False)
             raise
@@ -108,6 +107,7 @@ class Detector:
             counts=made.counts,
             passed_over=made.passed_over,
             not_judged=made.not_judged,
+            again_soon=made.again_soon,
         )
 
     def _rules(self) -> tuple[Release, Finder]:

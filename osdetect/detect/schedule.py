@@ -147,6 +147,7 @@ def keep_passing(
     stop: Stop,
     clock: Clock,
     chance: Callable[[], float] = random.random,
+    again_soon: Callable[[Report], bool] = lambda _report: False,
 ) -> Ended:
     """Make passes when they are due, until asked to stop.
 
@@ -157,6 +158,7 @@ def keep_passing(
         stop: ends it all: no pass begins any more, and a pause ends at once.
         clock: gives the time, in UTC.
         chance: gives numbers from 0 to 1, for jitter.
+        again_soon: whether the cluster was away for a part of a pass: the next one is made after a pause, if none is due before.
 
     Raises:
         ClusterRefused: asking again would give the same answer.
@@ -179,9 +181,12 @@ def keep_passing(
             watcher.pass_failed(error, (clock() - started).total_seconds(), pause)
             due = clock() + timedelta(seconds=pause)
             continue
-        passes, failures = passes + 1, 0
+        passes += 1
         watcher.pass_ended(report, (clock() - started).total_seconds())
         due = schedule.after(begun, clock())
+        failures = failures + 1 if again_soon(report) else 0
+        if failures and due is not None:
+            due = min(due, clock() + timedelta(seconds=pause_s(failures, chance)))
     return Ended(passes, unfinished=False)
 
 

@@ -43,7 +43,7 @@ def _hidden(cluster: Cluster, target: str, shards: tuple[Shard, ...]) -> dict[st
     if failed and failed.keys() == {shard.index for shard in asked}:
         # An outage first: whoever asks again after it learns what else there is.
         for error in sorted(failed.values(), key=lambda one: isinstance(one, ClusterRefused)):
-            if not _of_closed(error):
+            if isinstance(error, ClusterUnavailable) or not (missing or _of_closed(error)):
                 raise error
     return {**missing, **failed}
 

@@ -23,6 +23,8 @@ class World(msgspec.Struct):
     pauses: list[float] = msgspec.field(default_factory=list)
     ended: list[float] = msgspec.field(default_factory=list)
     asked: bool = False
+    in_part: frozenset[int] = frozenset()
+    """Passes for a part of which the cluster is away."""
 
     def wait(self, seconds: float) -> bool:
         self.now += timedelta(seconds=seconds)
@@ -50,7 +52,13 @@ class World(msgspec.Struct):
 
     def run(self, schedule: Schedule, chance: float = 0.5) -> Ended:
         return keep_passing(
-            schedule, self.make_pass, watcher=self, stop=self, clock=lambda: self.now, chance=lambda: chance
+            schedule,
+            self.make_pass,
+            watcher=self,
+            stop=self,
+            clock=lambda: self.now,
+            chance=lambda: chance,
+            again_soon=lambda _report: len(self.begun) in self.in_part,
         )
 
 
@@ -86,6 +94,15 @@ def test_a_cluster_that_is_away_is_asked_with_growing_pauses_and_the_catch_up_fo
     assert max(world.pauses) == LONGEST_PAUSE_S
     assert world.begun[10] == 3600 + sum(world.pauses), "the pass that catches up does not wait for its tick"
     assert world.begun[11] == 7200, "and the ticks are where they were"
+
+
+def test_a_pass_that_the_cluster_was_away_for_in_part_is_followed_soon_by_another() -> None:
+    world = World(7, take_s=0, in_part=frozenset({2, 3, 4}))
+    assert world.run(Schedule(every_s=60), chance=1.0) == Ended(7, unfinished=False)
+    assert world.begun == [0, 60, 61, 63, 67, 120, 180]
+    world = World(3, take_s=0, in_part=frozenset({1, 2, 3}))
+    world.run(Schedule(every_s=1), chance=1.0)
+    assert world.begun == [0, 1, 2], "a pass that is due before does not wait"
 
 
 def test_pauses_differ_by_chance() -> None:
