@@ -9,13 +9,19 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
-from osdetect.detect import judge, lanes
+from osdetect.detect import judge, lanes, watched
 from osdetect.detect.flood import Flood
 from osdetect.follow import Held, Shard, Wanted, make_visible, shards_of
 
 HIGHEST_VISIBLE = "highest-visible"
 MOVED_FIRST = "moved-first"
 OWN_IDS = "own-ids"
+
+
+def _put(into: object, name: str, value: object) -> None:
+    """Replace what is there: a detector that does not use the name would be right."""
+    assert name in vars(into), f"{into} has no {name} any more"
+    setattr(into, name, value)
 
 
 def _right() -> None:
@@ -32,7 +38,7 @@ def _highest_visible() -> None:
             replace(shard, checkpoint=max(shard.checkpoint, _highest(cluster, shard))) for shard in shards
         )
 
-    vars(lanes)["shards_of"] = visible
+    _put(watched, "shards_of", visible)
 
 
 def _highest(cluster: Cluster, shard: Shard) -> int:
@@ -58,12 +64,12 @@ def _moved_first() -> None:
             self.counts += lanes.judge_batch(self._work, held, batch, Flood(()))
         self._move(held, shard.checkpoint, ())
 
-    lanes.Pass._judge_new = judge_new  # type: ignore[method-assign]
+    _put(lanes.Pass, "_judge_new", judge_new)
 
 
 def _own_ids() -> None:
     """An alert gets another id each time that it is made."""
-    vars(judge)["alert_id"] = lambda _rule, _event: uuid.uuid4().hex
+    _put(judge, "alert_id", lambda _rule, _event: uuid.uuid4().hex)
 
 
 VARIANTS: Mapping[str, Callable[[], None]] = {
