@@ -8,7 +8,7 @@ from osdetect.cluster import Cluster
 from osdetect.detect import DetectOptions, RunReport
 from osdetect.detect.schedule import Schedule
 from osdetect.errors import ClusterError, ClusterUnavailable
-from osdetect.follow import incomplete, shards_of
+from osdetect.follow import shards_of
 from osdetect.status.cursors import seen_cursors
 from osdetect.status.health import Health
 from osdetect.status.heartbeat import PassMark, mark_pass, patience_s, raise_alarm, read_marks
@@ -74,11 +74,8 @@ class Tended:
             if self._count_lag:
                 cursors = seen_cursors(self._cluster, namespace)
                 shards = shards_of(self._cluster, target)
-                missing = incomplete(
-                    self._cluster, target, shards
-                )  # cannot be counted, and the pass names them
-                counted = [one for one in shards if one.index not in missing]
-                self._metrics.shards(lags(self._cluster, counted, cursors, now))
+                counted, _ = lags(self._cluster, target, shards, cursors, now)  # the pass named the others
+                self._metrics.shards(counted)
         except ClusterError as error:
             self._log.warning("pass not marked", what=error.what, cause=error.cause)
 

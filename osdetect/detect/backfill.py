@@ -8,7 +8,6 @@ whichever worker: each ends then, and not before. It waits while a live worker i
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -26,16 +25,17 @@ from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_index, previous_index, read_release
 from osdetect.detect.report import Counts, RunReport
-from osdetect.detect.run import require_templates, store_run
+from osdetect.detect.run import require_templates, store_cut_short, store_run
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterBusy, ClusterError, ClusterUnavailable, IndexRefused, UsageError
+from osdetect.errors import ClusterBusy, ClusterError, IndexRefused, UsageError
 from osdetect.follow import Held, Shard, Waiting, Wanted, number_of, shards_of
 
 _LOOK_S = 2.0
 """How often it is seen whether a live worker is at work."""
 _WAIT_S = 0.5
 """Between two looks at a live worker, or at shards that other workers of the job hold."""
+_PURPOSE = "backfill"
 _SHARE = "leave out --again to share its work"
 _LONGEST_WAIT_S = 60.0
 """Waiting for a live worker ends after this; the next batch waits again."""
@@ -132,19 +132,18 @@ class Backfill:
             progress=Progress(on_progress),
         )
         self._counts, self._others, self._refused = Counts(), set(), {}
-        keep = partial(store_run, self._cluster, self._detect, started=started, purpose="backfill")
         try:
             if self._options.again:
                 self._begin_anew(shards)
             self._to_the_end(work, shards)
-        except ClusterUnavailable:
-            raise  # it takes no run either
-        except Exception:
-            with suppress(ClusterError):  # what ended it is what is told
-                keep(self._report(run_id, shards, not_judged), ended=self._clock(), finished=False)
+        except BaseException as error:
+            report = self._report(run_id, shards, not_judged)
+            store_cut_short(
+                error, self._cluster, self._detect, report, started, self._clock(), purpose=_PURPOSE
+            )
             raise
         report = self._report(run_id, shards, not_judged)
-        keep(report, ended=self._clock())
+        store_run(self._cluster, self._detect, report, started, self._clock(), purpose=_PURPOSE)
         return report
 
     def _report(
@@ -174,10 +173,6 @@ class Backfill:
         def put_back(held: Held) -> None:
             held.move(-1)
 
-        def go_on_putting_back(held: Held) -> None:
-            settled = go_on(self._cluster, self._detect.namespace, held, put_back)
-            self._counts += settled
-
         absent = self._follower.elsewhere(shards)
         for one in (*begun, *absent):  # before any is touched
             self._refuse_if_busy(one)
@@ -186,11 +181,9 @@ class Backfill:
                 raise ClusterBusy("another worker is at this job: it cannot begin anew", cure=_SHARE)
         for one in begun:
             try:
-                if not self._follower.hold(one, go_on_putting_back):
+                if not self._follower.hold(one, partial(self._go_on, put_back)):
                     self._refuse_if_busy(*self._follower.look([one.shard]))
-            except (
-                IndexRefused
-            ):  # it is judged from its beginning when it can be read; that it cannot is met and named again
+            except IndexRefused:  # that it cannot be read is met and named again
                 self._follower.put_back(*self._follower.look([one.shard]))
 
     def _refuse_if_busy(self, waiting: Waiting) -> None:
@@ -208,16 +201,13 @@ class Backfill:
         Raises:
             IndexRefused: nothing can.
         """
-
-        def go_on_judging(held: Held) -> None:
-            settled = go_on(self._cluster, self._detect.namespace, held, partial(self._judge, work))
-            self._counts += settled
+        judge = partial(self._go_on, partial(self._judge, work))
 
         def ours_to_the_end(one: Waiting) -> bool:
             if one.shard.index in self._refused:
                 return False
             try:
-                return self._follower.hold(one, go_on_judging)
+                return self._follower.hold(one, judge)
             except IndexRefused as error:
                 self._refused[one.shard.index] = error
                 if self._refused.keys() >= {shard.index for shard in shards}:
@@ -232,6 +222,11 @@ class Backfill:
             if not ours:
                 self._sleep(_WAIT_S)
         work.progress.finish()
+
+    def _go_on(self, work: Callable[[Held], None], held: Held) -> None:
+        """Do the work, and what the last worker at the shard may have left half done."""
+        settled = go_on(self._cluster, self._detect.namespace, held, work)
+        self._counts += settled
 
     def _behind(self, shards: Sequence[Shard]) -> list[Waiting]:
         """Those that are not judged as far as they were written when the job was begun by this worker."""

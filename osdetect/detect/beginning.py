@@ -9,6 +9,8 @@ from osdetect.errors import IndexRefused
 from osdetect.follow import Shard, date_fields, of_one_index, only, still_there
 
 _TIMES = ("@timestamp", "eventTime")
+_NONE = -1
+"""Of a shard whose index was deleted since it was listed: nothing is passed over."""
 
 
 def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
@@ -22,7 +24,9 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
         ClusterError: it could not be asked.
     """
     times = date_fields(cluster, shard.index, _TIMES)
-    if not times and still_there(cluster, shard):
+    if not times:
+        if not still_there(cluster, shard):
+            return _NONE
         raise IndexRefused(
             f"--since cannot be told of {shard.index}",
             cause=f"none of its fields {' and '.join(_TIMES)} is of type date",
@@ -30,9 +34,7 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
         )
     body: dict[str, Any] = {
         "size": 1,
-        "query": {
-            "bool": {"filter": [{"range": {field: {"gte": since.isoformat()}}} for field in times[:1]]}
-        },
+        "query": {"range": {times[0]: {"gte": since.isoformat()}}},
         "sort": [{"_seq_no": "asc"}],
         "seq_no_primary_term": True,
         "_source": False,
@@ -42,6 +44,6 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
     with of_one_index():
         reply = cluster.request("POST", path, params=only(shard), body=body, accept=(404,))
     if "hits" not in reply:
-        return -1  # deleted since its shards were listed: nothing is passed over
+        return _NONE
     hits = reply["hits"]["hits"]
     return min(int(hits[0]["_seq_no"]) - 1, shard.checkpoint) if hits else shard.checkpoint

@@ -171,19 +171,19 @@ class Hunt:
         return (in_time(dates, bounds) if said and set(said) <= set(dates) else None), by_search
 
     def _window(self, wanted: Wanted, *, by_search: bool) -> Iterator[Alert | Withheld]:
-        before = self.read, len(self.unjudged)
-        if by_search and self._searches is not None:
-            try:
-                yield from self._read(Together(self._cluster, wanted, self._searches).pages())
-            except (
-                ClusterRefused
-            ):  # this way alone: it is read instead, and what is told already is not told again
-                self.unsearched = tuple(dict.fromkeys((*self.unsearched, wanted.shard.index)))
-                self.read = before[0]
-                del self.unjudged[before[1] :]
-            else:
-                return
-        yield from self._read(pages(self._cluster, wanted))
+        if not by_search or self._searches is None:
+            yield from self._read(pages(self._cluster, wanted))
+            return
+        together = Together(self._cluster, wanted, self._searches)
+        try:
+            yield from self._read(together.pages())
+        except ClusterRefused:  # this way alone: the rest is read instead
+            self.unsearched = tuple(dict.fromkeys((*self.unsearched, wanted.shard.index)))
+            left = (
+                tuple(event for event in page if event.at.place not in together.given)
+                for page in pages(self._cluster, wanted)
+            )
+            yield from self._read(left)
 
     def _read(self, found: Iterable[Sequence[StoredEvent]]) -> Iterator[Alert | Withheld]:
         for page in found:

@@ -199,8 +199,8 @@ class Pass:
         """Whether nothing in this pass spoke against it."""
         return one.shard.index not in self._hidden and one.cursor.id not in self._away
 
-    def _each(self, shards: Iterable[Waiting], do: Callable[[Waiting], bool]) -> None:
-        """Do it for each; a shard at which the cluster is away holds up none of the others.
+    def _each(self, shards: Iterable[Waiting], do: Callable[[Waiting], bool]) -> bool:
+        """Do it for each; whether it was done for any. A shard at which the cluster is away holds up none of the others.
 
         Two in a row, of two indices or before anything was done, are an outage of all: it ends the pass.
 
@@ -208,18 +208,19 @@ class Pass:
             shards: some.
             do: what; whether it was done.
         """
-        failed = ""
+        failed, any_done = "", False
         for one in shards:
             if self._outage:
-                return
+                break
             try:
                 if do(one):
-                    self._done, failed = True, ""
+                    self._done, any_done, failed = True, True, ""
             except ClusterUnavailable as error:
                 self._away_since = time.monotonic()
                 self._away[one.cursor.id] = one.shard, error
                 self._outage = bool(failed) and (failed != one.shard.index or not self._done)
                 failed = one.shard.index
+        return any_done
 
     def _judge(self, one: Waiting) -> bool:
         """Judge what is new in a shard; whether it was ours to the end."""
@@ -320,7 +321,7 @@ class Pass:
 
     def _pay_each(self, owing: Iterable[Waiting]) -> bool:
         """Judge what is owed, for a while; whether something was paid."""
-        until, paid = time.monotonic() + LIVE_S, set[str]()
+        until = time.monotonic() + LIVE_S
 
         def pay(held: Held) -> None:
             while held.cursor.owed and not held.lost and time.monotonic() < until:
@@ -330,13 +331,9 @@ class Pass:
             if time.monotonic() >= until:
                 return False
             self._work.progress.more(sum(owed.upto - owed.after for owed in one.cursor.owed))
-            ours = self._hold(one, pay)
-            if ours:
-                paid.add(one.cursor.id)
-            return ours
+            return self._hold(one, pay)
 
-        self._each(owing, pay_of)
-        return bool(paid)
+        return self._each(owing, pay_of)
 
     def _by(self, rules: frozenset[str]) -> Work:
         """The work by these rules only; those that are in no release any more are owed nothing."""

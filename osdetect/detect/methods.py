@@ -128,19 +128,18 @@ class Finder:
         return self._searches if self._costs.searches(numbers) else None
 
     def _of_window(self, searching: Together, events: int) -> Iterator[Candidate]:
-        watch, given = _Watch(), set[tuple[int, str]]()
+        watch, given = _Watch(), searching.given
 
         def pairs() -> Iterator[Candidate]:
             for page in searching.pages():
                 yield from self._ready().candidates(self._release.opened(page))
-                given.update(map(_one, page))
 
         try:
             yield from watch.each(pairs())
         except ClusterError as error:
             self._not_searched(error, searching.wanted.shard)
             for batch in self._read(searching.wanted):
-                yield from (pair for pair in batch.candidates if _one(pair[0]) not in given)
+                yield from (pair for pair in batch.candidates if pair[0].at.place not in given)
             return
         self._costs.searched(events, len(given), searching.seconds)
         self._page = searching.page
@@ -174,10 +173,6 @@ class Finder:
         if self._engine is None:
             self._engine = InProcess(self._release)
         return self._engine
-
-
-def _one(event: StoredEvent) -> tuple[int, str]:
-    return event.at.seq_no, event.at.id
 
 
 class _Watch:

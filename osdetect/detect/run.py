@@ -77,10 +77,7 @@ class Detector:
         except BaseException as error:
             report = self._report(work, made, taken, lost)
             on_unfinished(report)
-            # A cluster that is away takes no run, and whoever ends at once does not wait for one that hangs.
-            if isinstance(error, Exception) and not isinstance(error, ClusterUnavailable):
-                with suppress(ClusterError):  # what ended the pass is what is told
-                    store_run(self._cluster, self._options, report, started, self._clock(), finished=False)
+            store_cut_short(error, self._cluster, self._options, report, started, self._clock())
             raise
         report = self._report(work, made, taken, lost)
         try:
@@ -173,6 +170,25 @@ def store_run(
         },
     }
     cluster.create_document(f"{RUNS_PREFIX}{ended.strftime('%Y.%m')}", report.id, source)
+
+
+def store_cut_short(
+    error: BaseException,
+    cluster: Cluster,
+    options: DetectOptions,
+    report: RunReport,
+    started: datetime,
+    ended: datetime,
+    *,
+    purpose: str = DETECT,
+) -> None:
+    """Keep what a run did that the error ended, if it can be kept: the error is what is told.
+
+    A cluster that is away takes no run, and whoever ends at once does not wait for one that hangs. Arguments as of `store_run`.
+    """
+    if isinstance(error, Exception) and not isinstance(error, ClusterUnavailable):
+        with suppress(ClusterError):
+            store_run(cluster, options, report, started, ended, purpose=purpose, finished=False)
 
 
 def detect_once(

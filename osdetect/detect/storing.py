@@ -13,7 +13,6 @@ from osdetect.detect.judge import Alert, NoMatch, Unjudged, Verdict, Withheld
 from osdetect.detect.losses import RefusedAlert, store_dead_letters
 from osdetect.detect.report import Counts
 from osdetect.documents.match import Why
-from osdetect.documents.told import EventReference
 from osdetect.errors import ClusterRefused
 from osdetect.follow import reached
 
@@ -31,8 +30,8 @@ class Storing:
         self._actions: list[bytes] = []
         self._bytes = 0
         self._under_way: deque[tuple[list[Alert | Withheld], Future[tuple[ItemOutcome, ...]]]] = deque()
-        self._lost: set[tuple[int, str]] = set()
-        """Events that were lost, by number and key: in a shrunk index others have the number."""
+        self._lost: set[tuple[int, str, str]] = set()
+        """The places of events that were lost."""
         self._candidates = self._matches = self._created = self._there = 0
         self._withheld: Counter[Why] = Counter()
         self._touched: dict[str, Touched] = {}
@@ -56,7 +55,7 @@ class Storing:
                     touched = Touched(group.id, group.alert_index, group.match_index, verdict.alert)
                     self._touched.setdefault(group.id, touched)
             case Unjudged((event, _)):
-                self._lost.add(_one(event.at))
+                self._lost.add(event.at.place)
                 store_dead_letters(self._cluster, self._namespace, [], [verdict], self._clock())
             case NoMatch():
                 pass
@@ -110,7 +109,7 @@ class Storing:
         refused = [(alert, one) for alert, one in zip(alerts, outcomes, strict=True) if one.failed]
         _require_alert_space(refused)
         store_dead_letters(self._cluster, self._namespace, refused, [], self._clock())
-        self._lost |= {_one(alert.event) for alert, _ in refused}
+        self._lost |= {alert.event.place for alert, _ in refused}
         for alert, outcome in zip(alerts, outcomes, strict=True):
             if outcome.failed:
                 continue
@@ -120,10 +119,6 @@ class Storing:
                 self._created += 1
             else:
                 self._there += 1
-
-
-def _one(event: EventReference) -> tuple[int, str]:
-    return event.seq_no, event.key
 
 
 def _require_alert_space(refused: Sequence[RefusedAlert]) -> None:

@@ -149,10 +149,7 @@ def _read(text: str) -> dict[str, Any] | list[Any] | None:
         return None
     try:
         read = read_json(text)
-    except (
-        ValueError,
-        RecursionError,
-    ):  # no JSON, or deeper than anybody reads: it stays the text that it is
+    except (ValueError, RecursionError):  # no JSON, or too deep: it stays a text
         return None
     return read if isinstance(read, (dict, list)) else None
 

@@ -55,6 +55,11 @@ class Lease(msgspec.Struct, frozen=True):
                 return None
 
 
+def began_anew(known: str, now: str) -> bool:
+    """Whether sequence numbers of the history that is known are of other documents than those of now; empty: not known."""
+    return bool(known and now) and known != now
+
+
 class Cursor(msgspec.Struct, frozen=True):
     """All documents of the shard up to `seq_no` were dealt with, but for what is `owed`.
 
@@ -88,11 +93,9 @@ class Cursor(msgspec.Struct, frozen=True):
 
     def of_history(self, history: str) -> "Cursor":
         """The cursor for sequence numbers of this history: at the beginning when its own are of another one."""
-        if not history or history == self.history:
-            return self
-        if not self.history:
-            return replace(self, history=history)
-        return replace(self, history=history, seq_no=-1, owed=())
+        if began_anew(self.history, history):
+            return replace(self, history=history, seq_no=-1, owed=())
+        return replace(self, history=history or self.history)
 
     def to_source(self, updated: datetime) -> dict[str, Any]:
         """The document's `_source`; `updated` is the time of writing."""

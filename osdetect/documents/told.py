@@ -44,6 +44,11 @@ class EventReference(msgspec.Struct, frozen=True):
     """Its routing, if it was stored with one: then its id tells it apart within its shard only."""
 
     @property
+    def place(self) -> tuple[int, str, str]:
+        """What tells it apart from the other documents of its shard: in a shrunk index several have one number."""
+        return self.seq_no, self.id, self.routing
+
+    @property
     def ours(self) -> bool:
         """Whether osdetect stored it."""
         return self.index.startswith(EVENTS_PREFIX)

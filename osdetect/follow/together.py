@@ -114,6 +114,8 @@ class Together:
         self._coming: Future[_Round] | None = in_background(partial(_begun, cluster, wanted, asking, page))
         self.seconds = 0.0
         """What the requests that were answered took."""
+        self.given: set[tuple[int, str, str]] = set()
+        """The places of the documents of all pages so far."""
 
     def events(self) -> int:
         """How many documents the range has, found or not.
@@ -130,7 +132,6 @@ class Together:
         Raises:
             ClusterError: a search could not be made.
         """
-        seen: set[tuple[int, str]] = set()
         queries = 1
         while self._coming is not None:
             answer = self._coming.result()
@@ -146,8 +147,8 @@ class Together:
                     partial(_answered, self._cluster, self.wanted, behind, self.page)
                 )
             for one in answer.asked:
-                fresh = tuple(event for event in one.page if (event.at.seq_no, event.at.id) not in seen)
-                seen.update((event.at.seq_no, event.at.id) for event in fresh)
+                fresh = tuple(event for event in one.page if event.at.place not in self.given)
+                self.given.update(event.at.place for event in fresh)
                 if fresh:
                     yield fresh
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from osdetect.cluster import Cluster
-from osdetect.documents.state import DETECT, Lease
+from osdetect.documents.state import DETECT, Lease, began_anew
 from osdetect.follow import Shard, stored_cursors
 
 
@@ -32,9 +32,9 @@ class CursorSeen(msgspec.Struct, frozen=True):
 
     def of(self, shard: Shard) -> "CursorSeen":
         """What it says of the shard: numbers of another history are of other events, and none of these is judged."""
-        if not self.history or not shard.history or self.history == shard.history:
-            return self
-        return replace(self, seq_no=-1, history=shard.history, owed=0, owed_events=0)
+        if began_anew(self.history, shard.history):
+            return replace(self, seq_no=-1, history=shard.history, owed=0, owed_events=0)
+        return self
 
 
 def seen_cursors(cluster: Cluster, namespace: str) -> tuple[CursorSeen, ...]:

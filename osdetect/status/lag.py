@@ -9,7 +9,8 @@ import msgspec
 
 from osdetect.cluster import Cluster, refresh
 from osdetect.documents.state import DETECT, Lease
-from osdetect.follow import Shard, date_fields, only
+from osdetect.errors import ClusterError
+from osdetect.follow import Shard, date_fields, incomplete, only
 from osdetect.status.cursors import CursorSeen
 
 _TIMES = ("event.ingested", "@timestamp")
@@ -61,12 +62,13 @@ class ShardLag(msgspec.Struct, frozen=True):
 
 
 def lags(
-    cluster: Cluster, shards: Iterable[Shard], cursors: Iterable[CursorSeen], now: datetime
-) -> tuple[ShardLag, ...]:
-    """The lag of each shard: a few requests for each that is behind, none for the others.
+    cluster: Cluster, target: str, shards: Sequence[Shard], cursors: Iterable[CursorSeen], now: datetime
+) -> tuple[tuple[ShardLag, ...], tuple[ClusterError, ...]]:
+    """The lag of each shard, and why some indices cannot be counted: a few requests for each shard that is behind.
 
     Args:
         cluster: where.
+        target: what is watched.
         shards: of the target.
         cursors: of the namespace.
         now: to reckon ages from, in UTC.
@@ -75,7 +77,10 @@ def lags(
         ClusterError: a shard cannot be searched.
     """
     known = {(one.index_uuid, one.shard): one for one in cursors if one.purpose == DETECT}
-    return tuple(_lag(cluster, shard, known.get((shard.index_uuid, shard.number)), now) for shard in shards)
+    missing = incomplete(cluster, target, shards)
+    counted = (shard for shard in shards if shard.index not in missing)
+    found = (_lag(cluster, shard, known.get((shard.index_uuid, shard.number)), now) for shard in counted)
+    return tuple(found), tuple(missing.values())
 
 
 def _lag(cluster: Cluster, shard: Shard, cursor: CursorSeen | None, now: datetime) -> ShardLag:

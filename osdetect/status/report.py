@@ -10,7 +10,7 @@ import msgspec
 from osdetect.cluster import Cluster, refresh
 from osdetect.documents.state import DETECT
 from osdetect.errors import ClusterUnavailable, RuleError
-from osdetect.follow import Shard, incomplete
+from osdetect.follow import Shard
 from osdetect.status.cursors import CursorSeen, seen_cursors
 from osdetect.status.heartbeat import PassMark, read_mark
 from osdetect.status.lag import ShardLag, lags
@@ -190,8 +190,7 @@ def examine(
         ClusterError: a part cannot be read.
     """
     cursors = seen_cursors(cluster, namespace)
-    missing = incomplete(cluster, target, shards)
-    found = lags(cluster, [shard for shard in shards if shard.index not in missing], cursors, now)
+    found, missing = lags(cluster, target, shards, cursors, now)
     letters = f"/{DEADLETTER_PREFIX}*/_count"
     recent = {"range": {"@timestamp": {"gte": (now - RECENT).isoformat()}}}
     return Status(
@@ -199,7 +198,7 @@ def examine(
         target=target,
         now=now,
         shards=found,
-        gaps=_gaps(cluster, target, found, cursors, [error.what for error in missing.values()]),
+        gaps=_gaps(cluster, target, found, cursors, [error.what for error in missing]),
         last_pass=read_mark(cluster, namespace, target),
         runs=_last_runs(cluster, namespace, runs),
         release=_release(cluster, unreadable),
