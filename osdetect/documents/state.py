@@ -93,9 +93,11 @@ class Cursor(msgspec.Struct, frozen=True):
 
     def of_history(self, history: str) -> "Cursor":
         """The cursor for sequence numbers of this history: at the beginning when its own are of another one."""
+        if not history or history == self.history:
+            return self
         if began_anew(self.history, history):
             return replace(self, history=history, seq_no=-1, owed=())
-        return replace(self, history=history or self.history)
+        return replace(self, history=history)
 
     def to_source(self, updated: datetime) -> dict[str, Any]:
         """The document's `_source`; `updated` is the time of writing."""
