@@ -40,12 +40,33 @@ class Suppression(msgspec.Struct, frozen=True):
     """
 
     group_by: tuple[str, ...]
-    """Fields of the event; none: all matches of the rule in a window are one alert."""
+    """Fields of the CloudTrail record; none: all matches of the rule in a window are one alert."""
     window_s: int
+    paths: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Where the events hold those of the fields that they do not hold under their own names."""
+
+    def places(self, field: str) -> tuple[str, ...]:
+        """The paths at which an event may hold one of the fields."""
+        return self.paths.get(field, (field,))
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads back."""
-        return {"group_by": list(self.group_by), "window_s": self.window_s}
+        paths = {field: list(paths) for field, paths in self.paths.items()}
+        return {
+            "group_by": list(self.group_by),
+            "window_s": self.window_s,
+            **({"paths": paths} if paths else {}),
+        }
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "Suppression":
+        """Read it back; what was stored without paths has fields under their own names.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not what `to_json` writes.
+        """
+        paths = {str(field): tuple(map(str, paths)) for field, paths in dict(stored.get("paths", {})).items()}
+        return Suppression(tuple(map(str, stored["group_by"])), int(stored["window_s"]), paths)
 
 
 class RuleException(msgspec.Struct, frozen=True):
@@ -107,9 +128,7 @@ class Tuning(msgspec.Struct, frozen=True):
         gathered = stored.get("suppression")
         return Tuning(
             Mode(stored.get("mode", Mode.ALERT)),
-            Suppression(tuple(map(str, gathered["group_by"])), int(gathered["window_s"]))
-            if gathered
-            else None,
+            Suppression.from_json(gathered) if gathered else None,
             tuple(
                 RuleException(
                     id=str(one["id"]),
@@ -138,7 +157,7 @@ def settings(given: object, own: Tuning = UNTUNED) -> Tuning:
         ValueError: it says something else; the message is for people.
 
     >>> settings({"suppress": {"group_by": ["userIdentity.arn"], "window": "1h"}}).suppression
-    Suppression(group_by=('userIdentity.arn',), window_s=3600)
+    Suppression(group_by=('userIdentity.arn',), window_s=3600, paths={})
     >>> settings({"suppress": False}, Tuning(Mode.SHADOW, Suppression((), 60)))
     Tuning(mode=<Mode.SHADOW: 'shadow'>, suppression=None, exceptions=())
     """

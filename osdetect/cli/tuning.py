@@ -16,8 +16,10 @@ from osdetect.deploy.expired import expired_exceptions
 from osdetect.deploy.releases import Deployable
 from osdetect.detect.tuned import Tuned, tuned_rules
 from osdetect.documents.event import check_namespace
-from osdetect.errors import UsageError, Where
-from osdetect.tuning import settings
+from osdetect.errors import RuleError, UsageError, Where
+from osdetect.sigma.options import Pipeline
+from osdetect.sigma.tuning_reader import placed
+from osdetect.tuning import Tuning, settings
 from osdetect.vocabulary import ExitCode
 
 TuningFile = Annotated[
@@ -62,11 +64,18 @@ def _row(one: Tuned, today: date) -> tuple[str, ...]:
     return (one.title, one.what, f"{one.hits:,}", one.first, one.last, owner, expires, reason)
 
 
-def tuned(compiled: Sequence[CompiledRule], file: Path | None) -> tuple[CompiledRule, ...]:
+def tuned(
+    compiled: Sequence[CompiledRule], file: Path | None, pipeline: Pipeline | None = None
+) -> tuple[CompiledRule, ...]:
     """The rules with what a settings file says of them: what it says wins over what they say themselves, the rest stays.
 
+    Args:
+        compiled: the rules.
+        file: the settings file; None: there is none.
+        pipeline: what put the rules into the events' names; None for raw records.
+
     Raises:
-        UsageError: the file cannot be read, says what cannot be used, or names no rule.
+        UsageError: the file cannot be read, says what cannot be used, names no rule, or a field that the events lack.
     """
     if file is None:
         return tuple(compiled)
@@ -77,7 +86,7 @@ def tuned(compiled: Sequence[CompiledRule], file: Path | None) -> tuple[Compiled
         name = rule.id if rule.id in said else rule.title
         if name in said:
             found.add(name)
-            rules.append(rule.with_tuning(settings(said[name], rule.tuning)))
+            rules.append(rule.with_tuning(_placed(settings(said[name], rule.tuning), pipeline, file, name)))
         else:
             rules.append(rule)
     unknown = sorted(said.keys() - found)
@@ -88,6 +97,15 @@ def tuned(compiled: Sequence[CompiledRule], file: Path | None) -> tuple[Compiled
             where=_where(file, unknown[0]),
         )
     return tuple(rules)
+
+
+def _placed(tuning: Tuning, pipeline: Pipeline | None, file: Path, name: str) -> Tuning:
+    try:
+        return placed(tuning, pipeline)
+    except RuleError as lacking:
+        raise UsageError(
+            lacking.what, cause=lacking.cause, cure=lacking.cure, where=_where(file, name)
+        ) from None
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def wanted_rules(
         pipeline=chosen.pipeline,
     )
     compiled = compile_rules(rules, reading, no_cache=options.no_cache)
-    rules_tuned = tuned(compiled.compiled, options.tuning)
+    rules_tuned = tuned(compiled.compiled, options.tuning, chosen.pipeline)
     require_unexpired(rules_tuned)
     commit = commit_of(rules[0] if rules else folder("rules"))
     return Wanted(rules_tuned, chosen.dialect, options.shards, commit, compiled)

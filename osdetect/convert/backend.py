@@ -5,7 +5,7 @@ the text in each case (pySigma 1.x drops backslashes). So a rule's selections ar
 one; its condition, and selections that are not in the file, are pySigma's: filters have changed them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +21,7 @@ from osdetect.compiler import Compiled, compile_rule
 from osdetect.errors import RuleError
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import ReadOptions
+from osdetect.sigma.pipelines import paths_of
 from osdetect.sigma.read_again import read_again
 from osdetect.vocabulary import RULES_ALIAS
 
@@ -36,6 +37,9 @@ class _Given:
 
     def apply(self, rule: Any) -> Any:
         return self._steps.apply(rule)
+
+    def paths(self, fields: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        return paths_of(self.apply, fields)
 
 
 class OsdetectBackend(Backend):

@@ -111,7 +111,14 @@ def _condition_of_exception(old: RuleException, new: RuleException) -> Iterator[
 
 
 def _gathered(one: Suppression | None) -> str:
-    return f"one alert in {one.window_s} s for each {', '.join(one.group_by) or 'rule'}" if one else ""
+    if one is None:
+        return ""
+    fields = (_with_places(field, one.places(field)) for field in one.group_by)
+    return f"one alert in {one.window_s} s for each {', '.join(fields) or 'rule'}"
+
+
+def _with_places(field: str, paths: tuple[str, ...]) -> str:
+    return field if paths == (field,) else f"{field} ({', '.join(paths)})"
 
 
 def _excepted(one: RuleException | None) -> str:

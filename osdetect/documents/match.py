@@ -123,7 +123,7 @@ def group_of(
     namespace: str,
 ) -> Group:
     """The group of a match."""
-    values = tuple(_value(event, path) for path in suppression.group_by)
+    values = tuple(_value(event, suppression.places(field)) for field in suppression.group_by)
     start = None
     if happened is not None:
         passed = int((happened - _EPOCH).total_seconds())
@@ -217,6 +217,8 @@ def _digest(texts: Iterable[str]) -> str:
     return digest.hexdigest()[:40]
 
 
-def _value(event: Mapping[str, Any], path: str) -> str:
-    found = resolve(event, path)
-    return ", ".join(text_of(one) or "null" for one in found) if found else ""
+def _value(event: Mapping[str, Any], paths: Iterable[str]) -> str:
+    """What stands at the first of the paths that has more than null, else at the first that the event has."""
+    found = [values for path in paths if (values := resolve(event, path))]
+    said = next((one for one in found if any(value is not None for value in one)), found[0] if found else ())
+    return ", ".join(text_of(one) or "null" for one in said)

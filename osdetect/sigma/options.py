@@ -1,6 +1,6 @@
 """What reading rules depends on besides their files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -22,6 +22,10 @@ class Pipeline(Protocol):
 
     def apply(self, rule: Any) -> Any:
         """The rule (pySigma's) as the pipelines make it."""
+        ...
+
+    def paths(self, fields: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """Where events hold each of these fields of a CloudTrail record; a field that they lack is left out."""
         ...
 
 

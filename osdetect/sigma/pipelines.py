@@ -7,7 +7,7 @@ become a tree. What pySigma lets a pipeline do besides, running programs, fetchi
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,7 +22,7 @@ from sigma.processing.transformations import (
     NestedProcessingTransformation,
 )
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
-from sigma.types import SigmaExists, SigmaNull
+from sigma.types import SigmaExists, SigmaNull, SigmaString
 
 from osdetect.errors import RuleError, UsageError
 from osdetect.resources import folder
@@ -76,20 +76,7 @@ class Pipeline:
 
     def paths(self, fields: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Where events hold each of these fields of a CloudTrail record; a field that they lack is left out."""
-        return {name: found for name in fields if (found := self._path(name))}
-
-    def _path(self, name: str) -> tuple[str, ...]:
-        probe = SigmaRule.from_dict(
-            {
-                "title": name,
-                "logsource": {"product": "aws", "service": "cloudtrail"},
-                "detection": {"selection": {name: "text"}, "condition": "selection"},
-            }
-        )
-        try:
-            return tuple(item.field for item in _items(self.apply(probe)) if item.field)
-        except Refusal:
-            return ()
+        return paths_of(self.apply, fields)
 
     def _named(self) -> str:
         return f"the pipeline {', '.join(self.names)}"
@@ -107,6 +94,39 @@ class Pipeline:
             cause=f"{said} ({self._named()})",
             cure="leave the rule out, or deploy it with a pipeline that has the field: --pipeline FILE",
         )
+
+
+def paths_of(apply: Callable[[SigmaRule], SigmaRule], fields: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Where pipelines put each of these fields; a field that they refuse or drop is left out.
+
+    Args:
+        apply: puts a rule through them.
+        fields: of a CloudTrail record.
+    """
+    return {name: found for name in fields if (found := _path(apply, name))}
+
+
+_PROBED = "selection"
+"""Of the probe's detection: pipelines may add selections of their own."""
+
+
+def _path(apply: Callable[[SigmaRule], SigmaRule], name: str) -> tuple[str, ...]:
+    probe = SigmaRule.from_dict(
+        {
+            "title": "A rule that asks for one field",
+            "logsource": {"product": "aws", "service": "cloudtrail"},
+            "detection": {_PROBED: {"a": "text"}, "condition": _PROBED},
+        }
+    )
+    # The name as it is: pySigma would take what is behind a bar for modifiers.
+    probe.detection.detections[_PROBED] = SigmaDetection(
+        [SigmaDetectionItem(name, [], [SigmaString("text")])]
+    )
+    try:
+        found = apply(probe).detection.detections[_PROBED]
+    except (Refusal, theirs.SigmaError):
+        return ()
+    return tuple(item.field for item in _items_of([found]) if item.field)
 
 
 def _failed_at(
@@ -227,7 +247,11 @@ def _json_text(one: _Loaded) -> tuple[str, ...]:
 
 def _items(rule: SigmaRule) -> Iterator[SigmaDetectionItem]:
     """Every field item of the rule's detection, in its order."""
-    pending: list[SigmaDetection | SigmaDetectionItem] = list(reversed(rule.detection.detections.values()))
+    return _items_of(rule.detection.detections.values())
+
+
+def _items_of(detections: Iterable[SigmaDetection]) -> Iterator[SigmaDetectionItem]:
+    pending: list[SigmaDetection | SigmaDetectionItem] = list(reversed(tuple(detections)))
     while pending:
         one = pending.pop()
         if isinstance(one, SigmaDetectionItem):

@@ -101,7 +101,7 @@ def read_rule(
         filters=(),
         tree=tree,
         where=document.error("").where or document.source.where(),
-        tuning=rule_tuning(document),
+        tuning=rule_tuning(document, options.pipeline),
     )
     return rule, tuple(_warnings(document))
 

@@ -4,7 +4,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
+from osdetect.errors import RuleError
+from osdetect.sigma.options import Pipeline
 from osdetect.tuning import UNTUNED, Tuning, settings
 
 if TYPE_CHECKING:  # nobody who takes rules from the cache needs YAML
@@ -21,16 +24,23 @@ class ExceptionWords(msgspec.Struct, frozen=True):
     expires: date
 
 
-def rule_tuning(document: "Document") -> Tuning:
+def rule_tuning(document: "Document", pipeline: Pipeline | None) -> Tuning:
     """What a rule says of its own alerts.
 
+    Args:
+        document: the rule's.
+        pipeline: as that of `placed`.
+
     Raises:
-        RuleError: the attribute says something that it cannot.
+        RuleError: the attribute says something that it cannot, or names a field that the events lack.
     """
     if ATTRIBUTE not in document.data:
         return UNTUNED
     try:
-        return settings(document.data[ATTRIBUTE])
+        return placed(settings(document.data[ATTRIBUTE]), pipeline)
+    except RuleError as lacking:
+        at = (ATTRIBUTE, "suppress", "group_by")
+        raise document.error(lacking.what, at=at, cause=lacking.cause, cure=lacking.cure) from None
     except ValueError as error:
         raise document.error(
             "the attribute osdetect cannot be used",
@@ -38,6 +48,31 @@ def rule_tuning(document: "Document") -> Tuning:
             cause=str(error),
             cure="for example: osdetect: {mode: alert, suppress: {group_by: [userIdentity.arn], window: 1h}}",
         ) from None
+
+
+def placed(tuning: Tuning, pipeline: Pipeline | None) -> Tuning:
+    """The tuning with the paths at which events hold the fields that matches are gathered by.
+
+    Args:
+        tuning: as it was written; its fields are those of CloudTrail records.
+        pipeline: what puts rules into the events' names; None for raw records.
+
+    Raises:
+        RuleError: the events lack a field; it names no place.
+    """
+    if tuning.suppression is None or pipeline is None:
+        return tuning
+    fields = tuning.suppression.group_by
+    found = pipeline.paths(fields)
+    lacking = next((field for field in fields if field not in found), None)
+    if lacking is not None:
+        raise RuleError(
+            f"the field {lacking!r} is not in these events",
+            cause=f"suppress.group_by names it, and the pipeline {', '.join(pipeline.names)} has no place for it",
+            cure="group by other fields, or deploy it with a pipeline that has the field: --pipeline FILE",
+        )
+    moved = {field: paths for field, paths in found.items() if paths != (field,)}
+    return replace(tuning, suppression=replace(tuning.suppression, paths=moved))
 
 
 def filter_exception(document: "Document") -> ExceptionWords | None:

@@ -95,6 +95,20 @@ def test_a_pipeline_of_pysigma_is_applied() -> None:
     assert {part["field"] for part in json.loads(tree)["all"]} == {"aws.eventName", "aws.userAgent"}
 
 
+def test_what_a_rule_is_gathered_by_goes_through_it_too() -> None:
+    pipeline = ProcessingPipeline.from_dict(
+        {"transformations": [{"type": "field_name_prefix", "prefix": "aws."}]}
+    )
+    gathered = "osdetect: {suppress: {group_by: [userIdentity.arn], window: 1h}}\n"
+    rule = SigmaCollection.from_yaml(RULE.replace("|utf16le|base64offset|contains", "") + gathered)
+    (document,) = _converted(rule, "percolator", processing_pipeline=pipeline)
+    said = json.loads(document)["detection"]["tuning"]["suppression"]
+    assert (said["group_by"], said["paths"]) == (
+        ["userIdentity.arn"],
+        {"userIdentity.arn": ["aws.userIdentity.arn"]},
+    )
+
+
 def test_what_is_refused_is_told_or_collected() -> None:
     rule = SigmaCollection.from_yaml(
         RULE.replace("|utf16le|base64offset|contains", "").replace("CreateAccessKey", "36893488147419103232")

@@ -218,6 +218,23 @@ def test_pipelines_are_applied_in_the_order_of_their_priorities(tmp_path: Path) 
     assert loaded.digest == load_pipelines([first, "cloudtrail-ecs"]).digest
 
 
+def test_what_a_pipeline_adds_to_rules_is_no_place_of_a_field(tmp_path: Path) -> None:
+    adding = written(
+        tmp_path,
+        "transformations:\n"
+        "- {type: field_name_mapping, mapping: {eventName: [call, act]}}\n"
+        "- {type: add_condition, conditions: {dataset: cloudtrail}}\n",
+    )
+    found = load_pipelines([adding]).paths(["eventName", "errorCode"])
+    assert found == {"eventName": ("call", "act"), "errorCode": ("errorCode",)}
+
+
+def test_any_text_can_be_asked_for_as_a_field() -> None:
+    odd = ["userIdentity.arn|re", "a|no_such_modifier", "x" * 400, " ", "*"]
+    assert load_pipelines(["cloudtrail-ecs"]).paths(odd) == {}
+    assert load_pipelines(["cloudtrail-raw"]).paths(odd) == {name: (name,) for name in odd}
+
+
 def test_the_pipelines_of_installed_plugins_are_found_by_name() -> None:
     loaded = load_pipelines(["dummy_test"])  # pySigma brings it along for its own tests
     assert loaded.names == ("dummy_test",)
