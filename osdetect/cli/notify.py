@@ -211,9 +211,11 @@ def _each_in_a_thread(
 
 
 def _once(ended: _Ended, work: ChannelWork) -> None:
-    told = work.make_pass()
-    ended.told.append(told)
-    ended.dead += told.dead
+    def note(told: Told) -> None:
+        ended.told.append(told)
+        ended.dead += told.dead
+
+    note(work.make_pass(note))
 
 
 class _Going(msgspec.Struct, frozen=True):
@@ -242,7 +244,8 @@ class _Going(msgspec.Struct, frozen=True):
 
     def _keep(self, work: ChannelWork) -> None:
         watcher = _Watching(self.log, work.name, self.ended, self.healths[work.name], self.schedule)
-        keep_passing(self.schedule, work.make_pass, watcher=watcher, stop=self.asked, clock=_now)
+        make_pass = partial(work.make_pass, watcher.pass_cut_short)
+        keep_passing(self.schedule, make_pass, watcher=watcher, stop=self.asked, clock=_now)
 
     def _failed(self, name: str, error: OsdetectError) -> None:
         self.ended.errors[name] = error
@@ -263,12 +266,17 @@ class _Watching(msgspec.Struct, frozen=True):
     def pass_ended(self, report: Told, seconds: float) -> None:
         """A line if something was done, or could not be."""
         self.health.passed(self.schedule.wait_s(_now()))
+        self._tell("pass ended", report, seconds=round(seconds, 3))
+
+    def pass_cut_short(self, report: Told) -> None:
+        """The same of a pass that did not come to its end; `pass_failed` may follow."""
+        self._tell("pass cut short", report)
+
+    def _tell(self, what: str, report: Told, **more: float) -> None:
         self.ended.dead.extend(report.dead)
         if report.taken_in or report.messages or report.dead or report.unreached:
             lost = bool(report.dead or report.unreached)
-            (self.log.warning if lost else self.log.info)(
-                "pass ended", **report.to_json(), seconds=round(seconds, 3)
-            )
+            (self.log.warning if lost else self.log.info)(what, **report.to_json(), **more)
 
     def pass_failed(self, error: ClusterUnavailable, seconds: float, pause_s: float) -> None:
         """A line."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from osdetect.cluster import Cluster
+from osdetect.errors import ClusterError, ClusterUnavailable
 from osdetect.follow import shards_of
 from osdetect.notify.collect import Collector
 from osdetect.notify.form import Link, Outbox
@@ -53,10 +54,14 @@ class ChannelWork:
         self._collector = Collector.made(cluster, name, channel, around.worker, around.clock)
         self._teller = Teller(cluster, channel, send, around.worker, around.clock, around.chance, around.link)
 
-    def make_pass(self) -> Told:
+    def make_pass(self, on_unfinished: Callable[[Told], object] = bool) -> Told:
         """Take in what is new and tell what is due.
 
+        Args:
+            on_unfinished: told what was done by a pass that an error ends while it tells.
+
         Raises:
+            ClusterUnavailable: some alerts could not be read; the others were told of.
             ClusterError: the cluster did not do its part; the next pass goes on from there.
         """
         channel, around = self._channel, self._around
@@ -71,8 +76,19 @@ class ChannelWork:
             now=around.clock(),
         )
         told = Told(self.name)
-        told.taken_in = self._collector.collect(shards, standing, around.stop)
-        outbox = Outbox.now(self._cluster, channel.namespace)
-        if outbox is not None:
-            self._teller.tell(outbox, standing, told, around.stop)
+        told.taken_in, missed = self._collector.collect(shards, standing, around.stop)
+        try:
+            outbox = Outbox.now(self._cluster, channel.namespace)
+            if outbox is not None:
+                self._teller.tell(outbox, standing, told, around.stop)
+            _require_none(missed)
+        except BaseException:
+            on_unfinished(told)
+            raise
         return told
+
+
+def _require_none(missed: Mapping[str, ClusterError]) -> None:
+    """Alerts that cannot be read now fail the pass, after the others were told of."""
+    for index, error in missed.items():
+        raise ClusterUnavailable(f"the alerts of {index} cannot be read", cause=str(error), cure=error.cure)

@@ -1,14 +1,14 @@
 """New alerts become entries of the outbox, and then the cursor moves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from osdetect.cluster import Cluster
-from osdetect.errors import ClusterUnavailable
-from osdetect.follow import Follower, Held, Shard, StoredEvent, Waiting, Wanted, make_visible, pages, reached
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable, IndexAway, IndexRefused
+from osdetect.follow import Follower, Held, Shard, StoredEvent, Waiting, Wanted, pages, reached, unseen
 from osdetect.notify.outbox import Entry
 from osdetect.notify.settings import Channel
 from osdetect.notify.standing import Standing
@@ -40,15 +40,30 @@ class Collector(msgspec.Struct, frozen=True):
         )
         return cls(cluster, name, channel, follower)
 
-    def collect(self, shards: Sequence[Shard], standing: Standing, stop: Callable[[], bool]) -> int:
-        """Take in the alerts that are new in the shards; how many entries were made.
+    def collect(
+        self, shards: Sequence[Shard], standing: Standing, stop: Callable[[], bool]
+    ) -> tuple[int, Mapping[str, ClusterError]]:
+        """Take in the alerts that are new in the shards: how many entries were made, and which indices cannot be read now, and why.
 
         Raises:
+            ClusterRefused: none of them can.
             ClusterError: the rest is taken in by the next pass.
         """
-        waiting = [one for one in self.follower.look(shards) if one.behind]
-        make_visible(self.cluster, (one.shard for one in waiting))
-        return sum(self._shard(one, standing, stop) for one in waiting if not stop())
+        made, waiting = 0, [one for one in self.follower.look(shards) if one.behind]
+        missed = unseen(self.cluster, (one.shard for one in waiting))
+        for one in waiting:
+            if one.shard.index in missed or stop():
+                continue
+            try:
+                made += self._shard(one, standing, stop)
+            except (IndexRefused, IndexAway) as error:
+                missed[one.shard.index] = error
+        if missed:
+            self.cluster.require_answer()
+        refused = [error for error in missed.values() if isinstance(error, ClusterRefused)]
+        if refused and len(refused) == len({one.shard.index for one in waiting}):
+            raise refused[0]
+        return made, missed
 
     def _shard(self, waiting: Waiting, standing: Standing, stop: Callable[[], bool]) -> int:
         made = 0

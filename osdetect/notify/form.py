@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Version
-from osdetect.errors import ClusterRefused
+from osdetect.errors import ClusterRefused, ClusterUnavailable
 from osdetect.follow import Shard, Wanted, make_visible, pages, shards_of
 from osdetect.notify.message import EXAMPLES, LISTED_IDS, Key, Message, example, iso, lost_example, spread
 from osdetect.notify.outbox import ENTRY, Entry, Lane, Outgoing, outbox_index
@@ -16,6 +16,10 @@ from osdetect.notify.outbox import ENTRY, Entry, Lane, Outgoing, outbox_index
 _BUCKETS = 1_000
 Link = Callable[[Mapping[str, Any]], str]
 """The link to an alert's event, for an alert's `_source`; empty: none."""
+
+
+class AlertsAway(ClusterUnavailable):
+    """The alerts of one message cannot be read now: their index may be closed, or without a primary. The cluster is there."""
 
 
 class Behind(msgspec.Struct, frozen=True):
@@ -119,7 +123,8 @@ def formed(outbox: Outbox, behind: Behind, now: datetime, link: Link) -> Lane:
     """The lane with its next message on the way; it is not written yet.
 
     Raises:
-        ClusterError: the entries cannot be read.
+        AlertsAway: the entries can be read, and the alerts that the message shows cannot.
+        ClusterError: the entries cannot be read, or the cluster is away.
     """
     lane = behind.lane
     key, count = Key(lane.channel), 0
@@ -153,7 +158,11 @@ def formed(outbox: Outbox, behind: Behind, now: datetime, link: Link) -> Lane:
 
 
 def _examples(cluster: Cluster, entries: Sequence[Entry], link: Link) -> Iterator[dict[str, Any]]:
-    stored = cluster.read_documents((entry.index, entry.id) for entry in entries)
+    try:
+        stored = cluster.read_documents((entry.index, entry.id) for entry in entries)
+    except ClusterUnavailable as error:
+        cluster.require_answer()
+        raise AlertsAway(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
     for entry, found in zip(entries, stored, strict=True):
         if found.get("found"):
             yield example(entry.id, entry.index, found["_source"], link(found["_source"]))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from osdetect.cluster import Cluster
 from osdetect.follow import reached
 from osdetect.notify import letters, standing
-from osdetect.notify.form import Behind, Link, Outbox, formed
+from osdetect.notify.form import AlertsAway, Behind, Link, Outbox, formed
 from osdetect.notify.message import Message, iso
 from osdetect.notify.outbox import Lane, write_lane
 from osdetect.notify.outcome import Later, Never, Outcome, Sent, pause_s
@@ -64,26 +64,40 @@ class Teller(msgspec.Struct, frozen=True):
     def tell(self, outbox: Outbox, now_standing: Standing, told: Told, stop: Callable[[], bool]) -> None:
         """Send what is due, messages that were tried least first, until the receiver cannot be reached.
 
-        A message that always fails is tried behind the others: it holds up none.
+        A message that always fails is tried behind the others: it holds up none. Nor does a rule whose alerts cannot be
+        read now: it waits for the next pass.
 
         Raises:
+            AlertsAway: the alerts of a rule could not be read; the other rules had their turn.
             ClusterError: the cluster did not take a mark; what was sent since is sent again, with the same key.
         """
         lanes = [behind for behind in outbox.lanes(told.channel) if behind.lane.going or behind.waits]
         lanes.sort(key=_order)
         told.waiting = len(lanes)
+        away: AlertsAway | None = None
         for behind in lanes:
             if stop() or told.unreached:
-                return
+                break
             if now_standing.rests(self.clock()):
                 told.unreached = f"it rests until {now_standing.rests_until}: {now_standing.why}"
-                return
-            lane = self._going(outbox, behind)
+                break
+            try:
+                lane = self._going(outbox, behind)
+            except AlertsAway as error:
+                away = away or error
+                continue
             if lane is not None:
                 now_standing = self._lane(outbox.namespace, lane, now_standing, told)
+        if away is not None:
+            raise away
 
     def _going(self, outbox: Outbox, behind: Behind) -> Lane | None:
-        """The lane with a message that this worker has claimed; None when nothing is due, or another was faster."""
+        """The lane with a message that this worker has claimed; None when nothing is due, or another was faster.
+
+        Raises:
+            AlertsAway: see `formed`.
+            ClusterError: the lane could not be read or claimed.
+        """
         now, lane = self.clock(), behind.lane
         if lane.going is None:
             if not lane.open_at(now, self.channel.digest_s):

@@ -14,6 +14,7 @@ from osdetect.cluster import Cluster
 from osdetect.vocabulary import ExitCode
 from tests.alerts.material import NAMESPACE, alert_id
 from tests.cli.conftest import Osdetect, start
+from tests.faults.proxy import Asked, Cut, Fault, FaultProxy
 from tests.notify.material import put_of_rule
 from tests.notify.receiver import Answer, Receiver
 
@@ -121,6 +122,63 @@ def test_it_goes_on_until_it_is_asked_to_stop(
         "notifier stopped",
     ]
     assert any(line.get("channel") == "away" and line.get("unreached") for line in lines)
+
+
+class _AwayAfterADeadLetter:
+    """Lets everything through until a message was given up; away from the next look at alerts on, until told to come back."""
+
+    def __init__(self) -> None:
+        self.buried = self.away = self.back = False
+
+    def __call__(self, asked: Asked) -> Fault | None:
+        self.buried = self.buried or "/osdetect-deadletter-" in asked.path
+        self.away = self.away or (self.buried and asked.path == "/_mget")
+        return Cut() if self.away and not self.back else None
+
+
+def test_a_message_given_up_in_a_pass_that_fails_later_is_told(
+    cluster: Cluster, receiver: Receiver, osdetect: Osdetect, settings: Callable[[str], Path]
+) -> None:
+    put_of_rule(cluster, [1], "one")
+    put_of_rule(cluster, [2], "two")
+    receiver.answers = [Answer(404, (), b"no such hook")]
+    file = settings(_hook("soc", receiver.url))
+    with FaultProxy(cluster.url, _AwayAfterADeadLetter()) as proxy:
+        at = ("-n", NAMESPACE, "--url", proxy.url, "--output", "json")
+        ran = osdetect("notify", "run", "--once", "--channels", file, *at)
+    assert ran.status == ExitCode.CLUSTER
+    assert "dead letter: soc: a message was given up" in ran.err
+    assert "no such hook" in ran.err
+    (told,) = json.loads(ran.out)["channels"]
+    assert (told["channel"], told["messages_sent"], told["rules_waiting"]) == ("soc", 0, 1)
+    assert ["404" in why for why in told["dead_letters"]] == [True]
+
+
+def test_it_ends_with_a_loss_also_if_the_pass_that_lost_it_failed(
+    cluster: Cluster, receiver: Receiver, settings: Callable[[str], Path]
+) -> None:
+    put_of_rule(cluster, [1], "one")
+    put_of_rule(cluster, [2], "two")
+    receiver.answers = [Answer(404, (), b"no such hook")]
+    file, choose = settings(_hook("soc", receiver.url)), _AwayAfterADeadLetter()
+    with FaultProxy(cluster.url, choose) as proxy:
+        process = start(
+            *("notify", "run", "--every", "1s", "--channels", file, "-n", NAMESPACE, "--url", proxy.url),
+            OSDETECT_RETRY_FOR_S="0",
+        )
+        try:
+            _until(lambda: choose.away and proxy.asked[-1].path != "/_mget", process)  # the pass failed
+            choose.back = True
+            _until(lambda: len(receiver.got) == 2, process)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == ExitCode.LOSS, err
+    lines = [json.loads(line) for line in err.splitlines()]
+    (lost,) = [line for line in lines if line.get("dead_letters") and line.get("channel")]
+    assert (lost["event"], lost["level"], len(lost["dead_letters"])) == ("pass cut short", "warning", 1)
+    assert (lines[-1]["event"], lines[-1]["dead_letters"]) == ("notifier stopped", 1)
 
 
 def _until(true: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
