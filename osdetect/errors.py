@@ -146,3 +146,7 @@ class ClusterUnavailable(ClusterError):
     """The cluster did not answer or is overloaded; asking again may succeed."""
 
     transient = True
+
+
+class IndexAway(ClusterUnavailable):
+    """The same when one index was asked for what it holds: the cluster may be there for others (`Cluster.require_answer`)."""

@@ -10,7 +10,7 @@ from osdetect.cli.connect import connect
 from osdetect.cli.detect import LeaseS, Target
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_json, progress_bar, say
-from osdetect.cli.run_output import print_run
+from osdetect.cli.run_output import print_run, print_unfinished
 from osdetect.cli.times import instant
 from osdetect.detect import DetectOptions
 from osdetect.detect.backfill import Backfill, BackfillOptions
@@ -91,7 +91,7 @@ def backfill(
             say("nothing to judge by: no deployed rule is new")
             return ExitCode.OK
         with progress_bar("Judging the past") as tell:
-            report = job.run(uuid.uuid4().hex, tell)
+            report = job.run(uuid.uuid4().hex, tell, print_unfinished)
     if output is OutputFormat.JSON:
         print_json({"job": job.job, "waited_s": round(job.waited_s, 1), **report.to_json()})
         return ExitCode.LOSS if report.lossy else ExitCode.OK

@@ -18,7 +18,7 @@ from osdetect.cli.connect import connect
 from osdetect.cli.connected import connected
 from osdetect.cli.options import NAMESPACE, CaCerts, Insecure, Namespace, Output, Url
 from osdetect.cli.output import OutputFormat, print_json, progress_bar, say
-from osdetect.cli.run_output import print_run
+from osdetect.cli.run_output import print_run, print_unfinished
 from osdetect.cli.signals import Asked, asked_by_signals
 from osdetect.cli.tended import Tended
 from osdetect.cli.times import instant
@@ -215,7 +215,7 @@ def _once(
 ) -> int:
     started = _now()
     try:
-        report = run_once(Detector(cluster, options, _now), asked, on_unfinished=_say_unfinished)
+        report = run_once(Detector(cluster, options, _now), asked, on_unfinished=print_unfinished)
     except PassStopped:
         return ExitCode.INTERRUPTED
     except ClusterUnavailable:
@@ -230,17 +230,6 @@ def _once(
     status = _report(report, output)
     mark_pass(cluster, PassMark(options.namespace, options.watched(), _now(), report.id, this_worker(), 0.0))
     return status
-
-
-def _say_unfinished(report: RunReport) -> None:
-    counts = report.counts
-    if not report.idle:
-        alerts, lost = (
-            counts.alerts_created + counts.groups_created,
-            counts.deadlettered + counts.deadlettered_owed,
-        )
-        said = f"{counts.events:,} events judged, {alerts:,} new alerts, {lost:,} dead letters"
-        say(f"note: the pass was cut short: {said}; the next one goes on from there")
 
 
 class _Daemon(msgspec.Struct, frozen=True):
@@ -303,6 +292,7 @@ class _Daemon(msgspec.Struct, frozen=True):
                 stop=self.asked,
                 clock=_now,
                 again_soon=lambda report: report.again_soon,
+                look_again_s=lambda report: report.look_again_s,
             )
         except OsdetectError as error:
             said = {"what": error.what, "cause": error.cause, "cure": error.cure}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from osdetect.cli.output import print_error, write_line
+from osdetect.cli.output import print_error, say, write_line
 from osdetect.detect import RunReport
 from osdetect.vocabulary import ExitCode
 
@@ -15,6 +15,16 @@ def print_run(report: RunReport) -> int:
         print_error(missing, word="not judged")
     write_line("; ".join((_judged(report), *_more(report))))
     return ExitCode.LOSS if report.lossy else ExitCode.OK
+
+
+def print_unfinished(report: RunReport) -> None:
+    """Say what a run did that was cut short, if it did anything."""
+    counts = report.counts
+    if not report.idle:
+        alerts = counts.alerts_created + counts.groups_created
+        lost = counts.deadlettered + counts.deadlettered_owed
+        said = f"{counts.events:,} events judged, {alerts:,} new alerts, {lost:,} dead letters"
+        say(f"note: it was cut short: {said}; the next run goes on from there")
 
 
 def _judged(report: RunReport) -> str:

@@ -124,6 +124,7 @@ def _show(found: Status, problems: tuple[str, ...]) -> None:
         ("without a cursor", found.gaps.without_cursor),
         ("closed", found.gaps.closed),
         ("with a shard without a primary", found.gaps.without_primary),
+        ("that cannot be searched", found.gaps.not_counted),
         ("deleted, with a cursor left", found.gaps.of_deleted),
     ):
         if indices:

@@ -74,8 +74,7 @@ class Tended:
             if self._count_lag:
                 cursors = seen_cursors(self._cluster, namespace)
                 shards = shards_of(self._cluster, target)
-                counted, _ = lags(self._cluster, target, shards, cursors, now)  # the pass named the others
-                self._metrics.shards(counted)
+                self._metrics.shards(lags(self._cluster, target, shards, cursors, now))
         except ClusterError as error:
             self._log.warning("pass not marked", what=error.what, cause=error.cause)
 

@@ -120,6 +120,14 @@ class Cluster:
         """
         self._hurried, self._pause = asked, wait
 
+    def require_answer(self) -> None:
+        """Ask the cluster for its name, once: what was not answered then is a matter of what was asked.
+
+        Raises:
+            ClusterError: it does not answer at all.
+        """
+        self.request("GET", "/", repeat=False)
+
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()

@@ -28,7 +28,7 @@ from osdetect.detect.report import Counts, RunReport
 from osdetect.detect.run import require_templates, store_cut_short, store_run
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterBusy, ClusterError, IndexRefused, UsageError
+from osdetect.errors import ClusterBusy, ClusterError, IndexAway, IndexRefused, UsageError
 from osdetect.follow import Held, Shard, Waiting, Wanted, number_of, shards_of
 
 _LOOK_S = 2.0
@@ -104,16 +104,22 @@ class Backfill:
         self._others: set[str] = set()
         """Ids of cursors of shards that other workers of the job ended."""
         self._refused: dict[str, ClusterError] = {}
-        """Indices that the cluster does not let be read, and why."""
+        """Indices that the cluster does not let be read, or that do not answer, and why."""
         self.waited_s = 0.0
         """How long the live loop was let go first, in seconds."""
 
-    def run(self, run_id: str, on_progress: Callable[[int, int], None]) -> RunReport:
+    def run(
+        self,
+        run_id: str,
+        on_progress: Callable[[int, int], None],
+        on_unfinished: Callable[[RunReport], object] = bool,
+    ) -> RunReport:
         """Judge what the job has not judged yet, and wait for what other workers of the job are at.
 
         Args:
             run_id: the run's name; it goes into its alerts.
             on_progress: called with sequence numbers passed and sequence numbers to pass, over all shards.
+            on_unfinished: told what was done by a run that an error or a signal ends before its end.
 
         Raises:
             ClusterBusy: the job is to begin anew while another worker is at it.
@@ -138,6 +144,7 @@ class Backfill:
             self._to_the_end(work, shards)
         except BaseException as error:
             report = self._report(run_id, shards, not_judged)
+            on_unfinished(report)
             store_cut_short(
                 error, self._cluster, self._detect, report, started, self._clock(), purpose=_PURPOSE
             )
@@ -200,6 +207,8 @@ class Backfill:
 
         Raises:
             IndexRefused: nothing can.
+            IndexAway: the same.
+            ClusterUnavailable: the cluster is away.
         """
         judge = partial(self._go_on, partial(self._judge, work))
 
@@ -208,7 +217,8 @@ class Backfill:
                 return False
             try:
                 return self._follower.hold(one, judge)
-            except IndexRefused as error:
+            except (IndexRefused, IndexAway) as error:
+                self._cluster.require_answer()
                 self._refused[one.shard.index] = error
                 if self._refused.keys() >= {shard.index for shard in shards}:
                     raise
@@ -225,7 +235,7 @@ class Backfill:
 
     def _go_on(self, work: Callable[[Held], None], held: Held) -> None:
         """Do the work, and what the last worker at the shard may have left half done."""
-        settled = go_on(self._cluster, self._detect.namespace, held, work)
+        settled = go_on(self._cluster, self._detect.namespace, held, work, clock=self._clock)
         self._counts += settled
 
     def _behind(self, shards: Sequence[Shard]) -> list[Waiting]:

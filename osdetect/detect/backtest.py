@@ -86,7 +86,7 @@ class BacktestReport(msgspec.Struct, frozen=True):
     """Matches of events without a usable time: they may be in the span or not."""
     unjudged: int
     not_read: tuple[ClusterError, ...]
-    """Indices that cannot be read now, or not whole: nothing of them is in the figures."""
+    """Indices that cannot be read now, or not whole: not all of them is in the figures."""
     unreadable: tuple[RuleError, ...]
     """Deployed rules that cannot be read: they count as making no alert, as they do for the detector."""
     cut: bool

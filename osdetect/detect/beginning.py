@@ -14,7 +14,9 @@ _NONE = -1
 
 
 def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
-    """The sequence number before the shard's first event of that time or later; its checkpoint when there is none up to there.
+    """The sequence number before the shard's first event of that time or later, or of a time that cannot be told.
+
+    Its checkpoint when there is none up to there.
 
     What is above the checkpoint may be seen already, and events with smaller numbers not yet. Events that stand behind it
     are judged whatever their time: one that comes late is not passed over.
@@ -32,9 +34,11 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
             cause=f"none of its fields {' and '.join(_TIMES)} is of type date",
             cure="leave out --since: judging begins at the first event",
         )
+    then = [{"range": {path: {"gte": since.isoformat()}}} for path in times]
+    undated = {"bool": {"must_not": [{"exists": {"field": path}} for path in times]}}
     body: dict[str, Any] = {
         "size": 1,
-        "query": {"range": {times[0]: {"gte": since.isoformat()}}},
+        "query": {"bool": {"should": [*then, undated], "minimum_should_match": 1}},
         "sort": [{"_seq_no": "asc"}],
         "seq_no_primary_term": True,
         "_source": False,

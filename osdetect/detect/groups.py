@@ -12,7 +12,7 @@ import msgspec
 
 from osdetect.cluster import Cluster, ItemOutcome, Version, create_action, refresh, replace_action
 from osdetect.documents.match import Counted
-from osdetect.errors import ClusterRefused, ClusterUnavailable
+from osdetect.errors import ClusterUnavailable, IndexRefused
 
 _TOGETHER = 500
 _ATTEMPTS = 30
@@ -27,6 +27,13 @@ class Touched(msgspec.Struct, frozen=True):
     match_index: str
     alert: Mapping[str, Any]
     """The alert's source, should there be none yet; without what is counted."""
+    place: tuple[int, str, str] | None = None
+    """That of the event that touched it first, if it is being judged."""
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """As a dead letter keeps it."""
+        return self.alert
 
     @property
     def said(self) -> Mapping[str, Any]:
@@ -35,31 +42,46 @@ class Touched(msgspec.Struct, frozen=True):
         return said
 
 
-def settle(cluster: Cluster, touched: Iterable[Touched]) -> tuple[int, int]:
-    """Make the groups' alerts say what their stored matches say; how many alerts are new, and how many were there.
+class Settled(msgspec.Struct, frozen=True):
+    """What became of groups' alerts."""
+
+    created: int = 0
+    there: int = 0
+    refused: tuple[tuple[Touched, ItemOutcome], ...] = ()
+    """Alerts that the cluster refuses for what they hold."""
+
+    def __add__(self, other: "Settled") -> "Settled":
+        return Settled(
+            self.created + other.created, self.there + other.there, (*self.refused, *other.refused)
+        )
+
+
+def settle(cluster: Cluster, touched: Iterable[Touched]) -> Settled:
+    """Make the groups' alerts say what their stored matches say.
 
     Raises:
+        IndexRefused: the cluster takes no alert there, whatever it holds.
         ClusterError: it could not be done; doing it again is harmless.
     """
     by_index: dict[str, list[Touched]] = {}
     for one in touched:
         by_index.setdefault(one.match_index, []).append(one)
-    created = there = 0
+    settled = Settled()
     for index, groups in by_index.items():
         refresh(cluster, index)
         left = iter(groups)
         while part := list(islice(left, _TOGETHER)):
-            new, old = _settled(cluster, index, part)
-            created, there = created + new, there + old
-    return created, there
+            settled += _settled(cluster, index, part)
+    return settled
 
 
-def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> tuple[int, int]:
-    """Until each alert is written over the version that was read; how many are new, and how many were there.
+def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> Settled:
+    """Until each alert is written over the version that was read.
 
     A group without matches has no alert and is neither: they were deleted meanwhile, or belong to another one already.
     """
     created, empty, waiting = 0, 0, list(groups)
+    refused: list[tuple[Touched, ItemOutcome]] = []
     for _ in range(_ATTEMPTS):
         # In this order: what is counted after the alert was read is no less than what the alert says.
         stored = _stored(cluster, waiting)
@@ -68,15 +90,17 @@ def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> tuple[i
         actions = [_action(one, stored.get(one.id), told.get(one.id)) for one in waiting]
         sent = [(one, action) for one, action in zip(waiting, actions, strict=True) if action is not None]
         outcomes = cluster.bulk([action for _, action in sent]) if sent else ()
-        _require_written(outcomes)
         done = zip(sent, outcomes, strict=True)
         waiting = []
         for (one, _), outcome in done:
             created += outcome.created and one.id not in stored
             if outcome.exists:
                 waiting.append(one)
+            elif outcome.failed:
+                _require_space(one, outcome)
+                refused.append((one, outcome))
         if not waiting:
-            return created, len(groups) - created - empty
+            return Settled(created, len(groups) - created - empty - len(refused), tuple(refused))
         refresh(cluster, index)
     raise ClusterUnavailable(
         f"the alert {waiting[0].id} is written by others all the time",
@@ -110,14 +134,18 @@ def _stored(cluster: Cluster, groups: Sequence[Touched]) -> dict[str, tuple[str,
     }
 
 
-def _require_written(outcomes: Sequence[ItemOutcome]) -> None:
-    failed = next((outcome for outcome in outcomes if outcome.failed), None)
-    if failed is not None:
-        raise ClusterRefused(
-            "the alert of a group could not be stored",
-            cause=f"{failed.error_type}: {failed.reason}",
-            cure="run the command again when that is mended: it goes on from the same place",
-        )
+def _require_space(one: Touched, outcome: ItemOutcome) -> None:
+    if not outcome.blames_document:
+        raise no_space(one.alert_index, outcome)
+
+
+def no_space(index: str, outcome: ItemOutcome) -> IndexRefused:
+    """What is wrong when an alert was refused, and not for what it holds: later ones would be too, so none is a dead letter."""
+    return IndexRefused(
+        f"the cluster does not take alerts into {index}",
+        cause=f"{outcome.error_type}: {outcome.reason}",
+        cure="mend that: judging goes on from the same place",
+    )
 
 
 def _counted(cluster: Cluster, index: str, groups: Sequence[Touched]) -> dict[str, Counted]:

@@ -22,7 +22,7 @@ from osdetect.detect.watched import Target
 from osdetect.documents.dialect import RAW, Dialect
 from osdetect.documents.match import Why
 from osdetect.documents.told import RunReference, happened_at
-from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
+from osdetect.errors import ClusterError, ClusterUnavailable, IndexAway, IndexRefused
 from osdetect.follow import Readable, Shard, StoredEvent, Together, Wanted, date_fields, pages
 from osdetect.tuning import Tuning
 from osdetect.vocabulary import UNDATED
@@ -111,7 +111,7 @@ class Hunt:
         """Matches that an exception is for."""
         self.unjudged: list[Unjudged] = []
         self.not_read: tuple[ClusterError, ...] = ()
-        """Indices that cannot be read now, or not whole: nothing of them is."""
+        """Indices that cannot be read now, or not whole, and why: not all of them is in the figures."""
 
     def alerts(self, on_progress: Callable[[int, int], None]) -> Iterator[Alert]:
         """What the rules would have alerted on, each once, shard by shard.
@@ -149,7 +149,8 @@ class Hunt:
                     yield from self._window(wanted, by_search=plans[shard.index][1])
                     passed += wanted.upto - wanted.after
                     on_progress(passed, total)
-            except IndexRefused as error:
+            except (IndexRefused, IndexAway) as error:
+                self._cluster.require_answer()
                 refused[shard.index] = error
                 if refused.keys() >= {one.index for one in shards}:
                     raise
@@ -177,11 +178,12 @@ class Hunt:
         together = Together(self._cluster, wanted, self._searches)
         try:
             yield from self._read(together.pages())
-        except ClusterRefused:  # this way alone: the rest is read instead
+        except ClusterError as error:  # this way alone: the rest is read instead
+            patient = not isinstance(error, ClusterUnavailable)
             self.unsearched = tuple(dict.fromkeys((*self.unsearched, wanted.shard.index)))
             left = (
                 tuple(event for event in page if event.at.place not in together.given)
-                for page in pages(self._cluster, wanted)
+                for page in pages(self._cluster, wanted, patient=patient)
             )
             yield from self._read(left)
 

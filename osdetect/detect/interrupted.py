@@ -6,10 +6,12 @@ looks for such matches first, and now and then somebody does for shards that are
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from osdetect.cluster import Cluster, every_page, refresh
 from osdetect.detect.groups import Touched, settle
+from osdetect.detect.losses import store_dead_letters
 from osdetect.detect.report import Counts
 from osdetect.documents.match import Why, lone_alert
 from osdetect.follow import Held, Wanted, pages
@@ -20,7 +22,10 @@ _Match = tuple[Mapping[str, Any], str]
 """Its `_source`, and its index."""
 
 
-def go_on(cluster: Cluster, namespace: str, held: Held, work: Callable[[Held], None]) -> Counts:
+Clock = Callable[[], datetime]
+
+
+def go_on(cluster: Cluster, namespace: str, held: Held, work: Callable[[Held], None], clock: Clock) -> Counts:
     """Do the work on a shard, and what the last worker at it may have left half done; what was done of the latter.
 
     Raises:
@@ -30,7 +35,7 @@ def go_on(cluster: Cluster, namespace: str, held: Held, work: Callable[[Held], N
     if not held.interrupted:
         work(held)
         return Counts()
-    left = Interrupted(cluster, namespace, held)
+    left = Interrupted(cluster, namespace, held, clock)
     counts = left.settle_gone()
     work(held)
     return counts + left.settle()
@@ -39,8 +44,9 @@ def go_on(cluster: Cluster, namespace: str, held: Held, work: Callable[[Held], N
 class Interrupted:
     """The matches of events behind a shard's cursor as it is taken up. They are read page by page: they may be many."""
 
-    def __init__(self, cluster: Cluster, namespace: str, held: Held) -> None:
-        self._cluster, self._shard = cluster, held.shard
+    def __init__(self, cluster: Cluster, namespace: str, held: Held, clock: Clock) -> None:
+        self._cluster, self._namespace, self._clock = cluster, namespace, clock
+        self._shard = held.shard
         self._pattern = f"{MATCHES_PREFIX}{namespace}-*"
         self._after = min((held.cursor.seq_no, *(one.after for one in held.cursor.owed)))
         self._upto: int | None = None
@@ -78,8 +84,9 @@ class Interrupted:
             touched[match["group"]] = Touched(
                 match["group"], f"{ALERTS_PREFIX}{month}", index, lone_alert(match)
             )
-        created, _ = settle(self._cluster, touched.values())
-        return Counts(groups_created=created)
+        settled = settle(self._cluster, touched.values())
+        store_dead_letters(self._cluster, self._namespace, settled.refused, [], self._clock())
+        return Counts(groups_created=settled.created, deadlettered_owed=len(settled.refused))
 
     def _there(self, events: Sequence[tuple[int, str]]) -> frozenset[tuple[int, str]]:
         """Those of them, in order of their numbers, that are in the shard as they were; one that was overwritten has another number."""

@@ -41,7 +41,7 @@ class Withheld(msgspec.Struct, frozen=True):
     group: Group | None = None
     """The group whose alert it belongs to."""
     alert: dict[str, Any] | None = None
-    """That alert's source, if it is the first of the group."""
+    """That alert's source, should there be none yet; without what is counted."""
 
 
 class Unjudged(msgspec.Struct, frozen=True):

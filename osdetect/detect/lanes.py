@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
-from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
@@ -16,16 +15,17 @@ from osdetect.detect.flood import Flood
 from osdetect.detect.in_process import Candidate
 from osdetect.detect.interrupted import Interrupted, go_on
 from osdetect.detect.judge import Alert, Withheld, judge
-from osdetect.detect.methods import Batch, Finder
+from osdetect.detect.methods import SMALLEST_WINDOW, Batch, Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release
 from osdetect.detect.report import Counts
 from osdetect.detect.schedule import LONGEST_PAUSE_S
 from osdetect.detect.storing import Storing
+from osdetect.detect.turns import Turns
 from osdetect.detect.watched import Target, require_some
 from osdetect.documents.state import Owed
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterError, ClusterUnavailable, IndexRefused
+from osdetect.errors import ClusterError, ClusterUnavailable, IndexAway, IndexRefused
 from osdetect.follow import (
     Follower,
     Held,
@@ -50,7 +50,7 @@ class Progress:
         self._total += numbers
 
     def add(self, passed: int) -> None:
-        """So many were passed."""
+        """So many were passed; none, to say that it goes on."""
         self._passed += passed
         self._tell(min(self._passed, self._total), self._total)
 
@@ -102,8 +102,8 @@ def judge_batch(work: Work, held: Held, batch: Batch, flood: Flood | None) -> Co
 class Pass:
     """One pass over the target; counts what it did."""
 
-    def __init__(self, work: Work, follower: Follower) -> None:
-        self._work, self._follower = work, follower
+    def __init__(self, work: Work, follower: Follower, turns: Turns) -> None:
+        self._work, self._follower, self._turns = work, follower, turns
         self._parts: dict[frozenset[str], Work] = {}
         self.counts = Counts()
         self.shards = 0
@@ -116,9 +116,9 @@ class Pass:
         """Sequence numbers before `DetectOptions.since`."""
         self._hidden: dict[str, ClusterError] = {}
         """Indices that cannot be read, and why."""
-        self._away: dict[str, tuple[Shard, ClusterUnavailable]] = {}
-        """By the ids of their cursors shards at which the cluster was away."""
-        self._outage, self._done, self._away_since = False, False, 0.0
+        self._away: dict[str, tuple[Shard, IndexAway]] = {}
+        """Indices that did not answer, a shard of each, and why; they are left alone in this pass."""
+        self._away_since = 0.0
         self._unfinished: dict[str, ClusterError] = {}
         """By the ids of their cursors shards that are no more and could not be finished, and why."""
 
@@ -126,19 +126,15 @@ class Pass:
     def not_judged(self) -> tuple[ClusterError, ...]:
         """What was the matter with indices of which not all could be done."""
         away = (
-            ClusterUnavailable(
-                f"the cluster was away for shard {shard.number} of {shard.index}",
-                cause=str(error),
-                cure=error.cure,
-            )
-            for shard, error in self._away.values()
+            ClusterUnavailable(f"{index} does not answer", cause=str(error), cure=error.cure)
+            for index, (_, error) in self._away.items()
         )
         return (*self._hidden.values(), *away, *self._unfinished.values())
 
     @property
     def again_soon(self) -> bool:
-        """Whether the cluster was away for a part: that is asked for again as after an outage."""
-        return bool(self._away)
+        """Whether a part may be had again at any time."""
+        return any(isinstance(error, ClusterUnavailable) for error in self.not_judged)
 
     def make(self, first: Target, stands: Callable[[], bool]) -> None:
         """Judge what is new; pay what is owed; between, look for what is new again.
@@ -150,27 +146,36 @@ class Pass:
             stands: whether those rules are live yet; if not, what is new and what is owed yet are for the next pass.
 
         Raises:
+            ClusterUnavailable: the cluster is away, or every index of the target; the next pass goes on from there.
             ClusterError: the cluster could not be asked; what was done stays done.
         """
-        owing = self._live(first)
+        try:
+            self._make(first, stands)
+        except ClusterUnavailable:
+            self._away.clear()  # an outage is no loss: the next pass judges all of it
+            raise
+
+    def _make(self, first: Target, stands: Callable[[], bool]) -> None:
+        target, owing = first, self._live(first)
         while owing and self._pay_each(owing) and not self._is_to_end():
             target = Target.look(self._work.cluster, self._work.options.watched())
             if not stands():
                 break
             owing = self._live(target)
-        if self._away and (self._outage or not self._done):
+        self._turns.ended(shard.index_uuid for shard, _ in self._away.values())
+        if self._away and self._away.keys() | self._hidden.keys() >= {one.index for one in target.shards}:
             raise next(iter(self._away.values()))[1]
         self._work.progress.finish()
 
     def _is_to_end(self) -> bool:
-        """Whether to leave the rest to the next pass: the cluster is away, or it was away long enough for a shard that was left alone since."""
-        return self._outage or (bool(self._away) and time.monotonic() - self._away_since > LONGEST_PAUSE_S)
+        """Whether to leave the rest to the next pass: an index that did not answer was left alone for long enough."""
+        return bool(self._away) and time.monotonic() - self._away_since > LONGEST_PAUSE_S
 
     def _live(self, target: Target) -> tuple[Waiting, ...]:
         """Judge what is new in each shard; those that owe something then."""
         shards = target.shards
         left = in_background(partial(self._follower.left_behind, shards))
-        looked = self._follower.look(self._turned(shards))
+        looked = self._follower.look(self._turns.turned(shards))
         self._hidden = target.hidden.result()
         self.shards = len(shards)
         work = [one for one in looked if one.has_work and self._may_be_read(one)]
@@ -183,43 +188,37 @@ class Pass:
         self._each((one for one in work if one.behind), self._judge)
         self._finish_each(left.result())
         require_some(shards, self._hidden, as_made)
-        if self._outage:
-            return ()
         if not (self._flooded or any(one.cursor.owed for one in work)):
             return ()
-        looked = self._follower.look(self._turned(shards))
+        looked = self._follower.look(self._turns.turned(shards))
         return tuple(one for one in looked if one.cursor.owed and self._may_be_read(one))
-
-    def _turned(self, shards: tuple[Shard, ...]) -> tuple[Shard, ...]:
-        """In another order each time: each worker begins at a place of its own, and none always at the same."""
-        at = (crc32(self._follower.worker.encode()) + self._follower.taken) % max(1, len(shards))
-        return shards[at:] + shards[:at]
 
     def _may_be_read(self, one: Waiting) -> bool:
         """Whether nothing in this pass spoke against it."""
-        return one.shard.index not in self._hidden and one.cursor.id not in self._away
+        return one.shard.index not in self._hidden and one.shard.index not in self._away
 
     def _each(self, shards: Iterable[Waiting], do: Callable[[Waiting], bool]) -> bool:
-        """Do it for each; whether it was done for any. A shard at which the cluster is away holds up none of the others.
-
-        Two in a row, of two indices or before anything was done, are an outage of all: it ends the pass.
+        """Do it for each; whether it was done for any. An index that does not answer keeps no other from being judged.
 
         Args:
             shards: some.
             do: what; whether it was done.
+
+        Raises:
+            ClusterUnavailable: it is the cluster that does not answer.
         """
-        failed, any_done = "", False
+        any_done = False
         for one in shards:
-            if self._outage:
-                break
+            if not self._may_be_read(one):
+                continue
             try:
-                if do(one):
-                    self._done, any_done, failed = True, True, ""
-            except ClusterUnavailable as error:
+                self._turns.require(self._work.cluster, one.shard)
+                any_done = do(one) or any_done
+            except IndexAway as error:
+                self._work.cluster.require_answer()
                 self._away_since = time.monotonic()
-                self._away[one.cursor.id] = one.shard, error
-                self._outage = bool(failed) and (failed != one.shard.index or not self._done)
-                failed = one.shard.index
+                self._away[one.shard.index] = one.shard, error
+                self._work.progress.add(0)
         return any_done
 
     def _judge(self, one: Waiting) -> bool:
@@ -256,12 +255,13 @@ class Pass:
 
     def _go_on(self, work: Callable[[Held], None], held: Held) -> None:
         """Do the work, and what the last worker at the shard may have left half done."""
-        settled = go_on(self._work.cluster, self._work.options.namespace, held, work)
+        settled = go_on(self._work.cluster, self._work.options.namespace, held, work, clock=self._work.clock)
         self.counts += settled
 
     def _finish(self, held: Held) -> None:
         """Do what is left to do for a shard that is no more."""
-        self.counts += Interrupted(self._work.cluster, self._work.options.namespace, held).settle()
+        namespace, clock = self._work.options.namespace, self._work.clock
+        self.counts += Interrupted(self._work.cluster, namespace, held, clock).settle()
 
     def _judge_new(self, held: Held) -> None:
         flood = Flood(held.cursor.owed)
@@ -336,12 +336,12 @@ class Pass:
         return self._each(owing, pay_of)
 
     def _by(self, rules: frozenset[str]) -> Work:
-        """The work by these rules only; those that are in no release any more are owed nothing."""
+        """The work by these rules only, in small batches at first: they may all match. Rules that are in no release are owed nothing."""
         if rules not in self._parts:
             work = self._work
             left = {key: rule for key, rule in work.release.rules.items() if key in rules}
             release = replace(work.release, rules=left)
-            finder = Finder(work.cluster, release, work.options.method)
+            finder = Finder(work.cluster, release, work.options.method, SMALLEST_WINDOW)
             self._parts[rules] = replace(work, release=release, finder=finder)
         return self._parts[rules]
 

@@ -1,16 +1,17 @@
 """Dead letters of the detector: a verdict that could not be made, an alert that could not be stored."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from osdetect.cluster import Cluster, ItemOutcome, create_action
+from osdetect.detect.groups import Touched
 from osdetect.detect.judge import Alert, Unjudged, Withheld
 from osdetect.errors import ClusterRefused
 from osdetect.vocabulary import DEADLETTER_PREFIX
 
-RefusedAlert = tuple[Alert | Withheld, ItemOutcome]
+RefusedAlert = tuple[Alert | Withheld | Touched, ItemOutcome]
 
 
 def store_dead_letters(
@@ -51,7 +52,7 @@ def store_dead_letters(
         )
 
 
-def _of_alert(alert: Alert | Withheld, outcome: ItemOutcome) -> tuple[str, str, dict[str, Any]]:
+def _of_alert(alert: Alert | Withheld | Touched, outcome: ItemOutcome) -> tuple[str, str, Mapping[str, Any]]:
     return alert.id, f"the cluster refused the alert: {outcome.error_type}: {outcome.reason}", alert.source
 
 

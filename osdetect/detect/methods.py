@@ -14,19 +14,19 @@ from osdetect.detect.percolate import Percolator
 from osdetect.detect.release import Release
 from osdetect.detect.searches import Searches
 from osdetect.documents.dialect import RAW
-from osdetect.errors import ClusterError, ClusterRefused
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from osdetect.follow import FIRST_PAGE, Readable, Shard, StoredEvent, Together, Wanted, pages, reached
 
 _FEWEST = 500
 """Sequence numbers for which no search is worth it."""
-_SMALLEST_WINDOW = 2_000
-_FIRST_WINDOW = 20_000
+SMALLEST_WINDOW = 2_000
+FIRST_WINDOW = 20_000
 _LARGEST_WINDOW = 200_000
 _FORBIDDEN = 403
 _OF_ONE_INDEX = ("index_closed_exception", "Result window is too large")
 """What the cluster says when a search is refused for what the index is."""
 _WINDOW_S = 2.0
-"""A window grows while it takes less than this."""
+"""A window grows while all that is done with it takes less than this."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -43,13 +43,20 @@ class Batch(msgspec.Struct, frozen=True):
 class Finder:
     """Finds the candidates of one release. Keeps what it learned for the next range."""
 
-    def __init__(self, cluster: Cluster, release: Release, method: Method | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        release: Release,
+        method: Method | None = None,
+        window: int = FIRST_WINDOW,
+    ) -> None:
         """See the class.
 
         Args:
             cluster: where.
             release: the rules.
             method: this way always, where it can be gone; None: the cheapest.
+            window: sequence numbers to search at first; it adapts.
         """
         self._cluster, self._release, self._method = cluster, release, method
         self._costs = Costs(len(release.rules))
@@ -59,7 +66,7 @@ class Finder:
         self._searches_read = False
         self._searchable: dict[str, bool] = {}
         """By the index's uuid."""
-        self._window, self._page = _FIRST_WINDOW, FIRST_PAGE
+        self._window, self._page = window, FIRST_PAGE
         self._begun: tuple[Wanted, Together | None] | None = None
         self.readable = Readable(cluster)
 
@@ -81,19 +88,28 @@ class Finder:
         after = wanted.after
         begun, self._begun = self._begun, None
         searching = begun[1] if begun is not None and begun[0] == wanted else self._search(wanted)
+        patient = True
         while searching is not None:
             try:
                 events = searching.events()
-            except ClusterError as error:  # one that is away refuses to be read as well
+            except ClusterError as error:
                 self._not_searched(error, wanted.shard)
+                patient = not isinstance(error, ClusterUnavailable)
                 break
             after = searching.wanted.upto
             ahead = self._search(replace(wanted, after=after)) if after < wanted.upto else None
             reached("page-read")
+            began = time.monotonic()
             yield Batch(after, events, Method.SEARCH, self._of_window(searching, events))
+            self._adapt(max(searching.seconds, time.monotonic() - began))
             searching = ahead
         if after < wanted.upto:
-            yield from self._read(replace(wanted, after=after))
+            yield from self._read(replace(wanted, after=after), patient=patient)
+
+    def _adapt(self, seconds: float) -> None:
+        """Search more or less at once, by what the last window took, what was done with it included."""
+        window = self._window // 2 if seconds >= _WINDOW_S else self._window * 2
+        self._window = max(SMALLEST_WINDOW, min(_LARGEST_WINDOW, window))
 
     def _not_searched(self, error: ClusterError, shard: Shard) -> None:
         """Not this way any more where it was refused: in that index, or, for too many clauses for example, anywhere."""
@@ -138,18 +154,14 @@ class Finder:
             yield from watch.each(pairs())
         except ClusterError as error:
             self._not_searched(error, searching.wanted.shard)
-            for batch in self._read(searching.wanted):
+            for batch in self._read(searching.wanted, patient=not isinstance(error, ClusterUnavailable)):
                 yield from (pair for pair in batch.candidates if pair[0].at.place not in given)
             return
         self._costs.searched(events, len(given), searching.seconds)
         self._page = searching.page
-        slow = max(searching.seconds, watch.seconds) >= _WINDOW_S
-        self._window = max(
-            _SMALLEST_WINDOW, min(_LARGEST_WINDOW, self._window // 2 if slow else self._window * 2)
-        )
 
-    def _read(self, wanted: Wanted) -> Iterator[Batch]:
-        for page in pages(self._cluster, wanted, self._costs.fetched):
+    def _read(self, wanted: Wanted, *, patient: bool) -> Iterator[Batch]:
+        for page in pages(self._cluster, wanted, self._costs.fetched, patient=patient):
             reached("page-read")
             opened = self._release.opened(page)
             method = self._method_for(len(page))

@@ -77,7 +77,9 @@ class RunReport(msgspec.Struct, frozen=True):
     not_judged: tuple[ClusterError, ...] = ()
     """Shards that could not be read."""
     again_soon: bool = False
-    """The cluster was away for some of them: they are asked for again before the next pass would be due."""
+    """Some of them did not answer: they are asked for again before the next pass would be due."""
+    look_again_s: float | None = None
+    """Seconds until the lease of the first shard that another worker holds is over, should that one not go on."""
 
     @property
     def lossy(self) -> bool:

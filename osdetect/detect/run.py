@@ -16,11 +16,12 @@ from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_shards, read_release
 from osdetect.detect.report import RunReport
+from osdetect.detect.turns import Turns
 from osdetect.detect.watched import Target
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from osdetect.follow import Shard
+from osdetect.follow import AT_ONCE_S, Shard
 from osdetect.vocabulary import RUNS_PREFIX
 
 Clock = Callable[[], datetime]
@@ -40,6 +41,7 @@ class Detector:
         """
         self._cluster, self._options, self._clock = cluster, options, clock
         self._follower = options.follower(cluster, DETECT, clock)
+        self._turns = Turns(self._follower.worker)
         self._live: tuple[tuple[Shard, ...], Release, Finder] | None = None
 
     def make_pass(
@@ -71,7 +73,7 @@ class Detector:
             progress=Progress(on_progress),
         )
         taken, lost = self._follower.taken, self._follower.lost
-        made = Pass(work, self._follower)
+        made = Pass(work, self._follower, self._turns)
         try:
             made.make(target, self._stands)
         except BaseException as error:
@@ -105,6 +107,7 @@ class Detector:
             passed_over=made.passed_over,
             not_judged=made.not_judged,
             again_soon=made.again_soon,
+            look_again_s=self._follower.expiring_s(made.left_to_others),
         )
 
     def _rules(self) -> tuple[Release, Finder]:
@@ -184,11 +187,15 @@ def store_cut_short(
 ) -> None:
     """Keep what a run did that the error ended, if it can be kept: the error is what is told.
 
-    A cluster that is away takes no run, and whoever ends at once does not wait for one that hangs. Arguments as of `store_run`.
+    A cluster that is away takes no run, and whoever ends at once waits a second for it. Arguments as of `store_run`.
     """
-    if isinstance(error, Exception) and not isinstance(error, ClusterUnavailable):
-        with suppress(ClusterError):
-            store_run(cluster, options, report, started, ended, purpose=purpose, finished=False)
+    if isinstance(error, ClusterUnavailable):
+        return
+    storing = in_background(
+        partial(store_run, cluster, options, report, started, ended, purpose=purpose, finished=False)
+    )
+    with suppress(ClusterError, TimeoutError):
+        storing.result(None if isinstance(error, Exception) else AT_ONCE_S)
 
 
 def detect_once(

@@ -8,6 +8,7 @@ A cluster that is away is asked again after a growing pause with jitter, and the
 once, not at the next tick: it catches up. A cluster that refuses ends the schedule.
 """
 
+import math
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -148,6 +149,7 @@ def keep_passing(
     clock: Clock,
     chance: Callable[[], float] = random.random,
     again_soon: Callable[[Report], bool] = lambda _report: False,
+    look_again_s: Callable[[Report], float | None] = lambda _report: None,
 ) -> Ended:
     """Make passes when they are due, until asked to stop.
 
@@ -158,7 +160,9 @@ def keep_passing(
         stop: ends it all: no pass begins any more, and a pause ends at once.
         clock: gives the time, in UTC.
         chance: gives numbers from 0 to 1, for jitter.
-        again_soon: whether the cluster was away for a part of a pass: the next one is made after a pause, if none is due before.
+        again_soon: whether a part of the target did not answer: the next pass is made after a pause, if none is due before. The pause
+            grows up to the schedule's own while that goes on.
+        look_again_s: seconds after which the next pass is made, if none is due before; None: when it is due.
 
     Raises:
         ClusterRefused: asking again would give the same answer.
@@ -185,19 +189,23 @@ def keep_passing(
         watcher.pass_ended(report, (clock() - started).total_seconds())
         due = schedule.after(begun, clock())
         failures = failures + 1 if again_soon(report) else 0
-        if failures and due is not None:
-            due = min(due, clock() + timedelta(seconds=pause_s(failures, chance)))
+        if due is not None:
+            soon = (look_again_s(report), pause_s(failures, chance, math.inf) if failures else None)
+            due = min([due, *(clock() + timedelta(seconds=one) for one in soon if one is not None)])
     return Ended(passes, unfinished=False)
 
 
-def pause_s(failures: int, chance: Callable[[], float] = random.random) -> float:
-    """Seconds to wait after so many failures in a row: twice as long each time, up to 15 s, and never all workers at once.
+def pause_s(
+    failures: int, chance: Callable[[], float] = random.random, longest: float = LONGEST_PAUSE_S
+) -> float:
+    """Seconds to wait after so many failures in a row: twice as long each time, and never all workers at once.
 
     Args:
         failures: at least one.
         chance: gives numbers from 0 to 1.
+        longest: the longest pause.
     """
-    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16)) * (0.5 + chance() / 2)
+    return min(longest, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 16)) * (0.5 + chance() / 2)
 
 
 def _no_cron(text: str, cause: str) -> UsageError:

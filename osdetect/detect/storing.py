@@ -1,19 +1,18 @@
 """Alerts on their way into the cluster: a bounded number of them, two requests under way at once."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 
 from osdetect.cluster import Cluster, ItemOutcome, create_action
 from osdetect.cluster.background import in_background
-from osdetect.detect.groups import Touched, settle
+from osdetect.detect.groups import Settled, Touched, no_space, settle
 from osdetect.detect.judge import Alert, NoMatch, Unjudged, Verdict, Withheld
-from osdetect.detect.losses import RefusedAlert, store_dead_letters
+from osdetect.detect.losses import store_dead_letters
 from osdetect.detect.report import Counts
 from osdetect.documents.match import Why
-from osdetect.errors import ClusterRefused
 from osdetect.follow import reached
 
 _REQUEST_ALERTS = 250
@@ -40,6 +39,7 @@ class Storing:
         """Take a verdict.
 
         Raises:
+            IndexRefused: the cluster takes no alerts where this one belongs.
             ClusterError: an alert or a dead letter could not be stored.
         """
         self._candidates += 1
@@ -51,8 +51,8 @@ class Storing:
                 self._matches += 1
                 self._send_later(verdict)
                 if verdict.group is not None and verdict.alert is not None:
-                    group = verdict.group
-                    touched = Touched(group.id, group.alert_index, group.match_index, verdict.alert)
+                    group, place = verdict.group, verdict.event.place
+                    touched = Touched(group.id, group.alert_index, group.match_index, verdict.alert, place)
                     self._touched.setdefault(group.id, touched)
             case Unjudged((event, _)):
                 self._lost.add(event.at.place)
@@ -61,16 +61,13 @@ class Storing:
                 pass
 
     def finish(self, events: int) -> Counts:
-        """Wait until all is stored; what was done with a batch of so many events.
+        """Wait until all is stored, then write the groups' alerts; what was done with a batch of so many events.
 
         Raises:
+            IndexRefused: the cluster takes no alerts where this one belongs.
             ClusterError: an alert or a dead letter could not be stored.
         """
-        self._send()
-        while self._under_way:
-            self._settle()
-        reached("matches-stored")
-        groups_created, groups_there = settle(self._cluster, self._touched.values())
+        settled = self._write_groups()
         return Counts(
             events=events,
             judged=events - len(self._lost),
@@ -82,9 +79,20 @@ class Storing:
             gathered=self._withheld[Why.GATHERED],
             shadowed=self._withheld[Why.SHADOW],
             excepted=self._withheld[Why.EXCEPTED],
-            groups_created=groups_created,
-            groups_there=groups_there,
+            groups_created=settled.created,
+            groups_there=settled.there,
         )
+
+    def _write_groups(self) -> Settled:
+        """Write the alerts of the groups, once all their matches are stored."""
+        self._send()
+        while self._under_way:
+            self._settle()
+        reached("matches-stored")
+        settled = settle(self._cluster, self._touched.values())
+        store_dead_letters(self._cluster, self._namespace, settled.refused, [], self._clock())
+        self._lost |= {touched.place for touched, _ in settled.refused if touched.place is not None}
+        return settled
 
     def _send_later(self, alert: Alert | Withheld) -> None:
         action = create_action(alert.index, alert.id, alert.source)
@@ -107,7 +115,9 @@ class Storing:
         alerts, sent = self._under_way.popleft()
         outcomes = sent.result()
         refused = [(alert, one) for alert, one in zip(alerts, outcomes, strict=True) if one.failed]
-        _require_alert_space(refused)
+        for alert, outcome in refused:
+            if not outcome.blames_document:
+                raise no_space(alert.index, outcome)
         store_dead_letters(self._cluster, self._namespace, refused, [], self._clock())
         self._lost |= {alert.event.place for alert, _ in refused}
         for alert, outcome in zip(alerts, outcomes, strict=True):
@@ -119,18 +129,3 @@ class Storing:
                 self._created += 1
             else:
                 self._there += 1
-
-
-def _require_alert_space(refused: Sequence[RefusedAlert]) -> None:
-    """A refusal that is not for what the alert holds would hit all later alerts too: they must not become dead letters.
-
-    Raises:
-        ClusterRefused: there is one.
-    """
-    for alert, outcome in refused:
-        if not outcome.blames_document:
-            raise ClusterRefused(
-                f"the cluster does not take alerts into {alert.index}",
-                cause=f"{outcome.error_type}: {outcome.reason}",
-                cure="run the command again when that is mended: it goes on from the same place",
-            )

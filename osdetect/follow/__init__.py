@@ -19,9 +19,9 @@ be harmless when it is written again; alerts are, by their ids.
 
 from osdetect.follow.cursors import stored_cursors
 from osdetect.follow.dates import date_fields
-from osdetect.follow.follower import Follower, Waiting
+from osdetect.follow.follower import AT_ONCE_S, Follower, Waiting
 from osdetect.follow.held import Held
-from osdetect.follow.pages import StoredEvent, Wanted, number_of, of_one_index, pages
+from osdetect.follow.pages import StoredEvent, Wanted, number_of, of_one_index, pages, require_shard
 from osdetect.follow.points import reached
 from osdetect.follow.readable import Readable
 from osdetect.follow.shards import (
@@ -37,6 +37,7 @@ from osdetect.follow.together import FIRST_PAGE, Asking, Together
 from osdetect.follow.worker import this_worker
 
 __all__ = [
+    "AT_ONCE_S",
     "FIRST_PAGE",
     "Asking",
     "Follower",
@@ -55,6 +56,7 @@ __all__ = [
     "only",
     "pages",
     "reached",
+    "require_shard",
     "shards_of",
     "still_there",
     "stored_cursors",

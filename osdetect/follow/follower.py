@@ -2,7 +2,7 @@
 
 A worker holds a shard only while it has work there, so an idle shard costs no write, and workers share the work as it
 comes: each takes the next shard that nobody holds. A lease that is not renewed expires by the clock of who watches it;
-no two clocks are compared, but by a run that watches only once (`Follower.may_take`).
+no two clocks are compared, but at a worker's first look (`Follower.may_take`).
 """
 
 import time
@@ -28,8 +28,8 @@ _MGET = 1_000
 """Cursors that are read by one request."""
 _LOOK_BACK = 10
 """Lengths of a lease after which it is looked for shards that are no more, if nothing tells of one."""
-_AT_ONCE_S = 1.0
-"""How long a process that ends at once waits for its lease to be let go."""
+AT_ONCE_S = 1.0
+"""How long a process that ends at once waits for what it leaves in order."""
 _LOOK_AGAIN = 0.5
 """The same while one is watched."""
 
@@ -51,6 +51,14 @@ class Waiting(msgspec.Struct, frozen=True):
     def has_work(self) -> bool:
         """Whether something is new or owed."""
         return self.behind > 0 or bool(self.cursor.owed)
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """A lease as this worker saw it first."""
+
+    version: Version
+    expires: float
+    """When it is expired if nothing renews it, by this worker's own monotonic clock."""
 
 
 class Follower:
@@ -81,13 +89,14 @@ class Follower:
         self._cluster, self._purpose, self._namespace = cluster, purpose, namespace
         self.worker, self._lease_s = worker, lease_s
         self._clock, self._monotonic = clock, monotonic
-        self._seen: dict[str, tuple[Version, float]] = {}
-        """For each leased cursor the version that was seen last, and since when."""
-        self._left: dict[str, tuple[Version, float]] = {}
+        self._seen: dict[str, _Seen] = {}
+        """For each leased cursor the version that was seen last."""
+        self._left: dict[str, _Seen] = {}
         """The same for cursors of shards that are no more."""
         self._were: frozenset[str] = frozenset()
         """Ids of the cursors of the shards that were there when it was looked for such."""
         self._looked_back: float | None = None
+        self._looks = 0
         self.taken = 0
         """Leases that this worker got so far."""
         self.lost = 0
@@ -100,6 +109,7 @@ class Follower:
             ClusterError: the state cannot be read.
         """
         found = tuple(one for part in _parts(shards) for one in self._read(part))
+        self._looks += 1
         self._seen = self._watched(found, self._seen)
         return found
 
@@ -133,17 +143,18 @@ class Follower:
         except ClusterRefused:  # not ours to see: then there is somebody whose it is
             return True
 
-    def _watched(
-        self, found: Iterable[Waiting], before: dict[str, tuple[Version, float]]
-    ) -> dict[str, tuple[Version, float]]:
-        """For each of them that is leased the version seen, and since when."""
+    def _watched(self, found: Iterable[Waiting], before: dict[str, _Seen]) -> dict[str, _Seen]:
+        """For each of them that is leased the version seen, and when it expires if that does not change."""
         now = self._monotonic()
-        seen: dict[str, tuple[Version, float]] = {}
+        seen: dict[str, _Seen] = {}
         for one in found:
             if one.cursor.lease is None or one.version is None:
                 continue
             last = before.get(one.cursor.id)
-            seen[one.cursor.id] = last if last is not None and last[0] == one.version else (one.version, now)
+            same = last is not None and last.version == one.version
+            seen[one.cursor.id] = (
+                last if last and same else _Seen(one.version, now + one.cursor.lease.length_s)
+            )
         return seen
 
     def elsewhere(self, shards: Iterable[Shard]) -> tuple[Waiting, ...]:
@@ -182,15 +193,21 @@ class Follower:
     def may_take(self, waiting: Waiting) -> bool:
         """Whether nobody else is at the shard.
 
-        A lease is expired when this worker saw it unchanged for its whole length, or, for a run that looks only once,
-        when it is over (`Lease.over`).
+        A lease is expired when this worker saw it unchanged for its whole length; at its first look, and that of a run that
+        looks only once is its first, when it is over (`Lease.over`).
         """
         lease = waiting.cursor.lease
         if lease is None or lease.worker == self.worker:
             return True
-        since = self._seen.get(waiting.cursor.id) or self._left.get(waiting.cursor.id)
-        unchanged = since is not None and self._monotonic() - since[1] >= lease.length_s
-        return unchanged or lease.over(self._clock())
+        seen = self._seen.get(waiting.cursor.id) or self._left.get(waiting.cursor.id)
+        unchanged = seen is not None and self._monotonic() >= seen.expires
+        return unchanged or (self._looks <= 1 and lease.over(self._clock()))
+
+    def expiring_s(self, cursor_ids: Iterable[str]) -> float | None:
+        """Seconds until the first of these leases, as seen at the last look, is expired; None: none of them is leased."""
+        now = self._monotonic()
+        seen = (self._seen[one] for one in cursor_ids if one in self._seen)
+        return min((max(0.0, one.expires - now) for one in seen), default=None)
 
     def take(self, waiting: Waiting) -> Held | None:
         """Hold the shard; None when another worker was faster or holds it.
@@ -261,7 +278,7 @@ def _let_go(held: Held, *, at_once: bool) -> None:
     """
     letting = in_background(held.break_off if held.under_way else held.release)
     with suppress(ClusterError, TimeoutError):
-        letting.result(_AT_ONCE_S if at_once else None)
+        letting.result(AT_ONCE_S if at_once else None)
 
 
 def _parts(shards: Iterable[Shard]) -> Iterator[tuple[Shard, ...]]:

@@ -13,7 +13,7 @@ from osdetect.cluster import Cluster
 from osdetect.cluster.background import in_background
 from osdetect.documents.json_text import read_json
 from osdetect.documents.told import EventReference
-from osdetect.errors import ClusterError, ClusterRefused, IndexRefused
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable, IndexAway, IndexRefused
 from osdetect.follow.shards import NO_SUCH_INDEX, Shard, only, still_there
 
 FIRST_PAGE = 1_000
@@ -93,7 +93,11 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def pages(
-    cluster: Cluster, wanted: Wanted, took: Callable[[int, float], None] = lambda _documents, _seconds: None
+    cluster: Cluster,
+    wanted: Wanted,
+    took: Callable[[int, float], None] = lambda _documents, _seconds: None,
+    *,
+    patient: bool = True,
 ) -> Iterator[tuple[StoredEvent, ...]]:
     """The documents that are wanted.
 
@@ -106,15 +110,17 @@ def pages(
         cluster: where.
         wanted: what.
         took: told of each page how many documents it has, and in how many seconds they were read.
+        patient: false when it was tried for long in another way already: the first page is a small one, and none is waited for.
 
     Raises:
         IndexRefused: the index does not give its documents.
+        IndexAway: it did not answer.
         ClusterError: a page could not be read.
     """
-    after, size = wanted.after, FIRST_PAGE
+    after, size = wanted.after, FIRST_PAGE if patient else SMALLEST_PAGE
     if after >= wanted.upto:
         return
-    coming = in_background(partial(_page, cluster, wanted, after, size))
+    coming = in_background(partial(_page, cluster, wanted, after, size, patient=patient))
     while True:
         page, asked, seconds = coming.result()
         if not page:
@@ -123,7 +129,7 @@ def pages(
         last = len(page) < asked or after >= wanted.upto
         if not last:
             size = min(next_size(page), asked * 2)
-            coming = in_background(partial(_page, cluster, wanted, after, size))
+            coming = in_background(partial(_page, cluster, wanted, after, size, patient=patient))
         took(len(page), seconds)
         yield page
         if last:
@@ -131,14 +137,16 @@ def pages(
 
 
 def _page(
-    cluster: Cluster, wanted: Wanted, after: int, size: int
+    cluster: Cluster, wanted: Wanted, after: int, size: int, *, patient: bool
 ) -> tuple[tuple[StoredEvent, ...], int, float]:
     """A page, the size that was asked for in the end, and the seconds it took."""
     began, shared = time.monotonic(), False  # shared: smaller pages have one number only
     while True:
         try:
             with of_one_index():
-                page = _asked(cluster, wanted, after, size, repeat=size == SMALLEST_PAGE)
+                page = _asked(
+                    cluster, wanted, after, size, repeat=patient and (shared or size == SMALLEST_PAGE)
+                )
             if len(page) < size:
                 return page, size, time.monotonic() - began
             if whole := whole_numbers(page):
@@ -155,17 +163,32 @@ def _page(
 
 @contextmanager
 def of_one_index() -> Iterator[None]:
-    """What is refused in the body, which reads one index, is refused of that index.
+    """What is refused or not answered in the body, which reads one index, is so of that index.
 
     Raises:
         IndexRefused: instead of `ClusterRefused`.
+        IndexAway: instead of `ClusterUnavailable`.
     """
     try:
         yield
-    except IndexRefused:
+    except (IndexRefused, IndexAway):
         raise
-    except ClusterRefused as error:
-        raise IndexRefused(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
+    except (ClusterRefused, ClusterUnavailable) as error:
+        kind = IndexRefused if isinstance(error, ClusterRefused) else IndexAway
+        raise kind(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
+
+
+def require_shard(cluster: Cluster, shard: Shard) -> None:
+    """Ask a shard for next to nothing, once: for one that did not answer the last time.
+
+    Raises:
+        IndexRefused: it may not be searched.
+        IndexAway: it does not answer.
+    """
+    body = {"size": 0, "terminate_after": 1, "track_total_hits": False}
+    with of_one_index():
+        path = f"/{shard.index}/_search"
+        cluster.request("POST", path, params=only(shard), body=body, accept=(404,), repeat=False)
 
 
 def _asked(

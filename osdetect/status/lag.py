@@ -61,10 +61,20 @@ class ShardLag(msgspec.Struct, frozen=True):
         }
 
 
+class Lags(msgspec.Struct, frozen=True):
+    """The lag of each shard that can be counted, and why others cannot."""
+
+    shards: tuple[ShardLag, ...]
+    without_primary: tuple[ClusterError, ...]
+    """One for each index of which a shard has no primary."""
+    not_counted: Mapping[str, ClusterError]
+    """By index, if it does not answer or does not let itself be searched."""
+
+
 def lags(
     cluster: Cluster, target: str, shards: Sequence[Shard], cursors: Iterable[CursorSeen], now: datetime
-) -> tuple[tuple[ShardLag, ...], tuple[ClusterError, ...]]:
-    """The lag of each shard, and why some indices cannot be counted: a few requests for each shard that is behind.
+) -> Lags:
+    """The lag of each shard: a few requests for each that is behind.
 
     Args:
         cluster: where.
@@ -74,13 +84,21 @@ def lags(
         now: to reckon ages from, in UTC.
 
     Raises:
-        ClusterError: a shard cannot be searched.
+        ClusterError: the cluster does not answer.
     """
     known = {(one.index_uuid, one.shard): one for one in cursors if one.purpose == DETECT}
     missing = incomplete(cluster, target, shards)
-    counted = (shard for shard in shards if shard.index not in missing)
-    found = (_lag(cluster, shard, known.get((shard.index_uuid, shard.number)), now) for shard in counted)
-    return tuple(found), tuple(missing.values())
+    found: list[ShardLag] = []
+    failed: dict[str, ClusterError] = {}
+    for shard in shards:
+        if shard.index in missing or shard.index in failed:
+            continue
+        try:
+            found.append(_lag(cluster, shard, known.get((shard.index_uuid, shard.number)), now))
+        except ClusterError as error:
+            cluster.require_answer()
+            failed[shard.index] = error
+    return Lags(tuple(found), tuple(missing.values()), failed)
 
 
 def _lag(cluster: Cluster, shard: Shard, cursor: CursorSeen | None, now: datetime) -> ShardLag:

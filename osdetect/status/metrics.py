@@ -1,12 +1,12 @@
 """A detector's numbers for Prometheus; names as its conventions say (base units, `_total` for what only grows)."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from osdetect import __version__
-from osdetect.status.lag import ShardLag
+from osdetect.status.lag import Lags
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
@@ -59,6 +59,9 @@ class Metrics:
             ["index", "shard"],
             registry=own,
         )
+        self._not_counted = Gauge(
+            "osdetect_indices_not_counted", "Indices whose shards' lag cannot be counted now.", registry=own
+        )
         self._success = Gauge(
             "osdetect_last_success_timestamp_seconds",
             "When the last pass ended without a loss.",
@@ -106,11 +109,12 @@ class Metrics:
         """Add a pass that the cluster ended."""
         self._passes.labels(outcome="failed").inc()
 
-    def shards(self, found: Iterable[ShardLag]) -> None:
-        """Say how far each shard is behind; those that are gone are not said any more."""
+    def shards(self, found: Lags) -> None:
+        """Say how far each shard is behind; of those that are gone, or cannot be counted now, nothing is said any more."""
         for gauge in (self._lag_events, self._lag_seconds, self._owed):
             gauge.clear()
-        for one in found:
+        self._not_counted.set(len(found.without_primary) + len(found.not_counted))
+        for one in found.shards:
             place = {"index": one.index, "shard": str(one.shard)}
             self._lag_events.labels(**place).set(one.events)
             self._lag_seconds.labels(**place).set(math.inf if one.ageless else one.seconds or 0.0)

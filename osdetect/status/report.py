@@ -13,7 +13,7 @@ from osdetect.errors import ClusterUnavailable, RuleError
 from osdetect.follow import Shard
 from osdetect.status.cursors import CursorSeen, seen_cursors
 from osdetect.status.heartbeat import PassMark, read_mark
-from osdetect.status.lag import ShardLag, lags
+from osdetect.status.lag import Lags, ShardLag, lags
 from osdetect.vocabulary import DEADLETTER_PREFIX, RULES_ALIAS, RUNS_PREFIX
 
 _NAMES_ASKED = 50
@@ -41,6 +41,8 @@ class Gaps(msgspec.Struct, frozen=True):
     """Indices of the target that are closed: nothing in them can be read."""
     without_primary: tuple[str, ...]
     """Indices of the target with a shard that has no primary, and which: how far they are judged cannot be counted."""
+    not_counted: tuple[str, ...]
+    """Other indices of the target of which that cannot be counted now, and why."""
     of_deleted: tuple[str, ...]
     """Cursors whose index is not there any more."""
 
@@ -121,6 +123,9 @@ class Status(msgspec.Struct, frozen=True):
             f"{len(self.gaps.without_primary)} indices of the target have a shard without a primary": bool(
                 self.gaps.without_primary
             ),
+            f"{len(self.gaps.not_counted)} indices of the target cannot be searched": bool(
+                self.gaps.not_counted
+            ),
             f"{self.dead_letters_recent:,} dead letters in 24 hours": self.dead_letters_recent > 0,
         }
         if self.release:
@@ -158,6 +163,7 @@ class Status(msgspec.Struct, frozen=True):
                 "indices_without_cursor": list(self.gaps.without_cursor),
                 "closed_indices": list(self.gaps.closed),
                 "shards_without_primary": list(self.gaps.without_primary),
+                "indices_not_counted": list(self.gaps.not_counted),
                 "cursors_of_deleted_indices": list(self.gaps.of_deleted),
                 "owed_ranges": sum(one.owed for one in self.shards),
             },
@@ -190,15 +196,15 @@ def examine(
         ClusterError: a part cannot be read.
     """
     cursors = seen_cursors(cluster, namespace)
-    found, missing = lags(cluster, target, shards, cursors, now)
+    found = lags(cluster, target, shards, cursors, now)
     letters = f"/{DEADLETTER_PREFIX}*/_count"
     recent = {"range": {"@timestamp": {"gte": (now - RECENT).isoformat()}}}
     return Status(
         namespace=namespace,
         target=target,
         now=now,
-        shards=found,
-        gaps=_gaps(cluster, target, found, cursors, [error.what for error in missing]),
+        shards=found.shards,
+        gaps=_gaps(cluster, target, found, cursors),
         last_pass=read_mark(cluster, namespace, target),
         runs=_last_runs(cluster, namespace, runs),
         release=_release(cluster, unreadable),
@@ -210,9 +216,8 @@ def examine(
 def _gaps(
     cluster: Cluster,
     target: str,
-    found: Iterable[ShardLag],
+    found: Lags,
     cursors: Iterable[CursorSeen],
-    missing: Iterable[str],
 ) -> Gaps:
     detecting = [one for one in cursors if one.purpose == DETECT]
     there = _uuids(cluster, {one.index for one in detecting})
@@ -225,9 +230,12 @@ def _gaps(
         [one["index"] for one in listed if one.get("status") == "close"] if isinstance(listed, list) else []
     )
     return Gaps(
-        without_cursor=tuple(sorted({one.index for one in found if not one.started and one.checkpoint >= 0})),
+        without_cursor=tuple(
+            sorted({one.index for one in found.shards if not one.started and one.checkpoint >= 0})
+        ),
         closed=tuple(sorted(closed)),
-        without_primary=tuple(missing),
+        without_primary=tuple(error.what for error in found.without_primary),
+        not_counted=tuple(f"{index}: {error}" for index, error in sorted(found.not_counted.items())),
         of_deleted=tuple(
             sorted({f"{one.index} ({one.index_uuid})" for one in detecting if one.index_uuid not in there})
         ),

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,13 +128,23 @@ def test_a_second_signal_ends_it_at_once(cluster: Cluster, proxy: FaultProxy, *,
     assert status == ExitCode.INTERRUPTED
 
 
+@pytest.mark.parametrize("first", ["/_stats/docs", f"/{INDEX}/_search", "/osdetect-state/"])
 def test_an_outage_is_outlasted_and_the_catch_up_does_not_wait_for_its_tick(
-    cluster: Cluster, proxy: FaultProxy
+    cluster: Cluster, proxy: FaultProxy, first: str
 ) -> None:
     put_records(cluster, INDEX, [record(1), record(2)])
-    proxy.choose = always("/_stats/docs", Cut())
+    down = threading.Event()
+
+    def choose(asked: Asked) -> Fault | None:
+        if first in asked.path:
+            down.set()
+        return Cut() if down.is_set() else None
+
+    proxy.choose = choose
     with _detector("--every", "1h", "--url", proxy.url, OSDETECT_RETRY_FOR_S="0") as process:
-        _until(lambda: proxy.count("/_stats/docs") >= 2)
+        _until(down.is_set)
+        failed_already = len(proxy.asked)
+        _until(lambda: len(proxy.asked) >= failed_already + 3)
         proxy.choose = lambda _asked: None
         _until(lambda: _alerts(cluster.url) == 2)
         process.send_signal(signal.SIGTERM)

@@ -226,6 +226,26 @@ def test_ctrl_c_ends_the_wait_for_others(cluster: Cluster, tmp_path: Path) -> No
         job.run("run", lambda *_: None)
 
 
+def test_what_a_job_did_and_lost_until_ctrl_c_is_told_and_kept(cluster: Cluster, tmp_path: Path) -> None:
+    deployed(cluster, tmp_path, HIT)
+    mapping = {"dynamic": "strict", "properties": {"user": {"properties": {"name": {"type": "long"}}}}}
+    ask(cluster.url, "PUT", "/osdetect-alerts-t-2024.05", {"mappings": mapping})
+    put_records(cluster, INDEX, [_hit(1)])
+    put_records(cluster, OTHER, [{**_hit(2), "eventTime": "2024-06-08T10:00:00Z"}])
+    told: list[RunReport] = []
+
+    def pressed(done: int, total: int) -> None:
+        if 0 < done < total:
+            raise KeyboardInterrupt
+
+    job = Backfill(cluster, DetectOptions("t"), BackfillOptions(), _now)
+    with pytest.raises(KeyboardInterrupt):
+        job.run("run", pressed, told.append)
+    assert [(one.counts.events, one.counts.deadlettered) for one in told] == [(1, 1)]
+    (run,) = (one["run"] for one in documents(cluster.url, "osdetect-runs-*").values())
+    assert (run["purpose"], run["outcome"], run["deadlettered"]) == ("backfill", "loss", 1)
+
+
 def test_a_rate_bounds_every_second_of_the_work(cluster: Cluster, tmp_path: Path) -> None:
     deployed(cluster, tmp_path, HIT)
     put_records(cluster, INDEX, [_hit(number) for number in range(1, 36)])

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from osdetect.cli.rules import compile_rules
 from osdetect.cluster import Cluster
+from osdetect.deploy import deploy
 from osdetect.detect import Method
 from osdetect.errors import ClusterRefused, ClusterUnavailable
 from tests.faults.material import (
@@ -19,6 +21,7 @@ from tests.faults.material import (
     put_records,
     record,
     rule_id,
+    rule_text,
 )
 from tests.faults.proxy import TOO_MANY, Asked, Cut, Fault, FaultProxy, Reply, on, refusal
 
@@ -159,6 +162,26 @@ def test_an_alert_that_the_mapping_refuses_becomes_a_dead_letter_once(
     counts = detected(cluster).counts
     assert (counts.alerts_created, counts.alerts_there, counts.deadlettered) == (0, 1, 1)
     assert len(documents(cluster.url, "osdetect-deadletter-t")) == 1
+
+
+def test_a_groups_alert_that_the_mapping_refuses_becomes_a_dead_letter_once(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "rule.yml").write_text(rule_text(1, HIT) + "osdetect: {suppress: {window: 1h}}\n")
+    deploy(cluster, compile_rules([tmp_path]).compiled, on_progress=lambda *_: None)
+    mapping = {"dynamic": "strict", "properties": {"user": {"properties": {"name": {"type": "long"}}}}}
+    ask(cluster.url, "PUT", "/osdetect-alerts-t-2024.05", {"mappings": mapping})
+    named = {"type": "IAMUser", "userName": "123"}
+    put_records(cluster, INDEX, [_hit(1), _hit(2, userIdentity=named)])
+    for _ in range(2):
+        counts = detected(cluster).counts
+        assert (counts.events, counts.judged, counts.deadlettered) == (2, 1, 1)
+        assert counts.groups_created + counts.groups_there == 1
+        ((_, letter),) = documents(cluster.url, "osdetect-deadletter-t").items()
+        assert "mapper_parsing_exception" in letter["reason"]
+        assert letter["record"]["user"]["name"] == "casey"
+        for state in cursors(cluster.url):
+            ask(cluster.url, "DELETE", f"/osdetect-state/_doc/{state}?refresh=true")
 
 
 def test_alerts_that_the_cluster_takes_none_of_are_no_dead_letters(cluster: Cluster, tmp_path: Path) -> None:

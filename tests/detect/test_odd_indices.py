@@ -138,28 +138,6 @@ def test_an_index_that_may_not_be_read_keeps_no_other_waiting(cluster: Cluster, 
     assert detected(cluster, target=f"{ODD},{INDEX}").counts.alerts_created == 1
 
 
-def test_an_index_that_does_not_answer_keeps_no_other_waiting(proxy: FaultProxy, tmp_path: Path) -> None:
-    with connect(proxy.url, retry_for_s=0.2) as cluster:
-        deployed(cluster, tmp_path, HIT)
-        months = [f"osdetect-cloudtrail-t-2024.{month:02}" for month in range(1, 6)]
-        ask(proxy.upstream_url, "PUT", f"/{months[2]}", {"settings": {"index.number_of_shards": 2}})
-        put_records(
-            cluster,
-            INDEX,
-            [_hit(month, eventTime=f"2024-{month:02}-08T10:00:00Z") for month in range(1, 6)],
-        )
-        away = f"/{months[2]}/_search"
-        proxy.choose = lambda asked: Reply(503, b"") if asked.path == away else None
-        report = detected(cluster)
-        assert (report.counts.alerts_created, report.lossy, report.again_soon) == (4, True, True)
-        (error,) = report.not_judged
-        assert f"of {months[2]}" in error.what
-        proxy.choose = lambda _asked: None
-        (run,) = (one["run"] for one in documents(proxy.url, "osdetect-runs-*").values())
-        assert (run["alerts_created"], run["shards_not_judged"], run["outcome"]) == (4, 1, "loss")
-        assert detected(cluster).counts.alerts_created == 1
-
-
 def test_an_index_that_tells_no_times_keeps_no_other_from_its_begin(cluster: Cluster, tmp_path: Path) -> None:
     deployed(cluster, tmp_path, HIT)
     ask(cluster.url, "PUT", f"/{ODD}", {"mappings": {"enabled": False}})
@@ -228,12 +206,23 @@ def test_the_begin_is_never_above_the_checkpoint(cluster: Cluster) -> None:
     assert last_before(cluster, replace(shard, checkpoint=3), since) == 3, "4 and 5 may not be visible yet"
 
 
+def test_events_without_a_usable_time_are_not_before_it(cluster: Cluster, tmp_path: Path) -> None:
+    deployed(cluster, tmp_path, HIT)
+    times = {"@timestamp": {"type": "date"}, "eventTime": {"type": "date"}, "number": {"type": "long"}}
+    ask(cluster.url, "PUT", f"/{ODD}", {"mappings": {"dynamic": False, "properties": times}})
+    without = {name: value for name, value in _hit(3).items() if name != "eventTime"}
+    put_records(cluster, ODD, [_hit(1), _hit(2), without])
+    options = DetectOptions("t", ODD, since=datetime(2026, 1, 1, tzinfo=UTC))
+    report = Detector(cluster, options, lambda: datetime.now(UTC)).make_pass("r", lambda *_: None)
+    assert (report.counts.alerts_created, report.passed_over) == (1, 2)
+
+
 def test_since_is_not_forgotten_by_a_start_that_failed(proxy: FaultProxy, tmp_path: Path) -> None:
     options = DetectOptions("t", since=datetime(2024, 5, 8, tzinfo=UTC))
     with connect(proxy.url, retry_for_s=0.2) as cluster:
         deployed(cluster, tmp_path, HIT)
         put_records(cluster, INDEX, [_hit(number) for number in range(1, 10)])
-        proxy.choose = lambda asked: Reply(503, b"") if "_field_caps" in asked.path else None
+        proxy.choose = lambda asked: Reply(200, b"{}") if "_field_caps" in asked.path else None
         detector = Detector(cluster, options, lambda: datetime.now(UTC))
         with pytest.raises(ClusterUnavailable):
             detector.make_pass("1", lambda *_: None)

@@ -25,6 +25,8 @@ class World(msgspec.Struct):
     asked: bool = False
     in_part: frozenset[int] = frozenset()
     """Passes for a part of which the cluster is away."""
+    leased: dict[int, float] = msgspec.field(default_factory=dict)
+    """By passes how long the lease of another worker lasts that they met."""
 
     def wait(self, seconds: float) -> bool:
         self.now += timedelta(seconds=seconds)
@@ -59,6 +61,7 @@ class World(msgspec.Struct):
             clock=lambda: self.now,
             chance=lambda: chance,
             again_soon=lambda _report: len(self.begun) in self.in_part,
+            look_again_s=lambda _report: self.leased.get(len(self.begun)),
         )
 
 
@@ -103,6 +106,15 @@ def test_a_pass_that_the_cluster_was_away_for_in_part_is_followed_soon_by_anothe
     world = World(3, take_s=0, in_part=frozenset({1, 2, 3}))
     world.run(Schedule(every_s=1), chance=1.0)
     assert world.begun == [0, 1, 2], "a pass that is due before does not wait"
+    world = World(9, take_s=0, in_part=frozenset(range(1, 9)))
+    world.run(Schedule(every_s=100), chance=1.0)
+    assert world.begun == [0, 1, 3, 7, 15, 31, 63, 100, 200], "the pauses grow up to the schedule's own"
+
+
+def test_a_pass_follows_when_the_lease_of_another_worker_is_over() -> None:
+    world = World(5, take_s=0, leased={1: 30.0, 3: 90.0})
+    world.run(Schedule(every_s=60))
+    assert world.begun == [0, 30, 60, 120, 180]
 
 
 def test_pauses_differ_by_chance() -> None:

@@ -116,6 +116,24 @@ def test_who_looks_only_once_waits_for_two_lengths_of_both_clocks(cluster: Clust
     assert held(follower(cluster, "b", clock), shard).cursor.seq_no == -1
 
 
+def test_a_clock_that_is_ahead_takes_no_lease_from_who_goes_on(cluster: Cluster, shard: Shard) -> None:
+    clock, ahead = Clock(), Clock()
+    other = follower(cluster, "b", ahead)
+    assert other.expiring_s([look(other, shard).cursor.id]) is None
+    mine = held(follower(cluster, "a", clock), shard)
+    ahead.seconds += 3 * LENGTH_S
+    seen = look(other, shard)
+    assert other.take(seen) is None, "its clock says that the lease is over, but it renews"
+    assert other.expiring_s([seen.cursor.id]) == LENGTH_S
+    ahead.seconds += LENGTH_S - 1
+    assert other.expiring_s([seen.cursor.id]) == 1
+    assert mine.renew()
+    ahead.seconds += 1
+    assert other.take(look(other, shard)) is None
+    ahead.seconds += LENGTH_S
+    assert other.take(look(other, shard)) is not None
+
+
 def test_a_worker_takes_its_own_lease_up_again(cluster: Cluster, shard: Shard) -> None:
     assert held(follower(cluster, "a"), shard).move(2)
     assert held(follower(cluster, "a"), shard).cursor.seq_no == 2

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from osdetect.detect.report import Counts, RunReport
-from osdetect.status.lag import ShardLag
+from osdetect.errors import ClusterUnavailable
+from osdetect.status.lag import Lags, ShardLag
 from osdetect.status.metrics import Metrics
 
 
@@ -77,11 +78,14 @@ def test_what_is_owed_and_an_unknown_age_are_told_of_each_shard() -> None:
         owed_events=70,
         lease=None,
     )
-    metrics.shards([lag])
+    metrics.shards(Lags((lag,), (ClusterUnavailable("no primary"),), {"j": ClusterUnavailable("away")}))
     at = '{index="i",shard="0"}'
     numbers = _numbers(metrics)
     assert numbers[f"osdetect_shard_owed_sequence_numbers{at}"] == 70
     assert numbers[f"osdetect_shard_lag_events{at}"] == 3
     assert math.isinf(numbers[f"osdetect_shard_lag_seconds{at}"]), "it is above every limit"
-    metrics.shards([])
-    assert not [name for name in _numbers(metrics) if name.startswith("osdetect_shard_owed")]
+    assert numbers["osdetect_indices_not_counted"] == 2
+    metrics.shards(Lags((), (), {}))
+    numbers = _numbers(metrics)
+    assert not [name for name in numbers if name.startswith("osdetect_shard_owed")]
+    assert numbers["osdetect_indices_not_counted"] == 0

@@ -57,9 +57,24 @@ def test_lag_is_counted_in_events_and_seconds_and_is_gone_after_a_pass(
     assert level["release"]["rules"] == 1
 
 
-@pytest.mark.parametrize("index", [INDEX, "osdetect-runs-"])
+def test_an_index_that_cannot_be_searched_hides_no_other(
+    cluster: Cluster, osdetect: Osdetect, told: Any
+) -> None:
+    other = "osdetect-cloudtrail-t-2024.06"
+    _detect(osdetect, cluster)
+    put_records(cluster, INDEX, [record(1)])
+    put_records(cluster, other, [record(2, eventTime="2024-06-11T00:00:00Z")])
+    ask(cluster.url, "PUT", f"/{INDEX}/_settings", {"index.blocks.read": True})
+    found = told(status=ExitCode.LOSS)
+    assert [(one["index"], one["lag_events"]) for one in found["shards"]] == [(other, 1)]
+    (why,) = found["gaps"]["indices_not_counted"]
+    assert why.startswith(f"{INDEX}: ")
+    assert found["problems"] == ["1 indices of the target cannot be searched"]
+
+
+@pytest.mark.parametrize(("index", "status"), [(INDEX, ExitCode.LOSS), ("osdetect-runs-", ExitCode.CLUSTER)])
 def test_figures_from_which_the_newest_documents_may_be_missing_are_not_shown(
-    cluster: Cluster, osdetect: Osdetect, index: str
+    cluster: Cluster, osdetect: Osdetect, index: str, status: ExitCode
 ) -> None:
     put_records(cluster, INDEX, [record(1)])
     _detect(osdetect, cluster)
@@ -70,8 +85,8 @@ def test_figures_from_which_the_newest_documents_may_be_missing_are_not_shown(
 
     with FaultProxy(cluster.url, choose) as proxy:
         done = osdetect("status", "-n", "t", "--url", proxy.url)
-    assert done.status == ExitCode.CLUSTER
-    assert "could be refreshed" in done.err
+    assert done.status == status
+    assert "could be refreshed" in done.err + done.out
 
 
 @pytest.mark.parametrize(
