@@ -15,6 +15,7 @@ It reads only OpenSearch: what runs is what was deployed. Rule files and the com
     losses.py      what could not be judged or stored, as dead letters
     flood.py       rules that match very much, put off
     watched.py     the shards of the target, and those that cannot be read now
+    turns.py       in which order a worker does them
     lanes.py       the order of it all: what is new, then what was put off; judge, store, then move the cursor
     run.py         a detector: passes, and what they report
     schedule.py    when passes are made

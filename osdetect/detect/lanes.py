@@ -173,9 +173,9 @@ class Pass:
 
     def _live(self, target: Target) -> tuple[Waiting, ...]:
         """Judge what is new in each shard; those that owe something then."""
-        shards = target.shards
+        shards = self._turns.turned(target.shards)
         left = in_background(partial(self._follower.left_behind, shards))
-        looked = self._follower.look(self._turns.turned(shards))
+        looked = self._follower.look(shards)
         self._hidden = target.hidden.result()
         self.shards = len(shards)
         work = [one for one in looked if one.has_work and self._may_be_read(one)]
@@ -190,7 +190,7 @@ class Pass:
         require_some(shards, self._hidden, as_made)
         if not (self._flooded or any(one.cursor.owed for one in work)):
             return ()
-        looked = self._follower.look(self._turns.turned(shards))
+        looked = self._follower.look(shards)
         return tuple(one for one in looked if one.cursor.owed and self._may_be_read(one))
 
     def _may_be_read(self, one: Waiting) -> bool:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from osdetect.cluster import Cluster, Version
 from osdetect.cluster.background import in_background
 from osdetect.documents.state import Cursor, Lease
-from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable, IndexAway
 from osdetect.follow.cursors import stored_cursors
 from osdetect.follow.held import Held, write
 from osdetect.follow.points import reached
@@ -237,6 +237,7 @@ class Follower:
 
         Raises:
             ClusterUnavailable: the lease then expires by itself: a cluster that is away takes no release either.
+            IndexAway: it is let go if the cluster takes that at once.
             Exception: whatever the work raises; others may take the shard at once, and know whether it was amid a batch.
         """
         held = self.take(waiting)
@@ -247,6 +248,9 @@ class Follower:
             with held.renewing():
                 work(held)
             return held.release()
+        except IndexAway:
+            _let_go(held, at_once=True)
+            raise
         except ClusterUnavailable:
             raise
         except BaseException as error:
@@ -274,7 +278,7 @@ def _let_go(held: Held, *, at_once: bool) -> None:
 
     Args:
         held: the shard.
-        at_once: the process is to end: a cluster that hangs is not waited for.
+        at_once: a cluster that hangs is not waited for.
     """
     letting = in_background(held.break_off if held.under_way else held.release)
     with suppress(ClusterError, TimeoutError):

@@ -16,7 +16,7 @@ from osdetect.detect.turns import Turns
 from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterUnavailable, IndexAway
 from osdetect.follow import Shard
-from tests.faults.material import ask, connect, deployed, documents, put_records, record
+from tests.faults.material import ask, connect, cursors, deployed, documents, put_records, record
 from tests.faults.proxy import Asked, Fault, FaultProxy, Reply
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
@@ -64,6 +64,7 @@ def test_indices_that_do_not_answer_keep_no_other_waiting(
     report = make_pass()
     assert (report.counts.alerts_created, report.lossy, report.again_soon) == (3, True, True)
     assert _not_judged(report) == MONTHS[1:3]
+    assert not [one for one in cursors(proxy.url).values() if "lease" in one["cursor"]]
     (run,) = (one["run"] for one in documents(proxy.url, "osdetect-runs-*").values())
     assert (run["alerts_created"], run["shards_not_judged"], run["outcome"]) == (3, 2, "loss")
     before = len(proxy.asked)
