@@ -74,7 +74,10 @@ class Tended:
             if self._count_lag:
                 cursors = seen_cursors(self._cluster, namespace)
                 shards = shards_of(self._cluster, target)
-                self._metrics.shards(lags(self._cluster, target, shards, cursors, now))
+                once = (
+                    self._cluster.asked_once()
+                )  # an index that does not answer holds up no pass here either
+                self._metrics.shards(lags(once, target, shards, cursors, now))
         except ClusterError as error:
             self._log.warning("pass not marked", what=error.what, cause=error.cause)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -24,6 +24,7 @@ OLDEST = (2, 19)
 _NOT_THERE = 404
 _LINES = ("_bulk", "_msearch")
 """Requests whose body is JSON on lines."""
+Answer = TypeVar("Answer")
 
 
 class _Orjson:
@@ -120,6 +121,10 @@ class Cluster:
         """
         self._hurried, self._pause = asked, wait
 
+    def asked_once(self) -> "Cluster":
+        """The same cluster, of which nothing is asked again: for who has better to do than to wait for it."""
+        return Cluster(self._client, self._connection.model_copy(update={"retry_for_s": 0.0}), self.version)
+
     def require_answer(self) -> None:
         """Ask the cluster for its name, once: what was not answered then is a matter of what was asked.
 
@@ -170,7 +175,7 @@ class Cluster:
             ClusterRefused: the cluster answered no.
             ClusterUnavailable: it did not answer, also after repeating.
         """
-        return self._repeated(
+        return self.repeated_while_passing(
             lambda: self._ask(self._client, method, path, params, body, accept, timeout_s), repeat=repeat
         )
 
@@ -193,10 +198,21 @@ class Cluster:
             self._for_text = _client(self._connection, _Text())
         client = self._for_text
         return str(
-            self._repeated(lambda: self._ask(client, method, path, params, body, (), None), repeat=repeat)
+            self.repeated_while_passing(
+                lambda: self._ask(client, method, path, params, body, (), None), repeat=repeat
+            )
         )
 
-    def _repeated(self, ask: Callable[[], Any], *, repeat: bool) -> Any:
+    def repeated_while_passing(self, ask: Callable[[], Answer], *, repeat: bool = True) -> Answer:
+        """What `ask` gives, asked again as a request is when it fails in passing.
+
+        Args:
+            ask: asks without repeating.
+            repeat: false to fail at the first failure.
+
+        Raises:
+            ClusterError: as `ask` does.
+        """
         patience = self._connection.retry_for_s if repeat else 0
         for attempt in Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, OsdetectError) and e.transient),

@@ -190,7 +190,8 @@ class Backfill:
             try:
                 if not self._follower.hold(one, partial(self._go_on, put_back)):
                     self._refuse_if_busy(*self._follower.look([one.shard]))
-            except IndexRefused:  # that it cannot be read is met and named again
+            except (IndexRefused, IndexAway):  # that it cannot be read is met and named again
+                self._cluster.require_answer()
                 self._follower.put_back(*self._follower.look([one.shard]))
 
     def _refuse_if_busy(self, waiting: Waiting) -> None:

@@ -32,6 +32,7 @@ from osdetect.follow import (
     Shard,
     Waiting,
     Wanted,
+    for_one_index,
     reached,
 )
 
@@ -81,7 +82,8 @@ def judge_batch(work: Work, held: Held, batch: Batch, flood: Flood | None) -> Co
         flood: which rules are put off; None: none is.
 
     Raises:
-        ClusterError: something could not be stored: nothing may move behind the batch.
+        IndexAway: something cannot be stored now: nothing may move behind the batch.
+        ClusterError: something cannot be stored; the same.
     """
     held.begin()
     alone_before = work.finder.evaluated_alone
@@ -92,9 +94,11 @@ def judge_batch(work: Work, held: Held, batch: Batch, flood: Flood | None) -> Co
     for verdict in judge(candidates, work.release, work.options.namespace, work.run):
         if flood is not None and isinstance(verdict, (Alert, Withheld)):
             flood.matched(verdict.rule_id)
-        storing.add(verdict)
+        with for_one_index():
+            storing.add(verdict)
     reached("candidates-found")
-    counts = storing.finish(batch.events)
+    with for_one_index():
+        counts = storing.finish(batch.events)
     reached("alerts-stored")
     return replace(counts, evaluated_alone=work.finder.evaluated_alone - alone_before)
 
@@ -117,7 +121,7 @@ class Pass:
         self._hidden: dict[str, ClusterError] = {}
         """Indices that cannot be read, and why."""
         self._away: dict[str, tuple[Shard, IndexAway]] = {}
-        """Indices that did not answer, a shard of each, and why; they are left alone in this pass."""
+        """Indices that did not answer, or whose alerts' did not, a shard of each, and why; they are left alone in this pass."""
         self._away_since = 0.0
         self._unfinished: dict[str, ClusterError] = {}
         """By the ids of their cursors shards that are no more and could not be finished, and why."""
@@ -126,7 +130,7 @@ class Pass:
     def not_judged(self) -> tuple[ClusterError, ...]:
         """What was the matter with indices of which not all could be done."""
         away = (
-            ClusterUnavailable(f"{index} does not answer", cause=str(error), cure=error.cure)
+            ClusterUnavailable(f"{index} cannot be judged now", cause=str(error), cure=error.cure)
             for index, (_, error) in self._away.items()
         )
         return (*self._hidden.values(), *away, *self._unfinished.values())
@@ -214,6 +218,8 @@ class Pass:
             try:
                 self._turns.require(self._work.cluster, one.shard)
                 any_done = do(one) or any_done
+            except IndexRefused as error:
+                self._hidden[one.shard.index] = error
             except IndexAway as error:
                 self._work.cluster.require_answer()
                 self._away_since = time.monotonic()
@@ -242,11 +248,7 @@ class Pass:
 
     def _hold(self, waiting: Waiting, work: Callable[[Held], None]) -> bool:
         """Do the work on the shard if it can be had and its index can be read; whether it was ours to the end."""
-        try:
-            ours = self._follower.hold(waiting, partial(self._go_on, work))
-        except IndexRefused as error:
-            self._hidden[waiting.shard.index] = error
-            return False
+        ours = self._follower.hold(waiting, partial(self._go_on, work))
         if ours:
             self.left_to_others.discard(waiting.cursor.id)
         else:

@@ -21,7 +21,15 @@ from osdetect.follow.cursors import stored_cursors
 from osdetect.follow.dates import date_fields
 from osdetect.follow.follower import AT_ONCE_S, Follower, Waiting
 from osdetect.follow.held import Held
-from osdetect.follow.pages import StoredEvent, Wanted, number_of, of_one_index, pages, require_shard
+from osdetect.follow.pages import (
+    StoredEvent,
+    Wanted,
+    for_one_index,
+    number_of,
+    of_one_index,
+    pages,
+    require_shard,
+)
 from osdetect.follow.points import reached
 from osdetect.follow.readable import Readable
 from osdetect.follow.shards import (
@@ -49,6 +57,7 @@ __all__ = [
     "Waiting",
     "Wanted",
     "date_fields",
+    "for_one_index",
     "incomplete",
     "make_visible",
     "number_of",

@@ -96,7 +96,7 @@ class Follower:
         self._were: frozenset[str] = frozenset()
         """Ids of the cursors of the shards that were there when it was looked for such."""
         self._looked_back: float | None = None
-        self._looks = 0
+        self._looked = False
         self.taken = 0
         """Leases that this worker got so far."""
         self.lost = 0
@@ -109,8 +109,10 @@ class Follower:
             ClusterError: the state cannot be read.
         """
         found = tuple(one for part in _parts(shards) for one in self._read(part))
-        self._looks += 1
-        self._seen = self._watched(found, self._seen)
+        asked = {one.cursor.id for one in found}
+        others = {key: seen for key, seen in self._seen.items() if key not in asked}
+        self._seen = others | self._watched(found, self._seen, first=not self._looked)
+        self._looked = True
         return found
 
     def left_behind(self, shards: Iterable[Shard]) -> tuple[Waiting, ...]:
@@ -130,10 +132,10 @@ class Follower:
         pause = self._lease_s * (_LOOK_AGAIN if self._left else _LOOK_BACK)
         if self._looked_back is not None and now - self._looked_back < pause and not gone:
             return ()
-        self._looked_back = now
+        first, self._looked_back = self._looked_back is None, now
         uuids = {shard.index_uuid for shard in shards}
         found = tuple(one for one in self._leased() if one.shard.index_uuid not in uuids)
-        self._left = self._watched(found, self._left)
+        self._left = self._watched(found, self._left, first=first)
         return tuple(one for one in found if self.may_take(one) and not self._stands(one.shard))
 
     def _stands(self, shard: Shard) -> bool:
@@ -143,18 +145,26 @@ class Follower:
         except ClusterRefused:  # not ours to see: then there is somebody whose it is
             return True
 
-    def _watched(self, found: Iterable[Waiting], before: dict[str, _Seen]) -> dict[str, _Seen]:
-        """For each of them that is leased the version seen, and when it expires if that does not change."""
+    def _watched(
+        self, found: Iterable[Waiting], before: dict[str, _Seen], *, first: bool
+    ) -> dict[str, _Seen]:
+        """For each of them that is leased the version seen, and when it expires if that does not change.
+
+        Args:
+            found: as read now.
+            before: as seen before.
+            first: nothing was read before: what is over by the clocks is expired.
+        """
         now = self._monotonic()
         seen: dict[str, _Seen] = {}
         for one in found:
-            if one.cursor.lease is None or one.version is None:
+            lease, last = one.cursor.lease, before.get(one.cursor.id)
+            if lease is None or one.version is None:
                 continue
-            last = before.get(one.cursor.id)
+            over = first and lease.over(self._clock())
             same = last is not None and last.version == one.version
-            seen[one.cursor.id] = (
-                last if last and same else _Seen(one.version, now + one.cursor.lease.length_s)
-            )
+            fresh = _Seen(one.version, now if over else now + lease.length_s)
+            seen[one.cursor.id] = last if last and same else fresh
         return seen
 
     def elsewhere(self, shards: Iterable[Shard]) -> tuple[Waiting, ...]:
@@ -193,15 +203,14 @@ class Follower:
     def may_take(self, waiting: Waiting) -> bool:
         """Whether nobody else is at the shard.
 
-        A lease is expired when this worker saw it unchanged for its whole length; at its first look, and that of a run that
-        looks only once is its first, when it is over (`Lease.over`).
+        A lease is expired when this worker saw it unchanged for its whole length. One that was over already (`Lease.over`) when this
+        worker began to look, as a run that looks only once does, is expired as well.
         """
         lease = waiting.cursor.lease
         if lease is None or lease.worker == self.worker:
             return True
         seen = self._seen.get(waiting.cursor.id) or self._left.get(waiting.cursor.id)
-        unchanged = seen is not None and self._monotonic() >= seen.expires
-        return unchanged or (self._looks <= 1 and lease.over(self._clock()))
+        return self._monotonic() >= seen.expires if seen is not None else lease.over(self._clock())
 
     def expiring_s(self, cursor_ids: Iterable[str]) -> float | None:
         """Seconds until the first of these leases, as seen at the last look, is expired; None: none of them is leased."""

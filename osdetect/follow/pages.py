@@ -178,6 +178,21 @@ def of_one_index() -> Iterator[None]:
         raise kind(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
 
 
+@contextmanager
+def for_one_index() -> Iterator[None]:
+    """What is not answered in the body keeps one index from being judged, whatever was asked.
+
+    Raises:
+        IndexAway: instead of `ClusterUnavailable`.
+    """
+    try:
+        yield
+    except IndexAway:
+        raise
+    except ClusterUnavailable as error:
+        raise IndexAway(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
+
+
 def require_shard(cluster: Cluster, shard: Shard) -> None:
     """Ask a shard for next to nothing, once: for one that did not answer the last time.
 

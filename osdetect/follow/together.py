@@ -195,8 +195,11 @@ _Answers = list[tuple[int, frozenset[str] | None, tuple[StoredEvent, ...]]]
 def _searched(cluster: Cluster, shard: Shard, bodies: Sequence[Mapping[str, Any]]) -> _Answers:
     header = orjson.dumps({"index": shard.index, **_header(shard)})
     text = b"".join(b"%b\n%b\n" % (header, orjson.dumps(body)) for body in bodies)
-    reply = cluster.request_text("POST", "/_msearch", body=text)
-    return _read(reply, shard, len(bodies))
+
+    def ask() -> _Answers:  # answered as a whole with what failed in parts
+        return _read(cluster.request_text("POST", "/_msearch", body=text, repeat=False), shard, len(bodies))
+
+    return cluster.repeated_while_passing(ask)
 
 
 def _header(shard: Shard) -> dict[str, Any]:

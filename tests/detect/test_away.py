@@ -1,7 +1,7 @@
 """Indices that do not answer while the cluster does: they keep no other from being judged, and are judged when they are back."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from osdetect.detect.backfill import Backfill, BackfillOptions
 from osdetect.detect.hunt import Hunt, HuntOptions, Span
 from osdetect.detect.release import live_index, read_release
 from osdetect.detect.turns import Turns
+from osdetect.documents.state import Owed
 from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterUnavailable, IndexAway
-from osdetect.follow import Shard
+from osdetect.follow import Shard, shards_of
 from tests.faults.material import ask, connect, cursors, deployed, documents, put_records, record
-from tests.faults.proxy import Asked, Fault, FaultProxy, Reply
+from tests.faults.proxy import Asked, Fault, FaultProxy, Reply, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 HIT = "{eventName: DeleteThing}"
@@ -94,6 +95,45 @@ def test_an_outage_is_no_loss(proxy: FaultProxy, cluster_by_proxy: Cluster) -> N
     assert [one.lossy for one in told] == [False]
     proxy.choose = lambda _asked: None
     assert detector.make_pass("r", lambda *_: None).counts.alerts_created == 5
+
+
+def test_what_was_away_and_refuses_then_keeps_no_other_waiting(
+    proxy: FaultProxy, make_pass: Callable[[], RunReport]
+) -> None:
+    proxy.choose = _away(MONTHS[1])
+    make_pass()
+    no = refusal(403, "cluster_block_exception", "index read block")
+    proxy.choose = lambda asked: no if asked.path == f"/{MONTHS[1]}/_search" else None
+    report = make_pass()
+    assert (report.lossy, report.again_soon, len(report.not_judged)) == (True, False, 1)
+
+
+def test_alerts_that_one_month_does_not_take_now_keep_no_other_waiting(
+    proxy: FaultProxy, make_pass: Callable[[], RunReport]
+) -> None:
+    late = b"osdetect-alerts-t-2024.03"
+    proxy.choose = lambda asked: Reply(503, b"") if asked.path == "/_bulk" and late in asked.body else None
+    report = make_pass()
+    assert (report.counts.alerts_created, report.again_soon) == (4, True)
+    assert _not_judged(report) == MONTHS[2:3]
+    proxy.choose = lambda _asked: None
+    assert make_pass().counts.alerts_created == 1
+
+
+def test_a_run_that_looks_once_pays_what_a_killed_worker_owed(cluster: Cluster, tmp_path: Path) -> None:
+    deployed(cluster, tmp_path, HIT)
+    _put_in_each_month(cluster)
+    first = DetectOptions("t", INDEX, worker="killed", lease_s=1.0)
+    Detector(cluster, first, _now).make_pass("r", lambda *_: None)
+    follower = first.follower(cluster, "detect", lambda: datetime.now(UTC) - timedelta(hours=1))
+    shards = shards_of(cluster, INDEX)
+    ask(cluster.url, "DELETE", "/osdetect-alerts-t-2024.05")
+    (rule,) = read_release(cluster, live_index(cluster)).rules
+    held = follower.take(*follower.look(shards))
+    assert held is not None
+    assert held.move(shards[0].checkpoint, owed=(Owed((rule,), -1, shards[0].checkpoint),))
+    once = Detector(cluster, DetectOptions("t", INDEX, worker="other"), _now)
+    assert once.make_pass("r", lambda *_: None).counts.alerts_created == 1
 
 
 def test_a_target_of_which_nothing_answers_is_an_outage(

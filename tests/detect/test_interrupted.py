@@ -15,7 +15,7 @@ from osdetect.detect import DetectOptions, Detector
 from osdetect.documents.match import is_lone
 from osdetect.errors import ClusterRefused, ClusterUnavailable
 from tests.faults.material import ask, connect, cursors, documents, put_records, record, rule_text
-from tests.faults.proxy import NOT_REFRESHED, FaultProxy, Reply, refusal
+from tests.faults.proxy import NOT_REFRESHED, Asked, Fault, FaultProxy, Reply, refusal
 
 INDEX = "osdetect-cloudtrail-t-2024.05"
 OTHER = "osdetect-cloudtrail-t-2024.06"
@@ -44,12 +44,17 @@ def interrupted(cluster: Cluster, proxy: FaultProxy, tmp_path: Path) -> Callable
     deploy(cluster, compile_rules([tmp_path]).compiled, on_progress=lambda *_: None)
     put_records(cluster, INDEX, [record(1, eventName="DeleteThing")])
 
-    def fail(answer: Reply, matches: int = 1) -> None:
-        proxy.choose = lambda asked: (
-            answer
-            if asked.path.startswith("/osdetect-matches-") and asked.path.endswith("/_refresh")
-            else None
-        )
+    def fail(answer: Reply, matches: int = 1, *, gone: bool = False) -> None:
+        """With `gone` nothing is answered any more from then on: the lease is not let go either."""
+        down = False
+
+        def choose(asked: Asked) -> Fault | None:
+            nonlocal down
+            here = asked.path.startswith("/osdetect-matches-") and asked.path.endswith("/_refresh")
+            down = down or (here and gone)
+            return Reply(503, b"") if down else answer if here else None
+
+        proxy.choose = choose
         with connect(proxy.url) as other, pytest.raises((ClusterUnavailable, ClusterRefused)):
             _detector(other, Clock(), "first")()
         assert len(documents(cluster.url, "osdetect-matches-t-*")) == matches
@@ -114,7 +119,7 @@ def test_there_are_more_than_a_page_of_them(
 
 
 def test_its_index_is_deleted(cluster: Cluster, interrupted: Callable[..., None]) -> None:
-    interrupted(NOT_REFRESHED)
+    interrupted(NOT_REFRESHED, gone=True)
     ask(cluster.url, "DELETE", f"/{INDEX}")
     put_records(cluster, OTHER, [record(2)])
     clock = Clock()

@@ -93,7 +93,7 @@ def test_a_search_that_fails_among_others_fails_all(
     for answers in ([fine, busy], [fine]):
         counted = Reply(200, {"responses": [{"hits": {"total": {"value": 60}, "hits": []}, "status": 200}]})
         proxy.choose = on("/_msearch", [counted, Reply(200, {"responses": answers})])
-        with connect(proxy.url) as half, pytest.raises(ClusterUnavailable):
+        with connect(proxy.url, retry_for_s=0) as half, pytest.raises(ClusterUnavailable):
             list(Together(half, Wanted(shard, -1, DOCUMENTS), Always([_below(3), _below(4)])).pages())
 
 

@@ -221,6 +221,7 @@ def _unaccounted(url: str, namespace: str) -> Iterator[str]:
         alerts = run["alerts_created"] + run["alerts_there"]
         stored = run["matches"] == alerts + run["gathered"] + run["shadowed"]
         # Right after its node came back, or was made, an index may have shards that nobody can read; the next pass does.
-        complete = run["outcome"] == "complete" or run["shards_not_judged"]
+        # A worker that is told to end does so amid a pass of which another one did a part.
+        complete = run["outcome"] in {"complete", "interrupted"} or run["shards_not_judged"]
         if not (whole and stored and complete):
             yield str(run)
