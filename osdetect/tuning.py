@@ -43,7 +43,7 @@ class Suppression(msgspec.Struct, frozen=True):
     """Fields of the CloudTrail record; none: all matches of the rule in a window are one alert."""
     window_s: int
     paths: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
-    """Where the events hold those of the fields that they do not hold under their own names."""
+    """Where the events hold those of the fields that they do not hold under their own names; nowhere: they lack it."""
 
     def places(self, field: str) -> tuple[str, ...]:
         """The paths at which an event may hold one of the fields."""
@@ -100,6 +100,13 @@ class Tuning(msgspec.Struct, frozen=True):
     mode: Mode = Mode.ALERT
     suppression: Suppression | None = None
     exceptions: tuple[RuleException, ...] = ()
+
+    @property
+    def lacking(self) -> str:
+        """The first of the fields that alerts are to be gathered by and that the events lack; empty: there is none."""
+        if self.mode is not Mode.ALERT or self.suppression is None:
+            return ""
+        return next((field for field in self.suppression.group_by if not self.suppression.places(field)), "")
 
     def excepting(self, *exceptions: RuleException) -> "Tuning":
         """The same with these exceptions too."""

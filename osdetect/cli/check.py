@@ -15,6 +15,7 @@ from osdetect.cli.output import print_json, progress_bar, write_line
 from osdetect.cli.reading import Pipelines, Placeholders, read
 from osdetect.resources import folder
 from osdetect.sigma.check_documents import rule_documents
+from osdetect.sigma.gather import to_deploy
 from osdetect.source import printable
 from osdetect.vocabulary import ExitCode
 
@@ -66,7 +67,8 @@ def check(
     """
     paths = rules or [folder("rules")]
     with progress_bar("Reading rules") as tell:
-        rule_set = read(paths, placeholders=placeholders, pipelines=pipeline, on_progress=tell)
+        found = read(paths, placeholders=placeholders, pipelines=pipeline, on_progress=tell)
+    rule_set = to_deploy(found, pipeline or ())
     with progress_bar("Checking rules") as tell:
         report = checking.check(rule_set, rule_documents(paths, tell), ignore=ignore or ())
     if output is CheckFormat.SARIF:

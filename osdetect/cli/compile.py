@@ -14,6 +14,7 @@ from osdetect.compiler import Compiled, compile_rule
 from osdetect.errors import InputError
 from osdetect.expr import render, to_json
 from osdetect.schema.event_fields import EventFields
+from osdetect.sigma.gather import to_deploy
 from osdetect.vocabulary import RULES_ALIAS, ExitCode
 
 Rules = Annotated[
@@ -57,6 +58,8 @@ def compile_(
     """
     with progress_bar("Reading rules") as tell:
         rule_set = read(rules, placeholders=placeholders, pipelines=pipeline, on_progress=tell)
+    if form in (Form.PERCOLATOR, Form.NDJSON):
+        rule_set = to_deploy(rule_set, pipeline or ())
     if not rule_set.rules and not rule_set.refused:
         raise InputError("there is no rule in these files", cure="name files that hold Sigma rules")
     fields = EventFields.shipped()

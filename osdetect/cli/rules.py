@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from osdetect.cli.output import print_error
 from osdetect.compiler.compiled_file import CompiledRule
@@ -14,6 +15,7 @@ from osdetect.node.places import cache_root, make_passable
 from osdetect.resources import folder
 from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import ReadOptions, RuleSet
+from osdetect.sigma.gather import to_deploy
 from osdetect.sigma.options import DEFAULT
 
 
@@ -57,6 +59,25 @@ def compile_rules(
     if not done.rules:
         raise _none_can_be_used(done.read, options)
     return CompiledSet(done.read)
+
+
+def ready(compiled: CompiledSet, rules: tuple[CompiledRule, ...], options: ReadOptions) -> CompiledSet:
+    """What of the rule files can be deployed; what cannot is refused.
+
+    Args:
+        compiled: what they came to.
+        rules: its rules, tuned as they are to be.
+        options: how they were read.
+
+    Raises:
+        InputError: no rule is left.
+    """
+    if options.pipeline is None:  # records as they are lack no field
+        return CompiledSet(replace(compiled.read, rules=rules))
+    read = to_deploy(replace(compiled.read, rules=rules), options.pipeline.names)
+    if not read.rules:
+        raise _none_can_be_used(read, options)
+    return CompiledSet(read)
 
 
 def _none_can_be_used(read: RuleSet[CompiledRule], options: ReadOptions) -> InputError:

@@ -16,9 +16,9 @@ from osdetect.deploy.expired import expired_exceptions
 from osdetect.deploy.releases import Deployable
 from osdetect.detect.tuned import Tuned, tuned_rules
 from osdetect.documents.event import check_namespace
-from osdetect.errors import RuleError, UsageError, Where
+from osdetect.errors import UsageError, Where
 from osdetect.sigma.options import Pipeline
-from osdetect.sigma.tuning_reader import placed
+from osdetect.sigma.tuning_reader import not_placed, placed
 from osdetect.tuning import Tuning, settings
 from osdetect.vocabulary import ExitCode
 
@@ -75,7 +75,7 @@ def tuned(
         pipeline: what put the rules into the events' names; None for raw records.
 
     Raises:
-        UsageError: the file cannot be read, says what cannot be used, names no rule, or a field that the events lack.
+        UsageError: the file cannot be read, says what cannot be used, names no rule, or a field for alerts that the events lack.
     """
     if file is None:
         return tuple(compiled)
@@ -86,7 +86,10 @@ def tuned(
         name = rule.id if rule.id in said else rule.title
         if name in said:
             found.add(name)
-            rules.append(rule.with_tuning(_placed(settings(said[name], rule.tuning), pipeline, file, name)))
+            now = settings(said[name], rule.tuning)
+            if pipeline is not None and "suppress" in said[name]:
+                now = _placed(now, pipeline, file, name)
+            rules.append(rule.with_tuning(now))
         else:
             rules.append(rule)
     unknown = sorted(said.keys() - found)
@@ -99,13 +102,12 @@ def tuned(
     return tuple(rules)
 
 
-def _placed(tuning: Tuning, pipeline: Pipeline | None, file: Path, name: str) -> Tuning:
-    try:
-        return placed(tuning, pipeline)
-    except RuleError as lacking:
-        raise UsageError(
-            lacking.what, cause=lacking.cause, cure=lacking.cure, where=_where(file, name)
-        ) from None
+def _placed(tuning: Tuning, pipeline: Pipeline, file: Path, name: str) -> Tuning:
+    found = placed(tuning, pipeline)
+    error = not_placed(found, pipeline.names, _where(file, name))
+    if error is not None:
+        raise UsageError(error.what, cause=error.cause, cure=error.cure, where=error.where)
+    return found
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 
 from osdetect.cli.dialects import chosen_dialect
 from osdetect.cli.reading import placeholder_values
-from osdetect.cli.rules import CompiledSet, compile_rules
+from osdetect.cli.rules import CompiledSet, compile_rules, ready
 from osdetect.cli.tuning import require_unexpired, tuned
 from osdetect.cluster import Cluster
 from osdetect.deploy.bundle import read_bundle
@@ -109,11 +109,11 @@ def wanted_rules(
         placeholders=placeholder_values(options.placeholders),
         pipeline=chosen.pipeline,
     )
-    compiled = compile_rules(rules, reading, no_cache=options.no_cache)
-    rules_tuned = tuned(compiled.compiled, options.tuning, chosen.pipeline)
-    require_unexpired(rules_tuned)
+    found = compile_rules(rules, reading, no_cache=options.no_cache)
+    compiled = ready(found, tuned(found.compiled, options.tuning, chosen.pipeline), reading)
+    require_unexpired(compiled.compiled)
     commit = commit_of(rules[0] if rules else folder("rules"))
-    return Wanted(rules_tuned, chosen.dialect, options.shards, commit, compiled)
+    return Wanted(compiled.compiled, chosen.dialect, options.shards, commit, compiled)
 
 
 def _bundled(rules: Sequence[Path], options: FileOptions, bundle: Path, sha256: str | None) -> Wanted:

@@ -62,6 +62,8 @@ class KeptRule(msgspec.Struct, frozen=True):
     """The percolator document as JSON."""
     columns: tuple[str, ...]
     """As `StoredRule.columns`."""
+    gathers_at: Place | None
+    """Of `Rule.gathers_at`."""
 
 
 class CompiledFile(msgspec.Struct, frozen=True):
@@ -166,6 +168,12 @@ class CompiledRule(msgspec.Struct, frozen=True):
         return compiled_rule(self.rule.with_tuning(tuning), self.fields)
 
     @property
+    def gathers_at(self) -> Where | None:
+        """As `Rule.gathers_at`."""
+        place = self.kept.gathers_at
+        return Where(self.file, *place) if place is not None else None
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """As `StoredRule.columns`."""
         return self.kept.columns
@@ -189,7 +197,7 @@ class CompiledRule(msgspec.Struct, frozen=True):
         """
         if hashlib.sha256(self.kept.words).hexdigest()[:32] != self.kept.hash:
             raise _damaged(self.where)
-        return rule_of(orjson.loads(self.kept.words), self.where)
+        return rule_of(orjson.loads(self.kept.words), self.where, self.gathers_at)
 
     @property
     def compiled(self) -> Compiled:
@@ -228,12 +236,18 @@ def compiled_rule(rule: Rule, fields: EventFields) -> CompiledRule:
         words=orjson.dumps(content, option=orjson.OPT_SORT_KEYS),
         document=one.document,
         columns=one.columns,
+        gathers_at=_place(rule.gathers_at) if rule.gathers_at is not None else None,
     )
     return CompiledRule(rule.where.file, kept, fields)
 
 
-def rule_of(content: Mapping[str, Any], where: Where) -> Rule:
+def rule_of(content: Mapping[str, Any], where: Where, gathers_at: Where | None = None) -> Rule:
     """The rule whose `content` this is.
+
+    Args:
+        content: what it says.
+        where: as `Rule.where`.
+        gathers_at: as `Rule.gathers_at`.
 
     Raises:
         RuleError: no rule has such content.
@@ -249,6 +263,7 @@ def rule_of(content: Mapping[str, Any], where: Where) -> Rule:
                 "tree": from_json(content["tree"]),
                 "where": where,
                 "tuning": Tuning.from_json(content.get("tuning", {})),
+                "gathers_at": gathers_at,
             }
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -23,6 +23,7 @@ from osdetect.schema.event_fields import EventFields
 from osdetect.sigma import ReadOptions
 from osdetect.sigma.pipelines import paths_of
 from osdetect.sigma.read_again import read_again
+from osdetect.sigma.tuning_reader import not_placed
 from osdetect.vocabulary import RULES_ALIAS
 
 
@@ -67,7 +68,7 @@ class OsdetectBackend(Backend):
             SigmaError: the rule cannot be compiled, and errors are not collected.
         """
         try:
-            compiled = self._compiled(rule)
+            compiled = self._compiled(rule, to_deploy=(output_format or self.default_format) in _DEPLOYED)
         except SigmaError as error:
             if not self.collect_errors:
                 raise
@@ -81,11 +82,14 @@ class OsdetectBackend(Backend):
         rule.set_conversion_result([text])
         return [text] if rule._output else []  # noqa: SLF001  # where pySigma keeps it
 
-    def _compiled(self, rule: SigmaRule) -> Compiled:
+    def _compiled(self, rule: SigmaRule, *, to_deploy: bool) -> Compiled:
         options = ReadOptions(every_log_source=True, pipeline=_Given(self.last_processing_pipeline))
         place = getattr(rule.source, "path", None)
         try:
             read = read_again(rule, Path(place) if place else None, options)
+            refused = not_placed(read.tuning, _Given.names, read.gathers_at) if to_deploy else None
+            if refused is not None:
+                raise refused
             return compile_rule(read, _fields())
         except RuleError as error:
             raise SigmaConversionError(rule, rule.source, _said(error)) from error
@@ -151,3 +155,5 @@ _WRITTEN: Mapping[str, Callable[[Compiled], str]] = {
     "ndjson": _bulk,
     "tree": lambda one: _json(one.source["detection"]["tree"]),
 }
+_DEPLOYED = frozenset(("percolator", "ndjson"))
+"""The formats that say what becomes of matches."""

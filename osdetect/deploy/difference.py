@@ -118,7 +118,7 @@ def _gathered(one: Suppression | None) -> str:
 
 
 def _with_places(field: str, paths: tuple[str, ...]) -> str:
-    return field if paths == (field,) else f"{field} ({', '.join(paths)})"
+    return field if paths == (field,) else f"{field} ({', '.join(paths) or 'nowhere'})"
 
 
 def _excepted(one: RuleException | None) -> str:

@@ -1,17 +1,17 @@
 """One pass of one channel: new alerts are taken in, and what is due is told."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from osdetect.cluster import Cluster
-from osdetect.errors import ClusterError, ClusterUnavailable
-from osdetect.follow import shards_of
+from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from osdetect.follow import Shard, shards_of
 from osdetect.notify.collect import Collector
-from osdetect.notify.form import Link, Outbox
+from osdetect.notify.form import AlertsAway, Link, Outbox
 from osdetect.notify.message import Message
 from osdetect.notify.outbox import check_outbox
 from osdetect.notify.outcome import Outcome
@@ -61,6 +61,7 @@ class ChannelWork:
             on_unfinished: told what was done by a pass that an error ends while it tells.
 
         Raises:
+            ClusterRefused: no index of alerts may be read; what was in the outbox was told.
             ClusterUnavailable: some alerts could not be read; the others were told of.
             ClusterError: the cluster did not do its part; the next pass goes on from there.
         """
@@ -79,16 +80,32 @@ class ChannelWork:
         told.taken_in, missed = self._collector.collect(shards, standing, around.stop)
         try:
             outbox = Outbox.now(self._cluster, channel.namespace)
-            if outbox is not None:
-                self._teller.tell(outbox, standing, told, around.stop)
-            _require_none(missed)
+            away = self._teller.tell(outbox, standing, told, around.stop) if outbox is not None else None
+            _require_read(shards, missed, away)
         except BaseException:
             on_unfinished(told)
             raise
         return told
 
 
-def _require_none(missed: Mapping[str, ClusterError]) -> None:
-    """Alerts that cannot be read now fail the pass, after the others were told of."""
+def _require_read(
+    shards: Iterable[Shard], missed: Mapping[str, ClusterError], away: AlertsAway | None
+) -> None:
+    """Alerts that cannot be read now fail the pass, after the others were told of.
+
+    Args:
+        shards: of all alerts.
+        missed: the indices whose new alerts were not taken in, and why.
+        away: what keeps alerts of the outbox from being told; None: nothing.
+
+    Raises:
+        ClusterRefused: none of the indices may be read.
+        ClusterUnavailable: some cannot be read now.
+    """
+    refused = {index: error for index, error in missed.items() if isinstance(error, ClusterRefused)}
+    if refused and refused.keys() == {shard.index for shard in shards}:
+        raise next(iter(refused.values()))
+    if away is not None:
+        raise away
     for index, error in missed.items():
         raise ClusterUnavailable(f"the alerts of {index} cannot be read", cause=str(error), cure=error.cure)

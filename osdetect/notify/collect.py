@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from osdetect.cluster import Cluster
-from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable, IndexAway, IndexRefused
+from osdetect.errors import ClusterError, ClusterUnavailable, IndexAway, IndexRefused
 from osdetect.follow import Follower, Held, Shard, StoredEvent, Waiting, Wanted, pages, reached, unseen
 from osdetect.notify.outbox import Entry
 from osdetect.notify.settings import Channel
@@ -46,7 +46,6 @@ class Collector(msgspec.Struct, frozen=True):
         """Take in the alerts that are new in the shards: how many entries were made, and which indices cannot be read now, and why.
 
         Raises:
-            ClusterRefused: none of them can.
             ClusterError: the rest is taken in by the next pass.
         """
         made, waiting = 0, [one for one in self.follower.look(shards) if one.behind]
@@ -60,9 +59,6 @@ class Collector(msgspec.Struct, frozen=True):
                 missed[one.shard.index] = error
         if missed:
             self.cluster.require_answer()
-        refused = [error for error in missed.values() if isinstance(error, ClusterRefused)]
-        if refused and len(refused) == len({one.shard.index for one in waiting}):
-            raise refused[0]
         return made, missed
 
     def _shard(self, waiting: Waiting, standing: Standing, stop: Callable[[], bool]) -> int:

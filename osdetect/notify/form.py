@@ -1,6 +1,6 @@
 """The next message of a lane: all entries behind what was told, up to the outbox's checkpoint."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,16 @@ Link = Callable[[Mapping[str, Any]], str]
 
 
 class AlertsAway(ClusterUnavailable):
-    """The alerts of one message cannot be read now: their index may be closed, or without a primary. The cluster is there."""
+    """The alerts of one message cannot be read now: their index may be closed, or without a primary. The cluster is there.
+
+    Args:
+        index: theirs.
+        error: what came of reading them.
+    """
+
+    def __init__(self, index: str, error: ClusterUnavailable) -> None:
+        super().__init__(error.what, cause=error.cause, cure=error.cure, status=error.status)
+        self.index = index
 
 
 class Behind(msgspec.Struct, frozen=True):
@@ -119,8 +128,17 @@ class Outbox(msgspec.Struct, frozen=True):
                 return
 
 
-def formed(outbox: Outbox, behind: Behind, now: datetime, link: Link) -> Lane:
+def formed(
+    outbox: Outbox, behind: Behind, now: datetime, link: Link, away: Container[str] = ()
+) -> Lane | None:
     """The lane with its next message on the way; it is not written yet.
+
+    Args:
+        outbox: the namespace's.
+        behind: the lane.
+        now: when the message is made.
+        link: see `Link`.
+        away: indices that are not to be asked. A message that shows alerts of one is not made: None.
 
     Raises:
         AlertsAway: the entries can be read, and the alerts that the message shows cannot.
@@ -142,6 +160,8 @@ def formed(outbox: Outbox, behind: Behind, now: datetime, link: Link) -> Lane:
         times = spread((*times, *(entry.at for entry in entries)))
     if not count:  # the outbox was deleted meanwhile
         raise ClusterRefused(f"{outbox.shard.index} was deleted", cure="run the command again")
+    if any(entry.index in away for entry in first):
+        return None
     message = Message(
         key=key.text(),
         channel=lane.channel,
@@ -158,12 +178,16 @@ def formed(outbox: Outbox, behind: Behind, now: datetime, link: Link) -> Lane:
 
 
 def _examples(cluster: Cluster, entries: Sequence[Entry], link: Link) -> Iterator[dict[str, Any]]:
-    try:
-        stored = cluster.read_documents((entry.index, entry.id) for entry in entries)
-    except ClusterUnavailable as error:
-        cluster.require_answer()
-        raise AlertsAway(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
-    for entry, found in zip(entries, stored, strict=True):
+    stored: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for index in dict.fromkeys(entry.index for entry in entries):  # each by itself: to know which is away
+        named = [(index, entry.id) for entry in entries if entry.index == index]
+        try:
+            stored.update(zip(named, cluster.read_documents(named), strict=True))
+        except ClusterUnavailable as error:
+            cluster.require_answer()
+            raise AlertsAway(index, error) from error
+    for entry in entries:
+        found = stored[entry.index, entry.id]
         if found.get("found"):
             yield example(entry.id, entry.index, found["_source"], link(found["_source"]))
         else:

@@ -1,6 +1,6 @@
 """Due messages are made, sent and marked; what fails in passing is tried again, what fails for good is kept apart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import datetime, timedelta
 
 import msgspec
@@ -60,21 +60,27 @@ class Teller(msgspec.Struct, frozen=True):
     clock: Callable[[], datetime]
     chance: Callable[[], float]
     link: Link
+    given_up: set[str] = msgspec.field(default_factory=set)
+    """Keys of the messages that this process counted as given up: one whose mark fails is given up again."""
 
-    def tell(self, outbox: Outbox, now_standing: Standing, told: Told, stop: Callable[[], bool]) -> None:
+    def tell(
+        self, outbox: Outbox, now_standing: Standing, told: Told, stop: Callable[[], bool]
+    ) -> AlertsAway | None:
         """Send what is due, messages that were tried least first, until the receiver cannot be reached.
 
         A message that always fails is tried behind the others: it holds up none. Nor does a rule whose alerts cannot be
-        read now: it waits for the next pass.
+        read now: it waits for the next pass, and so do, unasked, the rules whose alerts are in the same index.
+
+        Returns:
+            Why alerts of a rule could not be read; None: nothing kept any from being told.
 
         Raises:
-            AlertsAway: the alerts of a rule could not be read; the other rules had their turn.
             ClusterError: the cluster did not take a mark; what was sent since is sent again, with the same key.
         """
         lanes = [behind for behind in outbox.lanes(told.channel) if behind.lane.going or behind.waits]
         lanes.sort(key=_order)
         told.waiting = len(lanes)
-        away: AlertsAway | None = None
+        away: dict[str, AlertsAway] = {}
         for behind in lanes:
             if stop() or told.unreached:
                 break
@@ -82,17 +88,16 @@ class Teller(msgspec.Struct, frozen=True):
                 told.unreached = f"it rests until {now_standing.rests_until}: {now_standing.why}"
                 break
             try:
-                lane = self._going(outbox, behind)
+                lane = self._going(outbox, behind, away)
             except AlertsAway as error:
-                away = away or error
+                away[error.index] = error
                 continue
             if lane is not None:
                 now_standing = self._lane(outbox.namespace, lane, now_standing, told)
-        if away is not None:
-            raise away
+        return next(iter(away.values()), None)
 
-    def _going(self, outbox: Outbox, behind: Behind) -> Lane | None:
-        """The lane with a message that this worker has claimed; None when nothing is due, or another was faster.
+    def _going(self, outbox: Outbox, behind: Behind, away: Container[str]) -> Lane | None:
+        """The lane with a message that this worker has claimed; None when nothing is due, another was faster, or its alerts are away.
 
         Raises:
             AlertsAway: see `formed`.
@@ -102,7 +107,10 @@ class Teller(msgspec.Struct, frozen=True):
         if lane.going is None:
             if not lane.open_at(now, self.channel.digest_s):
                 return None
-            lane = formed(outbox, behind, now, self.link)
+            made = formed(outbox, behind, now, self.link, away)
+            if made is None:
+                return None
+            lane = made
         assert lane.going is not None
         if not lane.going.ready(now, self.worker):
             return None
@@ -155,8 +163,11 @@ class Teller(msgspec.Struct, frozen=True):
 
     def _give_up(self, lane: Lane, why: str, told: Told, now: datetime) -> None:
         assert lane.going is not None
-        letters.bury(self.cluster, lane.going.message, why, now)
-        told.dead.append(why)
+        message = lane.going.message
+        letters.bury(self.cluster, message, why, now)
+        if message.key not in self.given_up:
+            self.given_up.add(message.key)
+            told.dead.append(why)
 
 
 def _order(behind: Behind) -> tuple[int, str]:

@@ -3,15 +3,17 @@
 It asks of a rule no more than a `Member` has, so that it works on compiled rules, which have no tree at hand, as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from osdetect.errors import RuleError
 from osdetect.sigma.correlation import Correlation, resolve
 from osdetect.sigma.filters import Filter, apply_filters
 from osdetect.sigma.rule import Member, R, R_co, RuleSet
+from osdetect.sigma.tuning_reader import not_placed
 
 Names: TypeAlias = tuple[str, ...]
 """What a document may be called by: its id, name and title, those that it has."""
@@ -62,6 +64,20 @@ def gather(results: Iterable[FileResult[R]], *, files: int) -> RuleSet[R]:
         files=files,
         warnings=(*(one for result in everything for one in result.warnings), *filtered.warnings),
     )
+
+
+def to_deploy(read: RuleSet[R], pipelines: Sequence[str]) -> RuleSet[R]:
+    """The set as it can be deployed: rules whose alerts are to be gathered by a field that the events lack are refused.
+
+    Args:
+        read: the set, tuned as it is to be.
+        pipelines: the names of those that the rules went through.
+    """
+    gathering = (rule for rule in read.rules if rule.gathers_at is not None)
+    found = {rule.id: not_placed(rule.tuning, pipelines, rule.gathers_at) for rule in gathering}
+    refused = {rule_id: error for rule_id, error in found.items() if error is not None}
+    rules = tuple(rule for rule in read.rules if rule.id not in refused)
+    return replace(read, rules=rules, refused=(*read.refused, *refused.values()))
 
 
 def _taken(first: Member, second: Member) -> RuleError:

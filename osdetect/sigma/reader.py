@@ -12,7 +12,7 @@ from osdetect.errors import RuleError
 from osdetect.sigma.detection import any_of, detection_tree, said
 from osdetect.sigma.options import ReadOptions
 from osdetect.sigma.rule import LogSource, Rule
-from osdetect.sigma.tuning_reader import rule_tuning
+from osdetect.sigma.tuning_reader import gathering_place, rule_tuning
 from osdetect.sigma.yaml_text import Document, Path
 from osdetect.vocabulary import Level
 
@@ -102,6 +102,7 @@ def read_rule(
         tree=tree,
         where=document.error("").where or document.source.where(),
         tuning=rule_tuning(document, options.pipeline),
+        gathers_at=gathering_place(document),
     )
     return rule, tuple(_warnings(document))
 

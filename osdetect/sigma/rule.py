@@ -71,6 +71,11 @@ class Member(Protocol):
         """As `Rule.tuning`."""
         ...
 
+    @property
+    def gathers_at(self) -> Where | None:
+        """As `Rule.gathers_at`."""
+        ...
+
     def with_filters(self, filters: Mapping[str, Expr[str]]) -> Self:
         """As `Rule.with_filters`."""
         ...
@@ -107,6 +112,8 @@ class Rule(msgspec.Struct, frozen=True):
     tree: Expr[str]
     where: Where
     tuning: Tuning = UNTUNED
+    gathers_at: Where | None = None
+    """Where its file says by which fields matches are gathered; None: it does not."""
 
     def content(self) -> dict[str, object]:
         """What the rule says, as JSON-able data; the file that it stands in is no part of it."""

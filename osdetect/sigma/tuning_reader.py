@@ -1,12 +1,13 @@
 """The custom attribute `osdetect` of a rule or a filter (Sigma rules specification, "Custom attributes")."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-from osdetect.errors import RuleError
+from osdetect.errors import RuleError, Where
 from osdetect.sigma.options import Pipeline
 from osdetect.tuning import UNTUNED, Tuning, settings
 
@@ -32,15 +33,12 @@ def rule_tuning(document: "Document", pipeline: Pipeline | None) -> Tuning:
         pipeline: as that of `placed`.
 
     Raises:
-        RuleError: the attribute says something that it cannot, or names a field that the events lack.
+        RuleError: the attribute says something that it cannot.
     """
     if ATTRIBUTE not in document.data:
         return UNTUNED
     try:
         return placed(settings(document.data[ATTRIBUTE]), pipeline)
-    except RuleError as lacking:
-        at = (ATTRIBUTE, "suppress", "group_by")
-        raise document.error(lacking.what, at=at, cause=lacking.cause, cure=lacking.cure) from None
     except ValueError as error:
         raise document.error(
             "the attribute osdetect cannot be used",
@@ -50,29 +48,47 @@ def rule_tuning(document: "Document", pipeline: Pipeline | None) -> Tuning:
         ) from None
 
 
+def gathering_place(document: "Document") -> Where | None:
+    """Where a rule says by which fields its matches are gathered; None: it does not."""
+    given = document.data.get(ATTRIBUTE)
+    if not isinstance(given, dict) or "suppress" not in given:
+        return None
+    return document.error("", at=(ATTRIBUTE, "suppress", "group_by")).where
+
+
 def placed(tuning: Tuning, pipeline: Pipeline | None) -> Tuning:
-    """The tuning with the paths at which events hold the fields that matches are gathered by.
+    """The tuning with the paths at which events hold the fields that matches are gathered by; none for what they lack.
 
     Args:
         tuning: as it was written; its fields are those of CloudTrail records.
         pipeline: what puts rules into the events' names; None for raw records.
-
-    Raises:
-        RuleError: the events lack a field; it names no place.
     """
     if tuning.suppression is None or pipeline is None:
         return tuning
     fields = tuning.suppression.group_by
     found = pipeline.paths(fields)
-    lacking = next((field for field in fields if field not in found), None)
-    if lacking is not None:
-        raise RuleError(
-            f"the field {lacking!r} is not in these events",
-            cause=f"suppress.group_by names it, and the pipeline {', '.join(pipeline.names)} has no place for it",
-            cure="group by other fields, or deploy it with a pipeline that has the field: --pipeline FILE",
-        )
-    moved = {field: paths for field, paths in found.items() if paths != (field,)}
+    paths = {field: found.get(field, ()) for field in fields}
+    moved = {field: said for field, said in paths.items() if said != (field,)}
     return replace(tuning, suppression=replace(tuning.suppression, paths=moved))
+
+
+def not_placed(tuning: Tuning, pipelines: Sequence[str], where: Where | None) -> RuleError | None:
+    """Why no alerts can be made so: they are to be gathered by a field that the events lack. None: they can.
+
+    Args:
+        tuning: as `placed` gives it.
+        pipelines: the names of what puts rules into the events' names.
+        where: where it was written.
+    """
+    field = tuning.lacking
+    if not field:
+        return None
+    return RuleError(
+        f"the field {field!r} is not in these events",
+        cause=f"suppress.group_by names it, and the pipeline {', '.join(pipelines)} has no place for it",
+        cure="group by other fields, or deploy it with a pipeline that has the field: --pipeline FILE",
+        where=where,
+    )
 
 
 def filter_exception(document: "Document") -> ExceptionWords | None:

@@ -109,6 +109,24 @@ def test_what_a_rule_is_gathered_by_goes_through_it_too() -> None:
     )
 
 
+def test_a_field_that_the_events_lack_refuses_only_what_is_deployed() -> None:
+    failure = {
+        "type": "detection_item_failure",
+        "message": "dropped",
+        "field_name_conditions": [{"type": "include_fields", "fields": ["userIdentity.arn"]}],
+    }
+    pipeline = ProcessingPipeline.from_dict({"transformations": [failure]})
+    gathered = "osdetect: {suppress: {group_by: [userIdentity.arn], window: 1h}}\n"
+    text = RULE.replace("|utf16le|base64offset|contains", "") + gathered
+    for form in ("default", "tree"):
+        assert _converted(SigmaCollection.from_yaml(text), form, processing_pipeline=pipeline)
+    for form in ("percolator", "ndjson"):
+        with pytest.raises(SigmaError, match=r"'userIdentity\.arn' is not in these events"):
+            _converted(SigmaCollection.from_yaml(text), form, processing_pipeline=pipeline)
+    shadowed = text.replace("{suppress", "{mode: shadow, suppress")
+    assert _converted(SigmaCollection.from_yaml(shadowed), "ndjson", processing_pipeline=pipeline)
+
+
 def test_what_is_refused_is_told_or_collected() -> None:
     rule = SigmaCollection.from_yaml(
         RULE.replace("|utf16le|base64offset|contains", "").replace("CreateAccessKey", "36893488147419103232")

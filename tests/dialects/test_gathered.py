@@ -31,14 +31,17 @@ def rules(tmp_path: Path) -> Path:
     return made
 
 
-def _rule(rules: Path, suppress: str = "") -> None:
-    more = f"osdetect: {{suppress: {suppress}}}\n" if suppress else ""
+def _rule(rules: Path, suppress: str = "", mode: str = "alert") -> None:
+    more = f"osdetect: {{mode: '{mode}', suppress: {suppress}}}\n" if suppress else ""
     (rules / "1.yml").write_text(rule_text(1, "{eventName: CreateThing}") + more)
 
 
 def _settings(folder: Path, *fields: str) -> Path:
+    return _said(folder, f"suppress = {{ group_by = {json.dumps(fields)}, window = '1h' }}")
+
+
+def _said(folder: Path, said: str) -> Path:
     file = folder / "tuning.toml"
-    said = f"suppress = {{ group_by = {json.dumps(fields)}, window = '1h' }}"
     file.write_text(f'# for rules of others\n[rules."Made-up rule 1"]\n{said}\n')
     return file
 
@@ -152,6 +155,95 @@ def test_a_field_that_the_dialect_lacks_refuses_the_rule(
     assert "--pipeline" in refused["cure"]
     (release,) = ask(fresh_cluster, "GET", "/_alias/osdetect-rules")
     assert set(documents(fresh_cluster, release)) == {rule_id(2)}
+
+
+def test_when_no_rule_is_left_nothing_is_deployed(
+    osdetect: Osdetect, fresh_cluster: str, rules: Path
+) -> None:
+    _rule(rules, f"{{group_by: [{LACKING}], window: 1h}}")
+    ran = osdetect("deploy", rules, "--pipeline", "cloudtrail-ecs", "--url", fresh_cluster)
+    assert ran.status == ExitCode.NO_INPUT
+    assert f"the field {LACKING!r} is not in these events" in ran.err
+    assert f"{rules / '1.yml'}:13:" in ran.err
+    assert ask(fresh_cluster, "GET", "/_alias/osdetect-rules", accept=(404,)).get("error"), "nothing is live"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "suppress = false",
+        "mode = 'off'",
+        "mode = 'shadow'",
+        "suppress = { group_by = ['userIdentity.arn'], window = '1h' }",
+    ],
+)
+def test_unless_a_settings_file_says_otherwise(
+    osdetect: Osdetect, fresh_cluster: str, rules: Path, tmp_path: Path, said: str
+) -> None:
+    _rule(rules, f"{{group_by: [{LACKING}], window: 1h}}")
+    options = ("--tuning", _said(tmp_path, said), "--url", fresh_cluster)
+    ran = osdetect("deploy", rules, "--pipeline", "cloudtrail-ecs", *options)
+    assert (ran.status, ran.err) == (ExitCode.OK, "")
+    (release,) = ask(fresh_cluster, "GET", "/_alias/osdetect-rules")
+    (stored,) = documents(fresh_cluster, release).values()
+    tuning = stored["detection"].get("tuning", {})
+    expected = {
+        "suppress = false": {},
+        "mode = 'off'": {"mode": "off"},
+        "mode = 'shadow'": {"mode": "shadow"},
+    }
+    lacks = {"group_by": [LACKING], "window_s": 3600, "paths": {LACKING: []}}
+    placed = {"userIdentity.arn": ["aws.cloudtrail.user_identity.arn"]}
+    assert tuning == (
+        {"suppression": {"group_by": ["userIdentity.arn"], "window_s": 3600, "paths": placed}}
+        if said not in expected
+        else {**expected[said], **({"suppression": lacks} if expected[said] else {})}
+    )
+
+
+@pytest.mark.parametrize("mode", ["shadow", "off"])
+def test_or_no_alerts_are_made_of_it_which_a_settings_file_may_change(
+    osdetect: Osdetect, fresh_cluster: str, rules: Path, tmp_path: Path, mode: str
+) -> None:
+    _rule(rules, f"{{group_by: [{LACKING}], window: 1h}}", mode)
+    at = ("--pipeline", "cloudtrail-ecs", "--url", fresh_cluster)
+    assert osdetect("deploy", rules, *at).status == ExitCode.OK
+    index = _stored(fresh_cluster, "cloudtrail-ecs")
+    ran = osdetect("detect", "--once", "--target", index, "--url", fresh_cluster)
+    ask(fresh_cluster, "DELETE", f"/{index}")
+    assert (ran.status, documents(fresh_cluster, "osdetect-alerts-*")) == (ExitCode.OK, {})
+    (rules / "2.yml").write_text(rule_text(2, "{eventName: OtherThing}"))
+    ran = osdetect("deploy", rules, *at, "--tuning", _said(tmp_path, "mode = 'alert'"), "--output", "json")
+    (refused,) = json.loads(ran.out)["refused"]
+    assert (ran.status, refused["line"]) == (ExitCode.LOSS, 13)
+
+
+def test_a_hunt_needs_none_of_it(osdetect: Osdetect, fresh_cluster: str, rules: Path) -> None:
+    _rule(rules, f"{{group_by: [{LACKING}], window: 1h}}")
+    index = _stored(fresh_cluster, "cloudtrail-ecs")
+    at = ("--pipeline", "cloudtrail-ecs", "--target", index, "--url", fresh_cluster, "--output", "json")
+    ran = osdetect("hunt", rules / "1.yml", *at)
+    ask(fresh_cluster, "DELETE", f"/{index}")
+    assert ran.status == ExitCode.OK
+    assert LACKING not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (("check",), ExitCode.LOSS),
+        (("compile", "-f", "ndjson"), ExitCode.LOSS),
+        (("compile", "-f", "dsl"), ExitCode.OK),
+    ],
+)
+def test_who_is_asked_what_is_deployed_says_so_too(
+    osdetect: Osdetect, rules: Path, command: tuple[str, ...], status: ExitCode
+) -> None:
+    _rule(rules, f"{{group_by: [{LACKING}], window: 1h}}")
+    name, *options = command
+    ran = osdetect(name, rules, *options, "--pipeline", "cloudtrail-ecs")
+    assert ran.status == status
+    assert (f"{LACKING!r} is not in these events" in ran.out + ran.err) == (status == ExitCode.LOSS)
 
 
 def test_so_does_a_settings_file_that_names_one_with_its_line(
