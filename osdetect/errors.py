@@ -149,4 +149,4 @@ class ClusterUnavailable(ClusterError):
 
 
 class IndexAway(ClusterUnavailable):
-    """The same when one index was asked for what it holds: the cluster may be there for others (`Cluster.require_answer`)."""
+    """The same of one index, while the cluster answers."""

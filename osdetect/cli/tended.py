@@ -74,9 +74,8 @@ class Tended:
             if self._count_lag:
                 cursors = seen_cursors(self._cluster, namespace)
                 shards = shards_of(self._cluster, target)
-                once = (
-                    self._cluster.asked_once()
-                )  # an index that does not answer holds up no pass here either
+                # An index that does not answer holds up no pass here either.
+                once = self._cluster.asked_once()
                 self._metrics.shards(lags(once, target, shards, cursors, now))
         except ClusterError as error:
             self._log.warning("pass not marked", what=error.what, cause=error.cause)

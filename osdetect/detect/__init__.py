@@ -18,6 +18,7 @@ It reads only OpenSearch: what runs is what was deployed. Rule files and the com
     turns.py       in which order a worker does them
     lanes.py       the order of it all: what is new, then what was put off; judge, store, then move the cursor
     run.py         a detector: passes, and what they report
+    run_document.py  what a run did, kept
     schedule.py    when passes are made
     stored_alerts.py  read alerts back
     hunt.py        the alerts that rules would have made of a span of time, without storing them

@@ -25,7 +25,8 @@ from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_index, previous_index, read_release
 from osdetect.detect.report import Counts, RunReport
-from osdetect.detect.run import require_templates, store_cut_short, store_run
+from osdetect.detect.run import require_templates
+from osdetect.detect.run_document import RunDocument
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
 from osdetect.errors import ClusterBusy, ClusterError, IndexAway, IndexRefused, UsageError
@@ -35,7 +36,6 @@ _LOOK_S = 2.0
 """How often it is seen whether a live worker is at work."""
 _WAIT_S = 0.5
 """Between two looks at a live worker, or at shards that other workers of the job hold."""
-_PURPOSE = "backfill"
 _SHARE = "leave out --again to share its work"
 _LONGEST_WAIT_S = 60.0
 """Waiting for a live worker ends after this; the next batch waits again."""
@@ -137,6 +137,7 @@ class Backfill:
             clock=self._clock,
             progress=Progress(on_progress),
         )
+        document = RunDocument(self._cluster, self._detect, "backfill", started, self._clock)
         self._counts, self._others, self._refused = Counts(), set(), {}
         try:
             if self._options.again:
@@ -145,12 +146,10 @@ class Backfill:
         except BaseException as error:
             report = self._report(run_id, shards, not_judged)
             on_unfinished(report)
-            store_cut_short(
-                error, self._cluster, self._detect, report, started, self._clock(), purpose=_PURPOSE
-            )
+            document.store_cut_short(report, error)
             raise
         report = self._report(run_id, shards, not_judged)
-        store_run(self._cluster, self._detect, report, started, self._clock(), purpose=_PURPOSE)
+        document.store(report)
         return report
 
     def _report(
@@ -191,7 +190,6 @@ class Backfill:
                 if not self._follower.hold(one, partial(self._go_on, put_back)):
                     self._refuse_if_busy(*self._follower.look([one.shard]))
             except (IndexRefused, IndexAway):  # that it cannot be read is met and named again
-                self._cluster.require_answer()
                 self._follower.put_back(*self._follower.look([one.shard]))
 
     def _refuse_if_busy(self, waiting: Waiting) -> None:
@@ -219,7 +217,6 @@ class Backfill:
             try:
                 return self._follower.hold(one, judge)
             except (IndexRefused, IndexAway) as error:
-                self._cluster.require_answer()
                 self._refused[one.shard.index] = error
                 if self._refused.keys() >= {shard.index for shard in shards}:
                     raise

@@ -45,7 +45,7 @@ def last_before(cluster: Cluster, shard: Shard, since: datetime) -> int:
         "track_total_hits": False,
     }
     path = f"/{quote(shard.index, safe='')}/_search"
-    with of_one_index():
+    with of_one_index(cluster):
         reply = cluster.request("POST", path, params=only(shard), body=body, accept=(404,))
     if "hits" not in reply:
         return _NONE

@@ -97,7 +97,7 @@ def _settled(cluster: Cluster, index: str, groups: Sequence[Touched]) -> Settled
             if outcome.exists:
                 waiting.append(one)
             elif outcome.failed:
-                _require_space(one, outcome)
+                require_space(one.alert_index, outcome)
                 refused.append((one, outcome))
         if not waiting:
             return Settled(created, len(groups) - created - empty - len(refused), tuple(refused))
@@ -134,18 +134,22 @@ def _stored(cluster: Cluster, groups: Sequence[Touched]) -> dict[str, tuple[str,
     }
 
 
-def _require_space(one: Touched, outcome: ItemOutcome) -> None:
+def require_space(index: str, outcome: ItemOutcome) -> None:
+    """An alert that was refused, and not for what it holds, is no dead letter: later ones would be refused too.
+
+    Args:
+        index: of alerts.
+        outcome: of one that was refused.
+
+    Raises:
+        IndexRefused: it is such a refusal.
+    """
     if not outcome.blames_document:
-        raise no_space(one.alert_index, outcome)
-
-
-def no_space(index: str, outcome: ItemOutcome) -> IndexRefused:
-    """What is wrong when an alert was refused, and not for what it holds: later ones would be too, so none is a dead letter."""
-    return IndexRefused(
-        f"the cluster does not take alerts into {index}",
-        cause=f"{outcome.error_type}: {outcome.reason}",
-        cure="mend that: judging goes on from the same place",
-    )
+        raise IndexRefused(
+            f"the cluster does not take alerts into {index}",
+            cause=f"{outcome.error_type}: {outcome.reason}",
+            cure="mend that: judging goes on from the same place",
+        )
 
 
 def _counted(cluster: Cluster, index: str, groups: Sequence[Touched]) -> dict[str, Counted]:

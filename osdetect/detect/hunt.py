@@ -150,7 +150,6 @@ class Hunt:
                     passed += wanted.upto - wanted.after
                     on_progress(passed, total)
             except (IndexRefused, IndexAway) as error:
-                self._cluster.require_answer()
                 refused[shard.index] = error
                 if refused.keys() >= {one.index for one in shards}:
                     raise

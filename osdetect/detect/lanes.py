@@ -32,7 +32,6 @@ from osdetect.follow import (
     Shard,
     Waiting,
     Wanted,
-    for_one_index,
     reached,
 )
 
@@ -94,11 +93,9 @@ def judge_batch(work: Work, held: Held, batch: Batch, flood: Flood | None) -> Co
     for verdict in judge(candidates, work.release, work.options.namespace, work.run):
         if flood is not None and isinstance(verdict, (Alert, Withheld)):
             flood.matched(verdict.rule_id)
-        with for_one_index():
-            storing.add(verdict)
+        storing.add(verdict)
     reached("candidates-found")
-    with for_one_index():
-        counts = storing.finish(batch.events)
+    counts = storing.finish(batch.events)
     reached("alerts-stored")
     return replace(counts, evaluated_alone=work.finder.evaluated_alone - alone_before)
 
@@ -221,7 +218,6 @@ class Pass:
             except IndexRefused as error:
                 self._hidden[one.shard.index] = error
             except IndexAway as error:
-                self._work.cluster.require_answer()
                 self._away_since = time.monotonic()
                 self._away[one.shard.index] = one.shard, error
                 self._work.progress.add(0)

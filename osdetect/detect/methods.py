@@ -144,14 +144,10 @@ class Finder:
         return self._searches if self._costs.searches(numbers) else None
 
     def _of_window(self, searching: Together, events: int) -> Iterator[Candidate]:
-        watch, given = _Watch(), searching.given
-
-        def pairs() -> Iterator[Candidate]:
+        given = searching.given
+        try:
             for page in searching.pages():
                 yield from self._ready().candidates(self._release.opened(page))
-
-        try:
-            yield from watch.each(pairs())
         except ClusterError as error:
             self._not_searched(error, searching.wanted.shard)
             for batch in self._read(searching.wanted, patient=not isinstance(error, ClusterUnavailable)):

@@ -5,7 +5,6 @@ Killed anywhere, the next pass begins at the cursors: it may judge events again,
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -16,13 +15,13 @@ from osdetect.detect.methods import Finder
 from osdetect.detect.options import DetectOptions
 from osdetect.detect.release import Release, live_shards, read_release
 from osdetect.detect.report import RunReport
+from osdetect.detect.run_document import RunDocument
 from osdetect.detect.turns import Turns
 from osdetect.detect.watched import Target
 from osdetect.documents.state import DETECT
 from osdetect.documents.told import RunReference
-from osdetect.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from osdetect.follow import AT_ONCE_S, Shard
-from osdetect.vocabulary import RUNS_PREFIX
+from osdetect.errors import ClusterError, ClusterRefused
+from osdetect.follow import Shard
 
 Clock = Callable[[], datetime]
 Tell = Callable[[int, int], None]
@@ -74,16 +73,17 @@ class Detector:
         )
         taken, lost = self._follower.taken, self._follower.lost
         made = Pass(work, self._follower, self._turns)
+        document = RunDocument(self._cluster, self._options, DETECT, started, self._clock)
         try:
             made.make(target, self._stands)
         except BaseException as error:
             report = self._report(work, made, taken, lost)
             on_unfinished(report)
-            store_cut_short(error, self._cluster, self._options, report, started, self._clock())
+            document.store_cut_short(report, error)
             raise
         report = self._report(work, made, taken, lost)
         try:
-            store_run(self._cluster, self._options, report, started, self._clock())
+            document.store(report)
         except ClusterError:
             on_unfinished(report)
             raise
@@ -123,79 +123,6 @@ class Detector:
     def _stands(self) -> bool:
         """Whether the release that was read last is live and was not written to since."""
         return self._live is not None and self._live[0] == live_shards(self._cluster)
-
-
-def store_run(
-    cluster: Cluster,
-    options: DetectOptions,
-    report: RunReport,
-    started: datetime,
-    ended: datetime,
-    *,
-    purpose: str = DETECT,
-    finished: bool = True,
-) -> None:
-    """Keep what a run did; an idle run that found all in order is not kept.
-
-    Args:
-        cluster: where.
-        options: what was watched.
-        report: what it did.
-        started: when it began.
-        ended: when it ended.
-        purpose: `detect` or `backfill`.
-        finished: whether it came to its end.
-
-    Raises:
-        ClusterError: it could not be stored.
-    """
-    if report.idle:
-        return
-    source = {
-        "@timestamp": ended.isoformat(),
-        "run": {
-            "id": report.id,
-            "purpose": purpose,
-            "namespace": options.namespace,
-            "target": options.watched(),
-            "ruleset": report.ruleset,
-            "started": started.isoformat(),
-            "ended": ended.isoformat(),
-            "outcome": "loss" if report.lossy else "complete" if finished else "interrupted",
-            "rules": report.rules,
-            "rules_off": report.rules_off,
-            "rules_unreadable": len(report.unreadable),
-            "rules_put_off": len(report.put_off),
-            "passed_over": report.passed_over,
-            "shards_not_judged": len(report.not_judged),
-            "shards": report.shards,
-            **report.counts.to_json(),
-        },
-    }
-    cluster.create_document(f"{RUNS_PREFIX}{ended.strftime('%Y.%m')}", report.id, source)
-
-
-def store_cut_short(
-    error: BaseException,
-    cluster: Cluster,
-    options: DetectOptions,
-    report: RunReport,
-    started: datetime,
-    ended: datetime,
-    *,
-    purpose: str = DETECT,
-) -> None:
-    """Keep what a run did that the error ended, if it can be kept: the error is what is told.
-
-    A cluster that is away takes no run, and whoever ends at once waits a second for it. Arguments as of `store_run`.
-    """
-    if isinstance(error, ClusterUnavailable):
-        return
-    storing = in_background(
-        partial(store_run, cluster, options, report, started, ended, purpose=purpose, finished=False)
-    )
-    with suppress(ClusterError, TimeoutError):
-        storing.result(None if isinstance(error, Exception) else AT_ONCE_S)
 
 
 def detect_once(

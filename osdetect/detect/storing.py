@@ -8,12 +8,12 @@ from functools import partial
 
 from osdetect.cluster import Cluster, ItemOutcome, create_action
 from osdetect.cluster.background import in_background
-from osdetect.detect.groups import Settled, Touched, no_space, settle
+from osdetect.detect.groups import Settled, Touched, require_space, settle
 from osdetect.detect.judge import Alert, NoMatch, Unjudged, Verdict, Withheld
 from osdetect.detect.losses import store_dead_letters
 from osdetect.detect.report import Counts
 from osdetect.documents.match import Why
-from osdetect.follow import reached
+from osdetect.follow import for_one_index, reached
 
 _REQUEST_ALERTS = 250
 _REQUEST_BYTES = 4 << 20
@@ -40,6 +40,7 @@ class Storing:
 
         Raises:
             IndexRefused: the cluster takes no alerts where this one belongs.
+            IndexAway: it does not answer for them.
             ClusterError: an alert or a dead letter could not be stored.
         """
         self._candidates += 1
@@ -56,7 +57,8 @@ class Storing:
                     self._touched.setdefault(group.id, touched)
             case Unjudged((event, _)):
                 self._lost.add(event.at.place)
-                store_dead_letters(self._cluster, self._namespace, [], [verdict], self._clock())
+                with for_one_index(self._cluster):
+                    store_dead_letters(self._cluster, self._namespace, [], [verdict], self._clock())
             case NoMatch():
                 pass
 
@@ -65,6 +67,7 @@ class Storing:
 
         Raises:
             IndexRefused: the cluster takes no alerts where this one belongs.
+            IndexAway: it does not answer for them.
             ClusterError: an alert or a dead letter could not be stored.
         """
         settled = self._write_groups()
@@ -89,8 +92,9 @@ class Storing:
         while self._under_way:
             self._settle()
         reached("matches-stored")
-        settled = settle(self._cluster, self._touched.values())
-        store_dead_letters(self._cluster, self._namespace, settled.refused, [], self._clock())
+        with for_one_index(self._cluster):
+            settled = settle(self._cluster, self._touched.values())
+            store_dead_letters(self._cluster, self._namespace, settled.refused, [], self._clock())
         self._lost |= {touched.place for touched, _ in settled.refused if touched.place is not None}
         return settled
 
@@ -113,12 +117,12 @@ class Storing:
 
     def _settle(self) -> None:
         alerts, sent = self._under_way.popleft()
-        outcomes = sent.result()
-        refused = [(alert, one) for alert, one in zip(alerts, outcomes, strict=True) if one.failed]
-        for alert, outcome in refused:
-            if not outcome.blames_document:
-                raise no_space(alert.index, outcome)
-        store_dead_letters(self._cluster, self._namespace, refused, [], self._clock())
+        with for_one_index(self._cluster):
+            outcomes = sent.result()
+            refused = [(alert, one) for alert, one in zip(alerts, outcomes, strict=True) if one.failed]
+            for alert, outcome in refused:
+                require_space(alert.index, outcome)
+            store_dead_letters(self._cluster, self._namespace, refused, [], self._clock())
         self._lost |= {alert.event.place for alert, _ in refused}
         for alert, outcome in zip(alerts, outcomes, strict=True):
             if outcome.failed:

@@ -23,7 +23,7 @@ def date_fields(cluster: Cluster, index: str, paths: Iterable[str]) -> tuple[str
     # OpenSearch docs, "Field capabilities"
     params = {"fields": ",".join((*asked, _OF_EVERY_INDEX)), "filter_path": "fields.*.*.type,error,status"}
     path = f"/{quote(index, safe='')}/_field_caps"
-    with of_one_index():
+    with of_one_index(cluster):
         reply = cluster.request("GET", path, params=params, accept=(404,))
     fields = reply.get("fields", {})
     if "error" not in reply and _OF_EVERY_INDEX not in fields:

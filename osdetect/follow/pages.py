@@ -139,14 +139,24 @@ def pages(
 def _page(
     cluster: Cluster, wanted: Wanted, after: int, size: int, *, patient: bool
 ) -> tuple[tuple[StoredEvent, ...], int, float]:
-    """A page, the size that was asked for in the end, and the seconds it took."""
+    """A page, the size that was asked for in the end, and the seconds it took.
+
+    Raises:
+        IndexRefused: the index does not give it.
+        IndexAway: the index does not answer.
+    """
+    with of_one_index(cluster):
+        return _smaller_until_given(cluster, wanted, after, size, patient=patient)
+
+
+def _smaller_until_given(
+    cluster: Cluster, wanted: Wanted, after: int, size: int, *, patient: bool
+) -> tuple[tuple[StoredEvent, ...], int, float]:
     began, shared = time.monotonic(), False  # shared: smaller pages have one number only
     while True:
         try:
-            with of_one_index():
-                page = _asked(
-                    cluster, wanted, after, size, repeat=patient and (shared or size == SMALLEST_PAGE)
-                )
+            repeat = patient and (shared or size == SMALLEST_PAGE)
+            page = _asked(cluster, wanted, after, size, repeat=repeat)
             if len(page) < size:
                 return page, size, time.monotonic() - began
             if whole := whole_numbers(page):
@@ -162,34 +172,36 @@ def _page(
 
 
 @contextmanager
-def of_one_index() -> Iterator[None]:
+def of_one_index(cluster: Cluster) -> Iterator[None]:
     """What is refused or not answered in the body, which reads one index, is so of that index.
 
     Raises:
         IndexRefused: instead of `ClusterRefused`.
-        IndexAway: instead of `ClusterUnavailable`.
+        IndexAway: see `for_one_index`.
     """
     try:
-        yield
-    except (IndexRefused, IndexAway):
+        with for_one_index(cluster):
+            yield
+    except IndexRefused:
         raise
-    except (ClusterRefused, ClusterUnavailable) as error:
-        kind = IndexRefused if isinstance(error, ClusterRefused) else IndexAway
-        raise kind(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
+    except ClusterRefused as error:
+        raise IndexRefused(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
 
 
 @contextmanager
-def for_one_index() -> Iterator[None]:
-    """What is not answered in the body keeps one index from being judged, whatever was asked.
+def for_one_index(cluster: Cluster) -> Iterator[None]:
+    """What is not answered in the body keeps one index from being judged, whatever was asked, if the cluster answers otherwise.
 
     Raises:
         IndexAway: instead of `ClusterUnavailable`.
+        ClusterError: it does not answer at all.
     """
     try:
         yield
     except IndexAway:
         raise
     except ClusterUnavailable as error:
+        cluster.require_answer()
         raise IndexAway(error.what, cause=error.cause, cure=error.cure, status=error.status) from error
 
 
@@ -201,8 +213,8 @@ def require_shard(cluster: Cluster, shard: Shard) -> None:
         IndexAway: it does not answer.
     """
     body = {"size": 0, "terminate_after": 1, "track_total_hits": False}
-    with of_one_index():
-        path = f"/{shard.index}/_search"
+    path = f"/{shard.index}/_search"
+    with of_one_index(cluster):
         cluster.request("POST", path, params=only(shard), body=body, accept=(404,), repeat=False)
 
 
@@ -272,7 +284,7 @@ def number_of(cluster: Cluster, wanted: Wanted, place: int) -> int:
     path, there = f"/{wanted.shard.index}/_search", min(place, _MOST)
     while True:
         try:
-            with of_one_index():
+            with of_one_index(cluster):
                 asked = {**body, "from": there - 1}
                 reply = cluster.request("POST", path, params=only(wanted.shard), body=asked, accept=(404,))
         except IndexRefused as error:

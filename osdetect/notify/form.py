@@ -8,8 +8,8 @@ import msgspec
 from msgspec.structs import replace
 
 from osdetect.cluster import Cluster, Version
-from osdetect.errors import ClusterRefused, ClusterUnavailable
-from osdetect.follow import Shard, Wanted, make_visible, pages, shards_of
+from osdetect.errors import ClusterRefused, ClusterUnavailable, IndexAway
+from osdetect.follow import Shard, Wanted, for_one_index, make_visible, pages, shards_of
 from osdetect.notify.message import EXAMPLES, LISTED_IDS, Key, Message, example, iso, lost_example, spread
 from osdetect.notify.outbox import ENTRY, Entry, Lane, Outgoing, outbox_index
 
@@ -26,7 +26,7 @@ class AlertsAway(ClusterUnavailable):
         error: what came of reading them.
     """
 
-    def __init__(self, index: str, error: ClusterUnavailable) -> None:
+    def __init__(self, index: str, error: IndexAway) -> None:
         super().__init__(error.what, cause=error.cause, cure=error.cure, status=error.status)
         self.index = index
 
@@ -182,9 +182,9 @@ def _examples(cluster: Cluster, entries: Sequence[Entry], link: Link) -> Iterato
     for index in dict.fromkeys(entry.index for entry in entries):  # each by itself: to know which is away
         named = [(index, entry.id) for entry in entries if entry.index == index]
         try:
-            stored.update(zip(named, cluster.read_documents(named), strict=True))
-        except ClusterUnavailable as error:
-            cluster.require_answer()
+            with for_one_index(cluster):
+                stored.update(zip(named, cluster.read_documents(named), strict=True))
+        except IndexAway as error:
             raise AlertsAway(index, error) from error
     for entry in entries:
         found = stored[entry.index, entry.id]
